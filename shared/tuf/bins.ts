@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { TufError } from './errors.ts'
+import type { DelegatedRole, RoleKeys, SuccinctRoles } from './metadata.ts'
+import { type RoleName, roleName } from './names.ts'
+
+/** How hash bins are delegated to: in four fields (TAP 15), or by a list of hash prefixes for each bin. */
+export const binDelegations = ['succinct_roles', 'path_hash_prefixes'] as const
+export type BinDelegation = (typeof binDelegations)[number]
+
+/** Hash bins: the targets spread over so many roles by the SHA-256 of their paths. */
+export interface HashBins {
+  readonly delegation: BinDelegation
+  /** A power of two from 2 to 16,384. */
+  readonly number: number
+  readonly namePrefix: string
+}
+
+export const maximumBins = 16_384
+
+/** Throws TufError 'invalid-metadata' for a number of bins that cannot be. */
+export function hashBins(delegation: BinDelegation, number: number, namePrefix = 'bins'): HashBins {
+  if (!Number.isInteger(Math.log2(number)) || number < 2 || number > maximumBins) {
+    throw new TufError(
+      'invalid-metadata',
+      `The number of hash bins has to be a power of two from 2 to ${maximumBins}, not ${number}.`,
+    )
+  }
+  roleName(`${namePrefix}-0`)
+  return { delegation, number, namePrefix }
+}
+
+/** The bins in order; their names end in the bin's number, in as many hex digits as the last one needs. */
+export function binNames(bins: HashBins): RoleName[] {
+  return Array.from({ length: bins.number }, (_, bin) => binName(bins, bin))
+}
+
+/** The bin that a target belongs to: the first bits of the SHA-256 of its path. */
+export function binOf(bins: HashBins, path: string): RoleName {
+  const hash = createHash('sha256').update(path).digest()
+  return binName(bins, Math.floor(hash.readUInt32BE(0) / 2 ** (32 - Math.log2(bins.number))))
+}
+
+function binName(bins: HashBins, bin: number): RoleName {
+  const digits = (bins.number - 1).toString(16).length
+  return `${bins.namePrefix}-${bin.toString(16).padStart(digits, '0')}` as RoleName
+}
+
+/** The bins in targets' delegations, all signed by the same keys. */
+export function delegateBins(
+  bins: HashBins,
+  signers: RoleKeys,
+): { roles: DelegatedRole[] } | { succinct_roles: SuccinctRoles } {
+  const { keyids, threshold } = signers
+  if (bins.delegation === 'succinct_roles') {
+    return { succinct_roles: { bit_length: Math.log2(bins.number), keyids, name_prefix: bins.namePrefix, threshold } }
+  }
+  const digits = (bins.number - 1).toString(16).length
+  const prefixesPerBin = 16 ** digits / bins.number
+  const roles = binNames(bins).map((name, bin) => ({
+    keyids,
+    name,
+    path_hash_prefixes: Array.from({ length: prefixesPerBin }, (_, offset) =>
+      (bin * prefixesPerBin + offset).toString(16).padStart(digits, '0'),
+    ),
+    terminating: false,
+    threshold,
+  }))
+  return { roles }
+}

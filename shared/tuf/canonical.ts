@@ -1,0 +1,74 @@
+import { TufError } from './errors.ts'
+
+/**
+ * The OLPC canonical JSON of a value, as TUF signs it (specification, section 4.1): keys in the order of their code points,
+ * no white space, no fractions, and `"` and `\` the only characters that are escaped. A Map is written as an object, which
+ * is how metadata holds names that somebody else chose (`__proto__` among them). Throws TufError 'not-canonical'.
+ */
+export function canonicalBytes(value: unknown): Uint8Array {
+  return Buffer.from(canonicalText(value), 'utf8')
+}
+
+export function canonicalText(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return quoted(value)
+    case 'number':
+      if (Number.isSafeInteger(value)) return String(value === 0 ? 0 : value)
+      throw new TufError('not-canonical', `Canonical JSON holds whole numbers up to 2^53 - 1 only, not ${value}.`)
+    case 'boolean':
+      return value ? 'true' : 'false'
+    case 'object':
+      if (value === null) return 'null'
+      if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
+      return value instanceof Map
+        ? members([...value.keys()], (key) => value.get(key))
+        : members(Object.keys(value), (key) => (value as Record<string, unknown>)[key])
+    default:
+      throw new TufError('not-canonical', `Canonical JSON cannot hold a value of type ${typeof value}.`)
+  }
+}
+
+function members(keys: string[], get: (key: string) => unknown): string {
+  // A big Map is kept in order from commit to commit, and seeing that it is in order is much cheaper than sorting it.
+  if (!isSorted(keys)) keys.sort(compareCodePoints)
+  let text = ''
+  for (const key of keys) {
+    const member = get(key)
+    if (member === undefined) continue
+    text += `${text === '' ? '' : ','}${quoted(key)}:${canonicalText(member)}`
+  }
+  return `{${text}}`
+}
+
+const needsEscape = /["\\]/
+
+function quoted(text: string): string {
+  if (!text.isWellFormed()) {
+    throw new TufError(
+      'not-canonical',
+      `${JSON.stringify(text)} has half of a surrogate pair, which UTF-8 cannot hold.`,
+    )
+  }
+  return needsEscape.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`
+}
+
+function isSorted(keys: readonly string[]): boolean {
+  return keys.every((key, index) => index === 0 || compareCodePoints(keys[index - 1] ?? '', key) < 0)
+}
+
+/** Negative, zero or positive as `left` comes before, at or after `right` in code-point order; `<` compares UTF-16 units. */
+export function compareCodePoints(left: string, right: string): number {
+  const length = Math.min(left.length, right.length)
+  for (let at = 0; at < length; at++) {
+    const difference = rank(left.charCodeAt(at)) - rank(right.charCodeAt(at))
+    if (difference !== 0) return difference
+  }
+  return left.length - right.length
+}
+
+/** Surrogates stand for code points above U+FFFF, so they come after U+E000 to U+FFFF. */
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800
+}

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import { binNames, binOf, hashBins } from './bins.ts'
+import { TufError } from './errors.ts'
+import type { Key } from './keys.ts'
+import type { DelegatedRole, Delegations, RoleKeys, SuccinctRoles, Targets } from './metadata.ts'
+
+/** A role that is trusted with a path, in the order in which clients ask them (specification, section 5.6.7). */
+export interface TrustedRole extends RoleKeys {
+  readonly name: string
+  /** A client that has looked here, and below, looks nowhere else. */
+  readonly terminating: boolean
+}
+
+/** The roles that `delegations` trusts with `path`, in order. */
+export function rolesTrustedWith(path: string, delegations: Delegations): TrustedRole[] {
+  if (delegations.succinct_roles !== undefined) {
+    const { keyids, threshold } = delegations.succinct_roles
+    return [{ name: binOf(succinctBins(delegations.succinct_roles), path), keyids, threshold, terminating: true }]
+  }
+  const hash = createHash('sha256').update(path).digest('hex')
+  return (delegations.roles ?? []).filter((role) => isTrustedWith(role, path, hash))
+}
+
+function isTrustedWith(role: DelegatedRole, path: string, hash: string): boolean {
+  if (role.path_hash_prefixes !== undefined) return role.path_hash_prefixes.some((prefix) => hash.startsWith(prefix))
+  return (role.paths ?? []).some((pattern) => matchesPattern(path, pattern))
+}
+
+const compiledPatterns = new Map<string, RegExp>()
+
+/** `*` is any run of characters within one segment, `?` any one of them; all else stands for itself. */
+export function matchesPattern(path: string, pattern: string): boolean {
+  let compiled = compiledPatterns.get(pattern)
+  if (compiled === undefined) {
+    const source = pattern.replace(/[.*+?^${}()|[\]\\]/g, (character) => {
+      if (character === '*') return '[^/]*'
+      return character === '?' ? '[^/]' : `\\${character}`
+    })
+    compiled = new RegExp(`^${source}$`, 's')
+    if (compiledPatterns.size > 10_000) compiledPatterns.clear()
+    compiledPatterns.set(pattern, compiled)
+  }
+  return compiled.test(path)
+}
+
+/** The name of every role that is delegated to here, in order. */
+export function delegatedNames(delegations: Delegations): string[] {
+  if (delegations.succinct_roles !== undefined) return binNames(succinctBins(delegations.succinct_roles))
+  return (delegations.roles ?? []).map((role) => role.name)
+}
+
+/** Which keys sign the role `name`, or nothing if it is not delegated to here. */
+export function keysOfDelegated(name: string, delegations: Delegations): RoleKeys | undefined {
+  const succinct = delegations.succinct_roles
+  if (succinct !== undefined) return isBinOf(name, succinct) ? succinct : undefined
+  return delegations.roles?.find((role) => role.name === name)
+}
+
+function isBinOf(name: string, succinct: SuccinctRoles): boolean {
+  const digits = (2 ** succinct.bit_length - 1).toString(16).length
+  if (!name.startsWith(`${succinct.name_prefix}-`)) return false
+  const bin = name.slice(succinct.name_prefix.length + 1)
+  return bin.length === digits && /^[0-9a-f]+$/.test(bin) && Number.parseInt(bin, 16) < 2 ** succinct.bit_length
+}
+
+function succinctBins(succinct: SuccinctRoles) {
+  return hashBins('succinct_roles', 2 ** succinct.bit_length, succinct.name_prefix)
+}
+
+/** More delegated roles than a client visits (python-tuf's default); stops a search that goes in circles besides. */
+const maximumVisited = 32
+
+/**
+ * Looks for a target as a client does: depth first, in the order of the delegations, each role once. `load` gives the
+ * metadata of a role that the snapshot names. Returns the role that vouches for the path, and what it says.
+ */
+export async function findTarget<Loaded extends { readonly signed: Targets }>(
+  path: string,
+  top: Loaded,
+  load: (role: TrustedRole, keys: ReadonlyMap<string, Key>) => Promise<Loaded>,
+): Promise<{ role: string; metadata: Loaded } | undefined> {
+  const visited = new Set<string>()
+  const search = async (
+    name: string,
+    metadata: Loaded,
+  ): Promise<{ role: string; metadata: Loaded } | 'stop' | undefined> => {
+    if (metadata.signed.targets.has(path)) return { role: name, metadata }
+    const { delegations } = metadata.signed
+    if (delegations === undefined) return undefined
+    for (const role of rolesTrustedWith(path, delegations)) {
+      if (visited.has(role.name)) continue
+      if (visited.size >= maximumVisited)
+        throw new TufError('invalid-metadata', `More than ${maximumVisited} roles are trusted with ${path}.`)
+      visited.add(role.name)
+      const found = await search(role.name, await load(role, delegations.keys))
+      if (found !== undefined) return found
+      if (role.terminating) return 'stop'
+    }
+    return undefined
+  }
+  const found = await search('targets', top)
+  return found === 'stop' ? undefined : found
+}

@@ -1,0 +1,25 @@
+export type TufErrorCode =
+  /** The bytes are not JSON as TUF needs it (UTF-8, no key twice, not too deep). */
+  | 'invalid-json'
+  /** The value has no canonical form (OLPC canonical JSON knows no fractions). */
+  | 'not-canonical'
+  /** JSON, but not metadata of the kind it should be. */
+  | 'invalid-metadata'
+  | 'invalid-key'
+  | 'invalid-role-name'
+  | 'invalid-target-path'
+  /** Fewer good signatures than the threshold asks for. */
+  | 'threshold'
+  | 'expired'
+  /** A version that does not follow the one before. */
+  | 'version'
+
+/** Everything that `shared/tuf` refuses. The message says what is wrong, where, and how to mend it. */
+export class TufError extends Error {
+  override readonly name = 'TufError'
+  readonly code: TufErrorCode
+  constructor(code: TufErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}

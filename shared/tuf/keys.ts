@@ -1,0 +1,120 @@
+import { constants, createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { canonicalBytes } from './canonical.ts'
+import { TufError } from './errors.ts'
+import type { Json } from './json.ts'
+
+/** A public key as metadata holds it (specification, section 4.2). Fields that we do not know stay. */
+export interface Key {
+  readonly keytype: string
+  readonly scheme: string
+  readonly keyval: { readonly public: string; readonly [field: string]: Json }
+  readonly [field: string]: Json
+}
+
+/** The three schemes that TUF clients agree on, and the key types that go with them. */
+const keytypes: Readonly<Record<string, readonly string[]>> = {
+  ed25519: ['ed25519'],
+  // Older tools name the key type after the scheme.
+  'ecdsa-sha2-nistp256': ['ecdsa', 'ecdsa-sha2-nistp256'],
+  'rsassa-pss-sha256': ['rsa'],
+}
+
+/** The SHA-256 of the canonical key, in hex. */
+export function keyid(key: Key): string {
+  return createHash('sha256').update(canonicalBytes(key)).digest('hex')
+}
+
+/**
+ * The key in TUF's form: P-256 as `ecdsa`, Ed25519 as `ed25519`, RSA of at least 2048 bits as `rsa`.
+ * Throws TufError 'invalid-key' for any other.
+ */
+export function keyFromPublicKey(publicKey: KeyObject): Key {
+  const pem = () => publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const details = publicKey.asymmetricKeyDetails
+  switch (publicKey.asymmetricKeyType) {
+    case 'ec':
+      if (details?.namedCurve !== 'prime256v1') {
+        throw invalid(`an elliptic-curve key has to be on P-256, this one is on ${details?.namedCurve}`)
+      }
+      return { keytype: 'ecdsa', scheme: 'ecdsa-sha2-nistp256', keyval: { public: pem() } }
+    case 'ed25519': {
+      const jwk = publicKey.export({ format: 'jwk' })
+      return {
+        keytype: 'ed25519',
+        scheme: 'ed25519',
+        keyval: { public: Buffer.from(jwk.x ?? '', 'base64url').toString('hex') },
+      }
+    }
+    case 'rsa':
+      if ((details?.modulusLength ?? 0) < 2048) {
+        throw invalid(`an RSA key needs at least 2048 bits, this one has ${details?.modulusLength}`)
+      }
+      return { keytype: 'rsa', scheme: 'rsassa-pss-sha256', keyval: { public: pem() } }
+    default:
+      throw invalid(`keys of type ${publicKey.asymmetricKeyType} are refused by clients`)
+  }
+}
+
+const parsedKeys = new WeakMap<Key, KeyObject>()
+
+/** The key for node:crypto. Throws TufError 'invalid-key' where the scheme is not one of the three or the key does not fit it. */
+export function publicKeyOf(key: Key): KeyObject {
+  const known = parsedKeys.get(key)
+  if (known !== undefined) return known
+  if (!Object.hasOwn(keytypes, key.scheme) || !keytypes[key.scheme]?.includes(key.keytype)) {
+    throw invalid(
+      `key type ${JSON.stringify(key.keytype)} with scheme ${JSON.stringify(key.scheme)} is not one that clients read`,
+    )
+  }
+  const parsed = parse(key)
+  const natural = keyFromPublicKey(parsed)
+  if (natural.scheme !== key.scheme)
+    throw invalid(`its scheme says ${key.scheme}, but it is a key for ${natural.scheme}`)
+  parsedKeys.set(key, parsed)
+  return parsed
+}
+
+function parse(key: Key): KeyObject {
+  try {
+    if (key.scheme !== 'ed25519') return createPublicKey(key.keyval.public)
+    if (!/^[0-9a-f]{64}$/.test(key.keyval.public)) throw invalid('an Ed25519 key is 64 lower-case hex digits')
+    const x = Buffer.from(key.keyval.public, 'hex').toString('base64url')
+    return createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } })
+  } catch (cause) {
+    if (cause instanceof TufError) throw cause
+    throw invalid('its public part is not a PEM', cause)
+  }
+}
+
+/** True if `signature`, in hex, is one by this key over these bytes. A key or signature that cannot be read verifies nothing. */
+export function verifySignature(key: Key, bytes: Uint8Array, signature: string): boolean {
+  if (!/^(?:[0-9a-fA-F]{2})+$/.test(signature)) return false
+  try {
+    const publicKey = publicKeyOf(key)
+    const signatureBytes = Buffer.from(signature, 'hex')
+    switch (key.scheme) {
+      case 'ed25519':
+        return verify(null, bytes, publicKey, signatureBytes)
+      case 'ecdsa-sha2-nistp256':
+        return verify('sha256', bytes, publicKey, signatureBytes)
+      default: {
+        const padding = constants.RSA_PKCS1_PSS_PADDING
+        const saltLength = constants.RSA_PSS_SALTLEN_AUTO
+        return verify('sha256', bytes, { key: publicKey, padding, saltLength }, signatureBytes)
+      }
+    }
+  } catch {
+    return false
+  }
+}
+
+/** What tells two keys apart, whatever keyid or spelling each came under. */
+export function keyIdentity(key: Key): string {
+  return publicKeyOf(key).export({ type: 'spki', format: 'der' }).toString('base64')
+}
+
+function invalid(what: string, cause?: unknown): TufError {
+  return new TufError('invalid-key', `This key cannot be used: ${what}. Use a P-256, an Ed25519 or an RSA key.`, {
+    cause,
+  })
+}

@@ -1,0 +1,61 @@
+import { TufError } from './errors.ts'
+import { keyIdentity, keyid } from './keys.ts'
+import type { Root } from './metadata.ts'
+import { topLevelRoles } from './names.ts'
+import type { Signed } from './signed.ts'
+import { verifyThreshold } from './threshold.ts'
+
+/**
+ * Throws unless clients can live with this root: consistent snapshots, usable keys under their own keyids, each key once,
+ * thresholds that can be met. TufError 'invalid-metadata' or 'invalid-key'.
+ */
+export function checkRoot(root: Root): void {
+  const refuse = (why: string) => new TufError('invalid-metadata', `This root cannot be used: ${why}.`)
+  if (root.consistent_snapshot !== true) throw refuse('consistent_snapshot has to be true')
+  const identities = new Map<string, string>()
+  for (const [id, key] of root.keys) {
+    const identity = keyIdentity(key)
+    const other = identities.get(identity)
+    if (other !== undefined) throw refuse(`keyids ${other} and ${id} are one and the same key`)
+    identities.set(identity, id)
+    if (keyid(key) !== id)
+      throw refuse(`keyid ${id} is not the SHA-256 of its key's canonical form, which is ${keyid(key)}`)
+  }
+  for (const role of topLevelRoles) {
+    const { keyids, threshold } = root.roles[role]
+    const missing = keyids.find((id) => !root.keys.has(id))
+    if (missing !== undefined) throw refuse(`role ${role} names keyid ${missing}, which is not among its keys`)
+    if (threshold > keyids.length) {
+      throw refuse(
+        `role ${role} asks for ${threshold} signatures and has ${keyids.length} keys; lower the threshold or add keys`,
+      )
+    }
+  }
+}
+
+/** Throws unless this can be the first root: version 1, signed as it asks itself. TufError 'version', 'threshold' and as `checkRoot`. */
+export function verifyFirstRoot(root: Signed<Root>): void {
+  checkRoot(root.signed)
+  if (root.signed.version !== 1)
+    throw new TufError('version', `The first root has version 1, not ${root.signed.version}.`)
+  verifyThreshold('Root version 1', root.signed.roles.root, root.signed.keys, root)
+}
+
+/**
+ * Throws unless `next` can follow `current`: the next version, signed as both ask (specification, section 5.3.4 and 5.3.5).
+ * TufError 'version', 'threshold' and as `checkRoot`.
+ */
+export function verifySuccession(current: Root, next: Signed<Root>): void {
+  checkRoot(next.signed)
+  const { version } = next.signed
+  if (version !== current.version + 1) {
+    throw new TufError('version', `After root version ${current.version} comes ${current.version + 1}, not ${version}.`)
+  }
+  verifyThreshold(
+    `Root version ${version}, by the keys of version ${current.version},`,
+    current.roles.root,
+    current.keys,
+    next,
+  )
+  verifyThreshold(`Root version ${version}, by its own keys,`, next.signed.roles.root, next.signed.keys, next)
+}
