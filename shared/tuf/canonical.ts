@@ -20,7 +20,7 @@ export function canonicalText(value: unknown): string {
       return value ? 'true' : 'false'
     case 'object':
       if (value === null) return 'null'
-      if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
+      if (Array.isArray(value)) return `[${Array.from(value, canonicalText).join(',')}]`
       return value instanceof Map
         ? members([...value.keys()], (key) => value.get(key))
         : members(Object.keys(value), (key) => (value as Record<string, unknown>)[key])
@@ -32,13 +32,16 @@ export function canonicalText(value: unknown): string {
 function members(keys: string[], get: (key: string) => unknown): string {
   // A big Map is kept in order from commit to commit, and seeing that it is in order is much cheaper than sorting it.
   if (!isSorted(keys)) keys.sort(compareCodePoints)
-  let text = ''
+  let text = '{'
   for (const key of keys) {
     const member = get(key)
     if (member === undefined) continue
-    text += `${text === '' ? '' : ','}${quoted(key)}:${canonicalText(member)}`
+    if (text !== '{') text += ','
+    text += quoted(key)
+    text += ':'
+    text += canonicalText(member)
   }
-  return `{${text}}`
+  return `${text}}`
 }
 
 const needsEscape = /["\\]/
@@ -54,15 +57,19 @@ function quoted(text: string): string {
 }
 
 function isSorted(keys: readonly string[]): boolean {
-  return keys.every((key, index) => index === 0 || compareCodePoints(keys[index - 1] ?? '', key) < 0)
+  for (let at = 1; at < keys.length; at++) {
+    if (compareCodePoints(keys[at - 1] ?? '', keys[at] ?? '') > 0) return false
+  }
+  return true
 }
 
 /** Negative, zero or positive as `left` comes before, at or after `right` in code-point order; `<` compares UTF-16 units. */
 export function compareCodePoints(left: string, right: string): number {
   const length = Math.min(left.length, right.length)
   for (let at = 0; at < length; at++) {
-    const difference = rank(left.charCodeAt(at)) - rank(right.charCodeAt(at))
-    if (difference !== 0) return difference
+    const leftUnit = left.charCodeAt(at)
+    const rightUnit = right.charCodeAt(at)
+    if (leftUnit !== rightUnit) return rank(leftUnit) - rank(rightUnit)
   }
   return left.length - right.length
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { binNames, binOf, hashBins } from './bins.ts'
+import { binNames, binOf, type HashBins, hashBins } from './bins.ts'
 import { TufError } from './errors.ts'
 import type { Key } from './keys.ts'
 import type { DelegatedRole, Delegations, RoleKeys, SuccinctRoles, Targets } from './metadata.ts'
@@ -15,7 +15,7 @@ export interface TrustedRole extends RoleKeys {
 export function rolesTrustedWith(path: string, delegations: Delegations): TrustedRole[] {
   if (delegations.succinct_roles !== undefined) {
     const { keyids, threshold } = delegations.succinct_roles
-    return [{ name: binOf(succinctBins(delegations.succinct_roles), path), keyids, threshold, terminating: true }]
+    return [{ name: binOf(binsOf(delegations.succinct_roles), path), keyids, threshold, terminating: true }]
   }
   const hash = createHash('sha256').update(path).digest('hex')
   return (delegations.roles ?? []).filter((role) => isTrustedWith(role, path, hash))
@@ -26,26 +26,45 @@ function isTrustedWith(role: DelegatedRole, path: string, hash: string): boolean
   return (role.paths ?? []).some((pattern) => matchesPattern(path, pattern))
 }
 
-const compiledPatterns = new Map<string, RegExp>()
-
 /** `*` is any run of characters within one segment, `?` any one of them; all else stands for itself. */
 export function matchesPattern(path: string, pattern: string): boolean {
-  let compiled = compiledPatterns.get(pattern)
-  if (compiled === undefined) {
-    const source = pattern.replace(/[.*+?^${}()|[\]\\]/g, (character) => {
-      if (character === '*') return '[^/]*'
-      return character === '?' ? '[^/]' : `\\${character}`
-    })
-    compiled = new RegExp(`^${source}$`, 's')
-    if (compiledPatterns.size > 10_000) compiledPatterns.clear()
-    compiledPatterns.set(pattern, compiled)
-  }
-  return compiled.test(path)
+  const segments = path.split('/')
+  const patterns = pattern.split('/')
+  return segments.length === patterns.length && patterns.every((part, at) => matchesSegment(segments[at] ?? '', part))
 }
 
-/** The name of every role that is delegated to here, in order. */
+/** Not a regular expression: many `*` in one could keep it busy for hours. */
+function matchesSegment(segment: string, pattern: string): boolean {
+  const characters = [...segment]
+  const wanted = [...pattern]
+  let at = 0
+  let next = 0
+  // What to go back to: the last `*`, and where the run that it stands for ends so far.
+  let star: number | undefined
+  let runEnd = 0
+  while (at < characters.length) {
+    if (wanted[next] === '*') {
+      star = next++
+      runEnd = at
+    } else if (wanted[next] === '?' || wanted[next] === characters[at]) {
+      next++
+      at++
+    } else if (star !== undefined) {
+      next = star + 1
+      at = ++runEnd
+    } else {
+      return false
+    }
+  }
+  return wanted.slice(next).every((character) => character === '*')
+}
+
+/** The name of every role that is delegated to here, in order. Throws TufError 'invalid-metadata' for more bins than we make. */
 export function delegatedNames(delegations: Delegations): string[] {
-  if (delegations.succinct_roles !== undefined) return binNames(succinctBins(delegations.succinct_roles))
+  if (delegations.succinct_roles !== undefined) {
+    const { delegation, number, namePrefix } = binsOf(delegations.succinct_roles)
+    return binNames(hashBins(delegation, number, namePrefix))
+  }
   return (delegations.roles ?? []).map((role) => role.name)
 }
 
@@ -63,8 +82,9 @@ function isBinOf(name: string, succinct: SuccinctRoles): boolean {
   return bin.length === digits && /^[0-9a-f]+$/.test(bin) && Number.parseInt(bin, 16) < 2 ** succinct.bit_length
 }
 
-function succinctBins(succinct: SuccinctRoles) {
-  return hashBins('succinct_roles', 2 ** succinct.bit_length, succinct.name_prefix)
+/** Unchecked: somebody else's metadata may have more bins than we make. */
+function binsOf(succinct: SuccinctRoles): HashBins {
+  return { delegation: 'succinct_roles', number: 2 ** succinct.bit_length, namePrefix: succinct.name_prefix }
 }
 
 /** More delegated roles than a client visits (python-tuf's default); stops a search that goes in circles besides. */
@@ -79,7 +99,7 @@ export async function findTarget<Loaded extends { readonly signed: Targets }>(
   top: Loaded,
   load: (role: TrustedRole, keys: ReadonlyMap<string, Key>) => Promise<Loaded>,
 ): Promise<{ role: string; metadata: Loaded } | undefined> {
-  const visited = new Set<string>()
+  const visited = new Set(['targets'])
   const search = async (
     name: string,
     metadata: Loaded,
@@ -88,12 +108,13 @@ export async function findTarget<Loaded extends { readonly signed: Targets }>(
     const { delegations } = metadata.signed
     if (delegations === undefined) return undefined
     for (const role of rolesTrustedWith(path, delegations)) {
-      if (visited.has(role.name)) continue
-      if (visited.size >= maximumVisited)
-        throw new TufError('invalid-metadata', `More than ${maximumVisited} roles are trusted with ${path}.`)
-      visited.add(role.name)
-      const found = await search(role.name, await load(role, delegations.keys))
-      if (found !== undefined) return found
+      if (!visited.has(role.name)) {
+        if (visited.size > maximumVisited)
+          throw new TufError('invalid-metadata', `More than ${maximumVisited} roles are trusted with ${path}.`)
+        visited.add(role.name)
+        const found = await search(role.name, await load(role, delegations.keys))
+        if (found !== undefined) return found
+      }
       if (role.terminating) return 'stop'
     }
     return undefined

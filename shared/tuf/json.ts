@@ -90,7 +90,9 @@ function countKeys(value: Json): number {
     for (const element of value) count += countKeys(element)
     return count
   }
-  for (const member of Object.values(value)) count += 1 + countKeys(member)
+  const object = value as JsonObject
+  // Not Object.values, which takes twice as long over a big object.
+  for (const key of Object.keys(object)) count += 1 + countKeys(object[key] as Json)
   return count
 }
 

@@ -1,5 +1,5 @@
 import { constants, createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { canonicalBytes } from './canonical.ts'
+import { canonicalBytes, canonicalText } from './canonical.ts'
 import { TufError } from './errors.ts'
 import type { Json } from './json.ts'
 
@@ -55,6 +55,7 @@ export function keyFromPublicKey(publicKey: KeyObject): Key {
   }
 }
 
+const publicKeyPem = /^-----BEGIN PUBLIC KEY-----[\w+/=\s]+-----END PUBLIC KEY-----\s*$/
 const parsedKeys = new WeakMap<Key, KeyObject>()
 
 /** The key for node:crypto. Throws TufError 'invalid-key' where the scheme is not one of the three or the key does not fit it. */
@@ -76,19 +77,23 @@ export function publicKeyOf(key: Key): KeyObject {
 
 function parse(key: Key): KeyObject {
   try {
-    if (key.scheme !== 'ed25519') return createPublicKey(key.keyval.public)
+    if (key.scheme !== 'ed25519') {
+      // createPublicKey would also take a private key, or a certificate; clients take nothing but this.
+      if (!publicKeyPem.test(key.keyval.public)) throw invalid('its public part is not a PEM "PUBLIC KEY"')
+      return createPublicKey(key.keyval.public)
+    }
     if (!/^[0-9a-f]{64}$/.test(key.keyval.public)) throw invalid('an Ed25519 key is 64 lower-case hex digits')
     const x = Buffer.from(key.keyval.public, 'hex').toString('base64url')
     return createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } })
   } catch (cause) {
     if (cause instanceof TufError) throw cause
-    throw invalid('its public part is not a PEM', cause)
+    throw invalid('its public part cannot be read', cause)
   }
 }
 
 /** True if `signature`, in hex, is one by this key over these bytes. A key or signature that cannot be read verifies nothing. */
 export function verifySignature(key: Key, bytes: Uint8Array, signature: string): boolean {
-  if (!/^(?:[0-9a-fA-F]{2})+$/.test(signature)) return false
+  if (signature.length % 2 !== 0 || !/^[0-9a-fA-F]+$/.test(signature)) return false
   try {
     const publicKey = publicKeyOf(key)
     const signatureBytes = Buffer.from(signature, 'hex')
@@ -108,9 +113,9 @@ export function verifySignature(key: Key, bytes: Uint8Array, signature: string):
   }
 }
 
-/** What tells two keys apart, whatever keyid or spelling each came under. */
+/** What tells two keys apart, whatever keyid or spelling (a compressed point, say) each came under. */
 export function keyIdentity(key: Key): string {
-  return publicKeyOf(key).export({ type: 'spki', format: 'der' }).toString('base64')
+  return canonicalText(publicKeyOf(key).export({ format: 'jwk' }))
 }
 
 function invalid(what: string, cause?: unknown): TufError {

@@ -1,8 +1,8 @@
-import { type DecodeContext, integer, list, map, object, optional, text } from './decode.ts'
+import { inside, integer, inWords, list, map, object, optional, type Place, text } from './decode.ts'
 import { TufError } from './errors.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Key } from './keys.ts'
-import { type TopLevelRole, topLevelRoles } from './names.ts'
+import { isTopLevel, type TopLevelRole, topLevelRoles } from './names.ts'
 
 /**
  * The four roles as plain data (specification, section 4). What others choose the names of (target paths, roles, keyids)
@@ -102,10 +102,16 @@ export interface MetadataByType {
   timestamp: Timestamp
 }
 
+const expiresFormat = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
+
 /** When the role expires. Throws TufError 'invalid-metadata' unless it is written as every client reads it. */
 export function expiresAt(metadata: Pick<Common, 'expires'>): Date {
   const date = new Date(metadata.expires)
-  if (Number.isNaN(date.getTime()) || formatExpires(date) !== metadata.expires) {
+  if (
+    !expiresFormat.test(metadata.expires) ||
+    Number.isNaN(date.getTime()) ||
+    formatExpires(date) !== metadata.expires
+  ) {
     throw new TufError(
       'invalid-metadata',
       `expires has to read YYYY-MM-DDTHH:MM:SSZ, not ${JSON.stringify(metadata.expires)}.`,
@@ -114,19 +120,21 @@ export function expiresAt(metadata: Pick<Common, 'expires'>): Date {
   return date
 }
 
-/** Whole seconds and a Z: fractions and offsets each break a client. */
+/** Whole seconds and a Z: fractions and offsets each break a client. Throws TufError 'invalid-metadata' beyond the year 9999. */
 export function formatExpires(date: Date): string {
-  return `${date.toISOString().slice(0, 19)}Z`
+  const text = `${date.toISOString().slice(0, 19)}Z`
+  if (expiresFormat.test(text)) return text
+  throw new TufError('invalid-metadata', `${date.toISOString()} is beyond the years that clients read, 0000 to 9999.`)
 }
 
 /** The signed part of a role's metadata. Throws TufError 'invalid-metadata' that says where it is not as it should be. */
 export function decodeMetadata<Type extends TopLevelRole>(type: Type, json: Json): MetadataByType[Type] {
-  const at = { where: type }
+  const at = { member: type }
   const fields = object(json, at)
   if (fields['_type'] !== type) {
     throw new TufError('invalid-metadata', `${type}: _type is ${JSON.stringify(fields['_type'])}, not "${type}".`)
   }
-  const specification = text(fields['spec_version'], { where: `${type}.spec_version` })
+  const specification = text(fields['spec_version'], inside(at, 'spec_version'))
   if (!/^1(\.\d+){1,2}$/.test(specification)) {
     throw new TufError(
       'invalid-metadata',
@@ -136,143 +144,148 @@ export function decodeMetadata<Type extends TopLevelRole>(type: Type, json: Json
   const common = {
     ...fields,
     spec_version: specification,
-    version: integer(fields['version'], { where: `${type}.version` }, 1),
-    expires: text(fields['expires'], { where: `${type}.expires` }),
+    version: integer(fields['version'], inside(at, 'version'), 1),
+    expires: text(fields['expires'], inside(at, 'expires')),
   }
   expiresAt(common)
-  return decoders[type](fields, common) as MetadataByType[Type]
+  return decoders[type](fields, common, at) as MetadataByType[Type]
 }
 
 const decoders = { root: decodeRoot, targets: decodeTargets, snapshot: decodeSnapshot, timestamp: decodeTimestamp }
 
-function decodeRoot(fields: JsonObject, common: Common): Root {
-  const consistent = optional(fields['consistent_snapshot'], (value) => value) ?? false
+function decodeRoot(fields: JsonObject, common: Common, at: Place): Root {
+  const consistent = fields['consistent_snapshot']
   if (typeof consistent !== 'boolean')
     throw new TufError('invalid-metadata', 'root.consistent_snapshot has to be true or false.')
-  const roles = object(fields['roles'], { where: 'root.roles' })
-  const decoded = topLevelRoles.map((role) => [role, decodeRoleKeys(roles[role], { where: `root.roles.${role}` })])
+  const roles = object(fields['roles'], inside(at, 'roles'))
+  const decoded = topLevelRoles.map((role) => [role, decodeRoleKeys(roles[role], inside(inside(at, 'roles'), role))])
   return {
     ...common,
     _type: 'root',
-    ...(fields['consistent_snapshot'] === undefined ? {} : { consistent_snapshot: consistent }),
-    keys: map(fields['keys'], { where: 'root.keys' }, decodeKey),
-    roles: { ...roles, ...Object.fromEntries(decoded) },
-  } as Root
+    consistent_snapshot: consistent,
+    keys: map(fields['keys'], inside(at, 'keys'), decodeKey),
+    roles: { ...roles, ...Object.fromEntries(decoded) } as Root['roles'],
+  }
 }
 
-function decodeTimestamp(fields: JsonObject, common: Common): Timestamp {
-  const meta = map(fields['meta'], { where: 'timestamp.meta' }, decodeMetaFile)
+function decodeTimestamp(fields: JsonObject, common: Common, at: Place): Timestamp {
+  const meta = map(fields['meta'], inside(at, 'meta'), decodeMetaFile)
   if (!meta.has('snapshot.json')) throw new TufError('invalid-metadata', 'timestamp.meta has no "snapshot.json".')
   return { ...common, _type: 'timestamp', meta }
 }
 
-function decodeSnapshot(fields: JsonObject, common: Common): Snapshot {
-  const meta = map(fields['meta'], { where: 'snapshot.meta' }, decodeMetaFile)
+function decodeSnapshot(fields: JsonObject, common: Common, at: Place): Snapshot {
+  const meta = map(fields['meta'], inside(at, 'meta'), decodeMetaFile)
   if (!meta.has('targets.json')) throw new TufError('invalid-metadata', 'snapshot.meta has no "targets.json".')
   return { ...common, _type: 'snapshot', meta }
 }
 
-function decodeTargets(fields: JsonObject, common: Common): Targets {
-  const delegations = optional(fields['delegations'], (value) =>
-    decodeDelegations(value, { where: 'targets.delegations' }),
-  )
+function decodeTargets(fields: JsonObject, common: Common, at: Place): Targets {
+  const delegations = optional(fields['delegations'], (value) => decodeDelegations(value, inside(at, 'delegations')))
   return {
     ...common,
     _type: 'targets',
-    targets: map(fields['targets'], { where: 'targets.targets' }, decodeTargetFile),
+    targets: map(fields['targets'], inside(at, 'targets'), decodeTargetFile),
     ...(delegations === undefined ? {} : { delegations }),
   }
 }
 
-export function decodeDelegations(json: Json, at: DecodeContext): Delegations {
+export function decodeDelegations(json: Json, at: Place): Delegations {
   const fields = object(json, at)
-  const roles = optional(fields['roles'], (value) => list(value, { where: `${at.where}.roles` }, decodeDelegatedRole))
+  const roles = optional(fields['roles'], (value) => list(value, inside(at, 'roles'), decodeDelegatedRole))
   const succinct = optional(fields['succinct_roles'], (value) =>
-    decodeSuccinctRoles(value, { where: `${at.where}.succinct_roles` }),
+    decodeSuccinctRoles(value, inside(at, 'succinct_roles')),
   )
   if ((roles === undefined) === (succinct === undefined)) {
-    throw new TufError('invalid-metadata', `${at.where} needs either "roles" or "succinct_roles", and not both.`)
+    throw new TufError('invalid-metadata', `${inWords(at)} needs either "roles" or "succinct_roles", and not both.`)
+  }
+  const names = new Set<string>()
+  for (const { name } of roles ?? []) {
+    if (names.has(name))
+      throw new TufError('invalid-metadata', `${inWords(at)}.roles has ${JSON.stringify(name)} twice.`)
+    names.add(name)
   }
   return {
     ...fields,
-    keys: map(fields['keys'], { where: `${at.where}.keys` }, decodeKey),
+    keys: map(fields['keys'], inside(at, 'keys'), decodeKey),
     ...(roles === undefined ? {} : { roles }),
     ...(succinct === undefined ? {} : { succinct_roles: succinct }),
   } as Delegations
 }
 
-function decodeDelegatedRole(json: Json, at: DecodeContext): DelegatedRole {
+function decodeDelegatedRole(json: Json, at: Place): DelegatedRole {
   const fields = object(json, at)
-  const texts = (field: string) =>
-    optional(fields[field], (value) =>
-      list(value, { where: `${at.where}.${field}` }, (element, where) => text(element, where)),
-    )
+  const texts = (field: string) => optional(fields[field], (value) => list(value, inside(at, field), text))
   const paths = texts('paths')
   const prefixes = texts('path_hash_prefixes')
   if ((paths === undefined) === (prefixes === undefined)) {
-    throw new TufError('invalid-metadata', `${at.where} needs either "paths" or "path_hash_prefixes", and not both.`)
+    throw new TufError('invalid-metadata', `${inWords(at)} needs either "paths" or "path_hash_prefixes", and not both.`)
   }
   if (typeof fields['terminating'] !== 'boolean') {
-    throw new TufError('invalid-metadata', `${at.where}.terminating has to be true or false.`)
+    throw new TufError('invalid-metadata', `${inWords(at)}.terminating has to be true or false.`)
+  }
+  const name = text(fields['name'], inside(at, 'name'))
+  if (name === '' || isTopLevel(name)) {
+    throw new TufError('invalid-metadata', `${inWords(at)}.name is "${name}"; clients delegate to no such role.`)
   }
   return {
     ...decodeRoleKeys(json, at),
-    name: text(fields['name'], { where: `${at.where}.name` }),
+    name,
     terminating: fields['terminating'],
     ...(paths === undefined ? {} : { paths }),
     ...(prefixes === undefined ? {} : { path_hash_prefixes: prefixes }),
   }
 }
 
-function decodeSuccinctRoles(json: Json, at: DecodeContext): SuccinctRoles {
+function decodeSuccinctRoles(json: Json, at: Place): SuccinctRoles {
   const fields = object(json, at)
   return {
     ...decodeRoleKeys(json, at),
-    bit_length: integer(fields['bit_length'], { where: `${at.where}.bit_length` }, 1, 32),
-    name_prefix: text(fields['name_prefix'], { where: `${at.where}.name_prefix` }),
+    bit_length: integer(fields['bit_length'], inside(at, 'bit_length'), 1, 32),
+    name_prefix: text(fields['name_prefix'], inside(at, 'name_prefix')),
   }
 }
 
-function decodeRoleKeys(json: Json | undefined, at: DecodeContext): RoleKeys {
+function decodeRoleKeys(json: Json | undefined, at: Place): RoleKeys {
   const fields = object(json, at)
-  const keyids = list(fields['keyids'], { where: `${at.where}.keyids` }, (element, where) => text(element, where))
+  const keyids = list(fields['keyids'], inside(at, 'keyids'), text)
   if (new Set(keyids).size !== keyids.length) {
-    throw new TufError('invalid-metadata', `${at.where}.keyids names the same key twice.`)
+    throw new TufError('invalid-metadata', `${inWords(at)}.keyids names the same key twice.`)
   }
-  return { ...fields, keyids, threshold: integer(fields['threshold'], { where: `${at.where}.threshold` }, 1) }
+  return { ...fields, keyids, threshold: integer(fields['threshold'], inside(at, 'threshold'), 1) }
 }
 
-function decodeKey(json: Json, at: DecodeContext): Key {
+function decodeKey(json: Json, at: Place): Key {
   const fields = object(json, at)
-  const keyval = object(fields['keyval'], { where: `${at.where}.keyval` })
+  const keyval = object(fields['keyval'], inside(at, 'keyval'))
   return {
     ...fields,
-    keytype: text(fields['keytype'], { where: `${at.where}.keytype` }),
-    scheme: text(fields['scheme'], { where: `${at.where}.scheme` }),
-    keyval: { ...keyval, public: text(keyval['public'], { where: `${at.where}.keyval.public` }) },
+    keytype: text(fields['keytype'], inside(at, 'keytype')),
+    scheme: text(fields['scheme'], inside(at, 'scheme')),
+    keyval: { ...keyval, public: text(keyval['public'], inside(inside(at, 'keyval'), 'public')) },
   }
 }
 
-function decodeMetaFile(json: Json, at: DecodeContext): MetaFile {
+function decodeMetaFile(json: Json, at: Place): MetaFile {
   const fields = object(json, at)
-  integer(fields['version'], { where: `${at.where}.version` }, 1)
-  optional(fields['length'], (value) => integer(value, { where: `${at.where}.length` }, 0))
-  optional(fields['hashes'], (value) => decodeHashes(value, { where: `${at.where}.hashes` }))
+  integer(fields['version'], inside(at, 'version'), 1)
+  optional(fields['length'], (value) => integer(value, inside(at, 'length'), 0))
+  optional(fields['hashes'], (value) => decodeHashes(value, inside(at, 'hashes')))
   return fields as MetaFile & JsonObject
 }
 
-function decodeTargetFile(json: Json, at: DecodeContext): TargetFile {
+function decodeTargetFile(json: Json, at: Place): TargetFile {
   const fields = object(json, at)
-  integer(fields['length'], { where: `${at.where}.length` }, 0)
-  decodeHashes(fields['hashes'], { where: `${at.where}.hashes` })
-  optional(fields['custom'], (value) => object(value, { where: `${at.where}.custom` }))
+  integer(fields['length'], inside(at, 'length'), 0)
+  decodeHashes(fields['hashes'], inside(at, 'hashes'))
+  optional(fields['custom'], (value) => object(value, inside(at, 'custom')))
   return fields as TargetFile & JsonObject
 }
 
-function decodeHashes(json: Json | undefined, at: DecodeContext): Hashes {
+function decodeHashes(json: Json | undefined, at: Place): Hashes {
   const fields = object(json, at)
   const algorithms = Object.keys(fields)
-  if (algorithms.length === 0) throw new TufError('invalid-metadata', `${at.where} holds no hash.`)
-  for (const algorithm of algorithms) text(fields[algorithm], { where: `${at.where}.${algorithm}` })
+  if (algorithms.length === 0) throw new TufError('invalid-metadata', `${inWords(at)} holds no hash.`)
+  for (const algorithm of algorithms) text(fields[algorithm], inside(at, algorithm))
   return fields as Hashes
 }

@@ -48,7 +48,7 @@ export function targetPath(text: string): TargetPath {
   if (text.length > maximumPathLength)
     throw refuse(`it has ${text.length} characters, at most ${maximumPathLength} are allowed`)
   for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
+    const code = text.codePointAt(at) ?? 0
     const shown =
       code < 0x20 || code >= 0x7f ? `U+${code.toString(16).toUpperCase().padStart(4, '0')}` : `"${text[at]}"`
     if (code < 0x20 || code === 0x7f) throw refuse(`control character ${shown} at position ${at}; leave it out`)

@@ -1,7 +1,7 @@
 import { TufError } from './errors.ts'
 import { keyIdentity, keyid } from './keys.ts'
 import type { Root } from './metadata.ts'
-import { topLevelRoles } from './names.ts'
+import { isTopLevel, topLevelRoles } from './names.ts'
 import type { Signed } from './signed.ts'
 import { verifyThreshold } from './threshold.ts'
 
@@ -21,6 +21,8 @@ export function checkRoot(root: Root): void {
     if (keyid(key) !== id)
       throw refuse(`keyid ${id} is not the SHA-256 of its key's canonical form, which is ${keyid(key)}`)
   }
+  const stranger = Object.keys(root.roles).find((role) => !isTopLevel(role))
+  if (stranger !== undefined) throw refuse(`it has a role ${JSON.stringify(stranger)}, and clients know four`)
   for (const role of topLevelRoles) {
     const { keyids, threshold } = root.roles[role]
     const missing = keyids.find((id) => !root.keys.has(id))

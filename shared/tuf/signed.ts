@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { canonicalBytes } from './canonical.ts'
-import { list, object, text } from './decode.ts'
+import { inside, list, object, text } from './decode.ts'
 import { type Json, parseJson } from './json.ts'
 import { decodeMetadata, type Hashes, type Metadata, type MetadataByType } from './metadata.ts'
 import type { TopLevelRole } from './names.ts'
@@ -25,34 +25,54 @@ export interface Signed<Role extends Metadata = Metadata> {
   readonly bytes: Uint8Array
 }
 
-const opening = Buffer.from(',"signed":')
+const opening = Buffer.from('{"signatures":')
+const middle = Buffer.from(',"signed":')
 const closing = Buffer.from('}')
+const controlCharacter = /[^ -\xff]/g
 
-/** The file of a role that has just been signed: `signedBytes` as they are, between its signatures and a brace. */
+/** The file of a role that has just been signed: its signatures, and `signedBytes` as JSON. */
 export function assemble<Role extends Metadata>(
   signed: Role,
   signedBytes: Uint8Array,
   signatures: readonly Signature[],
 ): Signed<Role> {
-  const head = Buffer.concat([Buffer.from('{"signatures":'), canonicalBytes(signatures)])
-  return { signed, signatures, signedBytes, bytes: Buffer.concat([head, opening, signedBytes, closing]) }
+  const canonical = Buffer.concat([opening, canonicalBytes(signatures), middle, signedBytes, closing])
+  return { signed, signatures, signedBytes, bytes: asJson(canonical) }
 }
 
-/** Reads a role's file. Throws TufError 'invalid-json' or 'invalid-metadata'. No signature is verified: see `threshold.ts`. */
+/** Canonical JSON leaves line breaks (a PEM has some) and other control characters as they are; JSON has to escape them. */
+function asJson(canonical: Buffer): Uint8Array {
+  // As Latin-1 every byte is one character, and comes back as it was.
+  const text = canonical.toString('latin1')
+  if (!controlCharacter.test(text)) return canonical
+  const escaped = text.replaceAll(controlCharacter, (character) => JSON.stringify(character).slice(1, -1))
+  return Buffer.from(escaped, 'latin1')
+}
+
+/**
+ * Reads a role's file. Throws TufError 'invalid-json', 'invalid-metadata', or 'not-canonical' where a field that we do not
+ * know holds what cannot be signed. No signature is verified: see `threshold.ts`.
+ */
 export function decodeSigned<Type extends TopLevelRole>(type: Type, bytes: Uint8Array): Signed<MetadataByType[Type]> {
-  return { ...signedFromJson(type, parseJson(bytes)), bytes }
+  return { ...readEnvelope(type, parseJson(bytes)), bytes }
 }
 
 /** The same from JSON that came inside another document; `bytes` are then those that `assemble` makes. */
 export function signedFromJson<Type extends TopLevelRole>(type: Type, json: Json): Signed<MetadataByType[Type]> {
-  const envelope = object(json, { where: type })
-  const signatures = list(envelope['signatures'], { where: `${type}.signatures` }, (element, at) => {
+  const { signed, signedBytes, signatures } = readEnvelope(type, json)
+  return assemble(signed, signedBytes, signatures)
+}
+
+function readEnvelope<Type extends TopLevelRole>(type: Type, json: Json): Omit<Signed<MetadataByType[Type]>, 'bytes'> {
+  const file = { member: `${type}.json` }
+  const envelope = object(json, file)
+  const signatures = list(envelope['signatures'], inside(file, 'signatures'), (element, at) => {
     const fields = object(element, at)
-    const keyid = text(fields['keyid'], { where: `${at.where}.keyid` })
-    return { ...fields, keyid, sig: text(fields['sig'], { where: `${at.where}.sig` }) }
+    const keyid = text(fields['keyid'], inside(at, 'keyid'))
+    return { ...fields, keyid, sig: text(fields['sig'], inside(at, 'sig')) }
   })
-  const signed = decodeMetadata(type, envelope['signed'] ?? null)
-  return assemble(signed, canonicalBytes(envelope['signed']), signatures)
+  const signed = decodeMetadata(type, object(envelope['signed'], inside(file, 'signed')))
+  return { signed, signedBytes: canonicalBytes(envelope['signed']), signatures }
 }
 
 /** What timestamp says of snapshot's file. */

@@ -1,0 +1,215 @@
+import { canonicalBytes, compareCodePoints } from '../tuf/canonical.ts'
+import type { Key } from '../tuf/keys.ts'
+import {
+  formatExpires,
+  type Metadata,
+  type RoleKeys,
+  type Snapshot,
+  specVersion,
+  type Targets,
+  type Timestamp,
+} from '../tuf/metadata.ts'
+import { assemble, lengthAndHashes, type Signed } from '../tuf/signed.ts'
+import { verifyThreshold } from '../tuf/threshold.ts'
+import { type Current, keysOfRole } from './current.ts'
+import { encodeDocument, schemaVersion, sha256 } from './documents.ts'
+import type { Draft } from './draft.ts'
+import { RepositoryError } from './errors.ts'
+import { type Entry, encodeEntry, entryName, lastClaimed, type StateName, stateObjectName } from './journal.ts'
+import type { Lease } from './lease.ts'
+import { inParallel } from './parallel.ts'
+import { type Signer, StoreError, type Tag } from './ports.ts'
+import { cacheRole, type Repository } from './repository.ts'
+import { expirationOf } from './settings.ts'
+import type { DecidedTask } from './task.ts'
+
+/** What a commit builds on: the current state, or the sealed bootstrap (number 0) before there is any. */
+export interface Base {
+  readonly number: number
+  readonly sha256: string
+  readonly current?: Current
+}
+
+export const baseOf = (current: Current): Base => ({ number: current.entry.number, sha256: current.sha256, current })
+
+/** Somebody else committed on the same base, or this cycle slept past its lease: begin again from what is current. */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken'
+}
+
+/**
+ * Makes a draft the current state: claims a number by its journal entry, creates every file under that number, and
+ * replaces `timestamp.json`, which is the moment at which all of it becomes visible. The only writer of metadata.
+ * Throws Overtaken with nothing visible; leftovers under the claimed number are never cleaned up by their writer.
+ */
+export async function commit(
+  repository: Repository,
+  base: Base,
+  draft: Draft,
+  tasks: readonly DecidedTask[],
+  lease: Lease,
+): Promise<Current> {
+  const { metadata, clock } = repository.ports
+  if (lease.isOver()) throw new Overtaken('The lease was over before the commit began.')
+  const now = clock.now()
+  const { entry, sha256: entryHash } = await claim(repository, base, draft, tasks, now)
+  const { number } = entry
+  const sign = signing(repository, draft, now)
+
+  const writeRoles = inParallel([...draft.toSign], repository.limits.parallel, async (role) => {
+    await lease.renew()
+    const content = draft.roles.get(role)
+    if (content === undefined) throw new Error(`Role ${role} was not loaded into the draft.`)
+    const signed = await sign<Targets>(role, { ...content, version: number })
+    await metadata.create(`${number}.${role}.json`, signed.bytes)
+    return [role, signed] as const
+  })
+  const writeSnapshot = async () => {
+    if (base.current !== undefined && !snapshotChanges(draft)) return base.current.snapshot
+    const signed = await sign<Snapshot>('snapshot', snapshotOf(base.current?.snapshot.signed, draft, number))
+    await metadata.create(`${number}.snapshot.json`, signed.bytes)
+    return signed
+  }
+  const [roles, snapshot] = await Promise.all([writeRoles, writeSnapshot(), writeState(repository, draft, number)])
+
+  const timestamp = await sign<Timestamp>('timestamp', {
+    _type: 'timestamp',
+    spec_version: specVersion,
+    version: number,
+    expires: '',
+    meta: new Map([['snapshot.json', { version: snapshot.signed.version, ...lengthAndHashes(snapshot.bytes) }]]),
+  })
+  if (lease.isOver()) throw new Overtaken('The lease was over before the commit point.')
+  const timestampTag = await swap(repository, base, timestamp.bytes)
+
+  for (const [role, signed] of roles)
+    if (role !== 'targets') cacheRole(repository.cache, `${number}.${role}.json`, signed)
+  repository.cache.commitTimes.set(number, now)
+  const targets = new Map(roles).get('targets') ?? base.current?.targets
+  if (targets === undefined) throw new Error('The first commit signs targets.')
+  const { root, settings, parked } = draft
+  const current = { timestampTag, timestamp, root, snapshot, targets, settings, parked, entry, sha256: entryHash }
+  repository.cache.current = current
+  return current
+}
+
+/** Creates the journal entry, and with it claims its number. Throws Overtaken if the base is not current any more. */
+async function claim(repository: Repository, base: Base, draft: Draft, tasks: readonly DecidedTask[], now: Date) {
+  const { state, metadata, clock } = repository.ports
+  const nonce = clock.newId()
+  for (let number = base.number + 1; ; number = (await lastClaimed(state, number)) + 1) {
+    const entry: Entry = {
+      schema: schemaVersion,
+      number,
+      base: { number: base.number, sha256: base.sha256 },
+      nonce,
+      time: now.toISOString(),
+      tasks,
+      changes: [...draft.changes.values()],
+      ...filesOf(base, draft, number),
+      state: stateVersions(base, draft, number),
+    }
+    const bytes = encodeEntry(entry)
+    try {
+      await state.create(entryName(number), bytes)
+      return { entry, sha256: sha256(bytes) }
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'exists')) throw error
+      const stored = await metadata.read('timestamp.json')
+      if (stored?.tag !== base.current?.timestampTag)
+        throw new Overtaken(`Commit ${number} was made by another publisher.`)
+    }
+  }
+}
+
+const snapshotChanges = (draft: Draft) => draft.toSign.size > 0 || draft.signSnapshot
+
+function filesOf({ current }: Base, draft: Draft, number: number): Pick<Entry, 'creates' | 'supersedes'> {
+  const snapshot = current?.snapshot.signed
+  const signed = [...draft.toSign].map((role) => ({ role, old: snapshot?.meta.get(`${role}.json`)?.version }))
+  if (snapshotChanges(draft)) signed.push({ role: 'snapshot', old: snapshot?.version })
+  return {
+    creates: signed.map(({ role }) => `${number}.${role}.json`),
+    supersedes: signed.flatMap(({ role, old }) => (old === undefined ? [] : [`${old}.${role}.json`])),
+  }
+}
+
+function stateVersions({ current }: Base, draft: Draft, number: number): Entry['state'] {
+  const version = (name: StateName) => (draft.decides.has(name) ? number : (current?.entry.state[name] ?? number))
+  return { root: version('root'), settings: version('settings'), parked: version('parked') }
+}
+
+async function writeState({ ports }: Repository, draft: Draft, number: number): Promise<void> {
+  const bytes = (name: StateName) => (name === 'root' ? draft.root.bytes : encodeDocument(draft[name]))
+  await Promise.all([...draft.decides].map((name) => ports.state.create(stateObjectName(number, name), bytes(name))))
+}
+
+function snapshotOf(base: Snapshot | undefined, draft: Draft, number: number): Snapshot {
+  const meta = new Map(base?.meta)
+  const files = [...draft.toSign].map((role) => `${role}.json`)
+  // In canonical order from the first on, and kept so: an entry that is replaced stays where it is.
+  for (const file of base === undefined ? files.sort(compareCodePoints) : files) meta.set(file, { version: number })
+  return { ...(base ?? { _type: 'snapshot', spec_version: specVersion, expires: '' }), version: number, meta }
+}
+
+/** Replaces `timestamp.json`, or for the first commit creates it: the commit point. */
+async function swap({ ports }: Repository, base: Base, bytes: Uint8Array): Promise<Tag> {
+  try {
+    if (base.current === undefined) return await ports.metadata.create('timestamp.json', bytes)
+    return await ports.metadata.replace('timestamp.json', bytes, base.current.timestampTag)
+  } catch (error) {
+    if (error instanceof StoreError && (error.code === 'changed' || error.code === 'exists')) {
+      throw new Overtaken('Another publisher committed first.')
+    }
+    throw error
+  }
+}
+
+/** How long the bytes of a role may be to be remembered: an empty hash bin's are. */
+const shortBytes = 1024
+
+/**
+ * A function that dates and signs a role of this draft, checks its own work against the role's keys and threshold, and
+ * signs equal bytes only once.
+ */
+function signing({ ports }: Repository, draft: Draft, now: Date) {
+  const delegations = draft.roles.get('targets')?.delegations
+  const remembered = new Map<string, Promise<Signed>>()
+
+  return async <Role extends Metadata>(role: string, metadata: Role): Promise<Signed<Role>> => {
+    const trusted = keysOfRole(role, draft.root.signed, delegations)
+    if (trusted === undefined) throw new RepositoryError('corrupt', `Nothing delegates to role ${role}.`)
+    const days = expirationOf(draft.settings, role)
+    const dated = { ...metadata, expires: formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000)) }
+    const bytes = canonicalBytes(dated)
+    const { roleKeys, keys } = trusted
+    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, roleKeys, keys, ports.signers)
+    const memory = `${roleKeys.keyids}/${roleKeys.threshold}/${bytes}`
+    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, roleKeys, keys, ports.signers)
+    remembered.set(memory, signed)
+    return (await signed) as Signed<Role>
+  }
+}
+
+async function signBytes<Role extends Metadata>(
+  role: string,
+  signed: Role,
+  bytes: Uint8Array,
+  roleKeys: RoleKeys,
+  keys: ReadonlyMap<string, Key>,
+  signers: readonly Signer[],
+): Promise<Signed<Role>> {
+  const able = signers.filter(({ keyid }) => roleKeys.keyids.includes(keyid)).slice(0, roleKeys.threshold)
+  if (able.length < roleKeys.threshold) {
+    throw new RepositoryError(
+      'key-not-held',
+      `Role ${role} needs ${roleKeys.threshold} of the keys ${roleKeys.keyids.join(', ')}; this service holds ${able.length}.`,
+    )
+  }
+  const signatures = await Promise.all(
+    able.map(async (signer) => ({ keyid: signer.keyid, sig: await signer.sign(bytes) })),
+  )
+  const assembled = assemble(signed, bytes, signatures)
+  verifyThreshold(`What was signed as ${role}`, roleKeys, keys, assembled)
+  return assembled
+}

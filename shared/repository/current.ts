@@ -1,0 +1,129 @@
+import { keysOfDelegated } from '../tuf/delegation.ts'
+import type { Delegations, Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
+import { decodeSigned, type Signed } from '../tuf/signed.ts'
+import { verifyThreshold } from '../tuf/threshold.ts'
+import { decodeDocument, sha256 } from './documents.ts'
+import { RepositoryError } from './errors.ts'
+import { readEntry, type StateName, type StoredEntry, stateObjectName } from './journal.ts'
+import type { Parked } from './parked.ts'
+import type { Tag } from './ports.ts'
+import { cachedRole, cacheRole, type Repository } from './repository.ts'
+import type { Settings } from './settings.ts'
+
+/** What the current `timestamp.json` makes visible, with the journal entry and the private state of its commit. */
+export interface Current extends StoredEntry {
+  readonly timestampTag: Tag
+  readonly timestamp: Signed<Timestamp>
+  readonly root: Signed<Root>
+  readonly snapshot: Signed<Snapshot>
+  readonly targets: Signed<Targets>
+  readonly settings: Settings
+  readonly parked: Parked
+}
+
+/**
+ * The repository as clients see it now, or nothing before there is a `timestamp.json`. Warm, it costs one read.
+ * Throws RepositoryError 'corrupt' if what is stored does not hang together.
+ */
+export async function readCurrent(repository: Repository): Promise<Current | undefined> {
+  const { metadata } = repository.ports
+  // Another publisher's commit may supersede files while they are read; each try starts from what is current then.
+  for (let tries = 1; ; tries++) {
+    const stored = await metadata.read('timestamp.json')
+    if (stored === undefined) return undefined
+    const known = repository.cache.current
+    if (known?.timestampTag === stored.tag) return known
+    try {
+      const current = await load(repository, stored.bytes, stored.tag)
+      repository.cache.current = current
+      return current
+    } catch (error) {
+      const now = await metadata.read('timestamp.json')
+      if (now?.tag === stored.tag || tries === 10) throw error
+    }
+  }
+}
+
+async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag): Promise<Current> {
+  const { state } = repository.ports
+  const timestamp = understand('timestamp.json', () => decodeSigned('timestamp', bytes))
+  const stored = await readEntry(state, timestamp.signed.version)
+  const version = (name: StateName) => stateObjectName(stored.entry.state[name], name)
+  const [root, settings, parked, snapshot] = await Promise.all([
+    readPart(repository, 'state', version('root'), (part) => decodeSigned('root', part)),
+    readPart(repository, 'state', version('settings'), (part) => decodeDocument<Settings>(version('settings'), part)),
+    readPart(repository, 'state', version('parked'), (part) => decodeDocument<Parked>(version('parked'), part)),
+    readSnapshot(repository, timestamp.signed),
+  ])
+  const { keys, roles } = root.signed
+  understand('timestamp.json', () => verifyThreshold('timestamp.json', roles.timestamp, keys, timestamp))
+  understand('snapshot', () => verifyThreshold('snapshot', roles.snapshot, keys, snapshot))
+  const targetsVersion = snapshot.signed.meta.get('targets.json')?.version ?? 0
+  const targetsFile = `${targetsVersion}.targets.json`
+  const targets = await readPart(repository, 'metadata', targetsFile, (part) => decodeSigned('targets', part))
+  understand(targetsFile, () => verifyThreshold(targetsFile, roles.targets, keys, targets))
+  return { ...stored, timestampTag, timestamp, root, snapshot, targets, settings, parked }
+}
+
+async function readSnapshot(repository: Repository, timestamp: Timestamp): Promise<Signed<Snapshot>> {
+  const meta = timestamp.meta.get('snapshot.json')
+  const file = `${meta?.version}.snapshot.json`
+  return readPart(repository, 'metadata', file, (part) => {
+    const expected = meta?.hashes?.['sha256']
+    if (expected !== undefined && sha256(part) !== expected)
+      throw new Error('its hash is not the one that timestamp.json names')
+    return decodeSigned('snapshot', part)
+  })
+}
+
+/** The metadata of a delegated role as the snapshot has it. Verified when it is read, not when it comes from memory. */
+export async function readRole(repository: Repository, current: Current, role: string): Promise<Signed<Targets>> {
+  if (role === 'targets') return current.targets
+  const version = current.snapshot.signed.meta.get(`${role}.json`)?.version
+  if (version === undefined) throw corrupt(`${role}.json`, 'the snapshot does not name it')
+  const file = `${version}.${role}.json`
+  const known = cachedRole(repository.cache, file)
+  if (known !== undefined) return known
+  const metadata = await readPart(repository, 'metadata', file, (part) => decodeSigned('targets', part))
+  const { delegations } = current.targets.signed
+  const roleKeys = delegations && keysOfDelegated(role, delegations)
+  if (delegations === undefined || roleKeys === undefined) throw corrupt(file, 'targets does not delegate to it')
+  understand(file, () => verifyThreshold(file, roleKeys, delegations.keys, metadata))
+  cacheRole(repository.cache, file, metadata)
+  return metadata
+}
+
+/** Who signs a role: targets' keys come from the root, those of all below from targets' delegations. */
+export function keysOfRole(role: string, root: Root, delegations: Delegations | undefined) {
+  if (role === 'targets' || role === 'snapshot' || role === 'timestamp')
+    return { roleKeys: root.roles[role], keys: root.keys }
+  const roleKeys = delegations && keysOfDelegated(role, delegations)
+  return roleKeys && { roleKeys, keys: delegations.keys }
+}
+
+async function readPart<Part>(
+  repository: Repository,
+  store: 'metadata' | 'state',
+  name: string,
+  decode: (bytes: Uint8Array) => Part,
+): Promise<Part> {
+  const stored = await repository.ports[store].read(name)
+  if (stored === undefined) throw corrupt(name, 'it is missing')
+  return understand(name, () => decode(stored.bytes))
+}
+
+function understand<Part>(name: string, decode: () => Part): Part {
+  try {
+    return decode()
+  } catch (cause) {
+    throw corrupt(name, cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
+function corrupt(name: string, why: string, cause?: unknown): RepositoryError {
+  return new RepositoryError(
+    'corrupt',
+    `${name} is not what was published: ${why} Nothing is published over it; restore it from a backup of the same time as the rest.`,
+    { cause },
+  )
+}

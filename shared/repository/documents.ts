@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import { parseJson } from '../tuf/json.ts'
+import { RepositoryError } from './errors.ts'
+
+/** Every object in the state store is a JSON document that says which version of our own format it has. */
+export const schemaVersion = 1
+
+export interface Document {
+  readonly schema: typeof schemaVersion
+}
+
+export function encodeDocument(document: Document): Uint8Array {
+  return Buffer.from(JSON.stringify(document))
+}
+
+/** Reads a document that this service wrote. Throws RepositoryError 'corrupt', naming the object. */
+export function decodeDocument<Kind extends Document>(name: string, bytes: Uint8Array): Kind {
+  let value: unknown
+  try {
+    value = parseJson(bytes)
+  } catch (cause) {
+    throw new RepositoryError('corrupt', `${name} cannot be read. Restore it from a backup.`, { cause })
+  }
+  if (typeof value !== 'object' || value === null || !('schema' in value)) {
+    throw new RepositoryError('corrupt', `${name} is not a document of this service. Restore it from a backup.`)
+  }
+  if (value.schema !== schemaVersion) {
+    throw new RepositoryError(
+      'corrupt',
+      `${name} has schema ${value.schema}; this version understands ${schemaVersion}. Upgrade.`,
+    )
+  }
+  return value as Kind
+}
+
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

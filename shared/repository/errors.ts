@@ -1,0 +1,32 @@
+export type RepositoryErrorCode =
+  /** What is stored is not what was written, or a part of it is missing. Nothing is published over it. */
+  | 'corrupt'
+  /** The service does not hold a key that the metadata asks for. */
+  | 'key-not-held'
+  /** The same Idempotency-Key came with another request. */
+  | 'idempotency-key-reused'
+  /** Others committed again and again while this cycle tried to. */
+  | 'overtaken'
+
+/** What stops the service, as against what a task asks in vain: that is a `Refusal`. */
+export class RepositoryError extends Error {
+  override readonly name = 'RepositoryError'
+  readonly code: RepositoryErrorCode
+  constructor(code: RepositoryErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/**
+ * A task that was understood and cannot be done. An operation throws it before it changes anything; the task ends as
+ * ERRORED with this message as the reason.
+ */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly details: Readonly<Record<string, unknown>>
+  constructor(reason: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(reason)
+    this.details = details
+  }
+}

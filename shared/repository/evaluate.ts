@@ -1,0 +1,154 @@
+import type { Targets } from '../tuf/metadata.ts'
+import { type Current, readRole } from './current.ts'
+import { type Draft, draftFrom, signAgain } from './draft.ts'
+import { Refusal, RepositoryError } from './errors.ts'
+import type { WaitingTask } from './inbox.ts'
+import { operations } from './operations/index.ts'
+import type { Operation, OperationContext } from './operations/operation.ts'
+import { inParallel } from './parallel.ts'
+import { SignerError, StoreError } from './ports.ts'
+import type { Repository } from './repository.ts'
+import type { AcceptedTask, DecidedTask, TaskKind, TaskRequest } from './task.ts'
+
+/** The next state, how each task ended, and what was thrown by the operations that broke. */
+export interface Evaluation {
+  readonly draft: Draft
+  readonly decided: readonly DecidedTask[]
+  readonly broken: ReadonlyMap<string, unknown>
+}
+
+/** An operation broke, maybe with half of its work done, so the draft it worked on is of no use any more. */
+class BrokenTask extends Error {
+  readonly taskId: string
+  constructor(taskId: string, cause: unknown) {
+    super(`Task ${taskId} broke.`, { cause })
+    this.taskId = taskId
+  }
+}
+
+/**
+ * Makes the next state: the roles that are `due` signed again, and the tasks applied one after the other in the order of
+ * acceptance. Each ends as SUCCESS; as ERRORED if its operation refuses it, with nothing changed; or as FAILURE if it was
+ * poisoned or its operation broke, and then the others are applied as if it had not been there.
+ */
+export async function evaluate(
+  repository: Repository,
+  current: Current,
+  due: readonly string[],
+  tasks: readonly WaitingTask[],
+  now: Date,
+): Promise<Evaluation> {
+  const loaded = new Map<string, Targets>()
+  await load(repository, current, loaded, [...due.filter(isDelegated), ...rolesNeeded(draftFrom(current), tasks)])
+  const broken = new Map<string, unknown>()
+  for (;;) {
+    const draft = draftFrom(current)
+    for (const [role, content] of loaded) draft.roles.set(role, content)
+    for (const role of due) signAgain(draft, role)
+    try {
+      const decided: DecidedTask[] = []
+      for (const task of tasks) decided.push(await decide(repository, current, draft, task, broken, now))
+      return { draft, decided, broken }
+    } catch (error) {
+      if (!(error instanceof BrokenTask)) throw error
+      broken.set(error.taskId, error.cause)
+    }
+  }
+}
+
+const isDelegated = (role: string) => role !== 'timestamp' && role !== 'snapshot' && role !== 'targets'
+
+async function load(repository: Repository, current: Current, into: Map<string, Targets>, roles: Iterable<string>) {
+  const missing = [...new Set(roles)].filter((role) => !into.has(role))
+  await inParallel(missing, repository.limits.parallel, async (role) => {
+    into.set(role, (await readRole(repository, current, role)).signed)
+  })
+}
+
+/** What the tasks are likely to need, to read it all at once; what an earlier task adds to it is read when it is needed. */
+function rolesNeeded(draft: Draft, tasks: readonly WaitingTask[]): string[] {
+  return tasks.flatMap((task) => {
+    if ('poisoned' in task || task.request.kind === 'bootstrap') return []
+    try {
+      return [...operationFor(task.request).needs(draft, task.request)]
+    } catch {
+      return []
+    }
+  })
+}
+
+async function decide(
+  repository: Repository,
+  current: Current,
+  draft: Draft,
+  task: WaitingTask,
+  broken: ReadonlyMap<string, unknown>,
+  now: Date,
+): Promise<DecidedTask> {
+  if ('poisoned' in task) return poisoned(task.id, now)
+  if (broken.has(task.id)) return failed(task, now)
+  const { request, id: taskId, principal } = task
+  if (request.kind === 'bootstrap') {
+    return refused(
+      task,
+      now,
+      'Bootstrap Failed',
+      new Refusal(`System already has a Metadata. State: ${current.entry.number}`),
+    )
+  }
+  const operation = operationFor(request)
+  const context: OperationContext = {
+    taskId,
+    principal,
+    now,
+    baseNumber: current.entry.number,
+    signers: repository.ports.signers,
+  }
+  try {
+    await load(repository, current, draft.roles, operation.needs(draft, request))
+    return succeeded(task, now, operation.apply(draft, request, context))
+  } catch (error) {
+    if (error instanceof Refusal) return refused(task, now, operation.refusedMessage, error)
+    // Not the task's fault: the cycle ends, and the task waits for the next one.
+    if (error instanceof StoreError || error instanceof SignerError || error instanceof RepositoryError) throw error
+    throw new BrokenTask(taskId, error)
+  }
+}
+
+/** The kind says which operation takes which request; TypeScript cannot follow that through a table. */
+function operationFor(request: Exclude<TaskRequest, { kind: 'bootstrap' }>): Operation<TaskKind> {
+  return operations[request.kind] as Operation<TaskKind>
+}
+
+export function succeeded(task: AcceptedTask, now: Date, outcome: { message: string; details: object }): DecidedTask {
+  return { ...common(task), state: 'SUCCESS', result: { ...result(task, now), status: true, ...withDetails(outcome) } }
+}
+
+export function refused(
+  task: AcceptedTask,
+  now: Date,
+  message: string,
+  { message: error, details }: Refusal,
+): DecidedTask {
+  return { ...common(task), state: 'ERRORED', result: { ...result(task, now), status: false, message, error, details } }
+}
+
+function failed(task: AcceptedTask, now: Date): DecidedTask {
+  const error =
+    'The service broke while it worked on this task, and left it out. Its log has the cause under the id of the task.'
+  const failure = { status: false, message: 'Task failed', error, details: {} }
+  return { ...common(task), state: 'FAILURE', result: { ...result(task, now), ...failure } }
+}
+
+export function poisoned(id: string, now: Date): DecidedTask {
+  const error = 'The publisher crashed three times in a row with this task alone, so it was left out unread.'
+  const result = { status: false, message: 'Task failed', error, last_update: now.toISOString(), details: {} }
+  return { id, principal: 'unknown', state: 'FAILURE', result }
+}
+
+const common = ({ id, principal }: AcceptedTask) => ({ id, principal })
+const result = ({ request }: AcceptedTask, now: Date) => ({ task: request.kind, last_update: now.toISOString() })
+const withDetails = ({ message, details }: { message: string; details: object }) => ({
+  message,
+  details: { ...details },
+})

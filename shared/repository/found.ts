@@ -1,0 +1,148 @@
+import { verifySignature } from '../tuf/keys.ts'
+import { commit } from './commit.ts'
+import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256 } from './documents.ts'
+import { Refusal, RepositoryError } from './errors.ts'
+import { poisoned, refused, succeeded } from './evaluate.ts'
+import { finishTasks } from './finish.ts'
+import { readTasks, type WaitingTask } from './inbox.ts'
+import type { Lease } from './lease.ts'
+import { checkBootstrap, foundingDraft, readBootstrap } from './operations/bootstrap.ts'
+import { type Signer, StoreError, type Tag } from './ports.ts'
+import type { Published } from './publish.ts'
+import type { Repository } from './repository.ts'
+import type { BootstrapRequest, DecidedTask } from './task.ts'
+
+/**
+ * `bootstrap.json`: the head of a repository that has no `timestamp.json` yet. Once it is sealed nobody changes it, and the
+ * first commit is made from it, however often that is begun.
+ */
+export interface BootstrapDocument extends Document {
+  readonly nonce: string
+  /** What the cycle that wrote it has decided. Those of a sealed one end with the first commit, not before. */
+  readonly tasks: readonly DecidedTask[]
+  readonly sealed?: { readonly taskId: string; readonly request: BootstrapRequest }
+}
+
+export const bootstrapName = 'bootstrap.json'
+
+/** One cycle while there is no repository: refuses what comes too early, seals the bootstrap, makes the first commit. */
+export async function foundRepository(
+  repository: Repository,
+  ids: readonly string[],
+  lease: Lease,
+  now: Date,
+): Promise<Published | 'go on'> {
+  const { state } = repository.ports
+  const stored = await state.read(bootstrapName)
+  const head = stored && decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
+  if (stored !== undefined && head?.sealed !== undefined) {
+    return firstCommit(repository, head.sealed, { decided: head.tasks, sha256: sha256(stored.bytes) }, ids, lease)
+  }
+  const waiting = new Set(ids)
+  const unfinished = (head?.tasks ?? []).filter(({ id }) => waiting.has(id))
+  await finishTasks(repository, 0, unfinished)
+  const done = new Set(unfinished.map(({ id }) => id))
+  const tasks = await readTasks(
+    repository,
+    lease.batch.filter((id) => !done.has(id)),
+    lease.poisoned,
+  )
+  if (tasks.length === 0) return 'go on'
+  await writeHead(repository, await decideTasks(repository, tasks, now), stored?.tag)
+  return 'go on'
+}
+
+/** Goes through the tasks up to the first bootstrap that can found a repository; those behind it wait. */
+async function decideTasks(
+  repository: Repository,
+  tasks: readonly WaitingTask[],
+  now: Date,
+): Promise<BootstrapDocument> {
+  const { signers, clock } = repository.ports
+  const nonce = clock.newId()
+  const decided: DecidedTask[] = []
+  for (const task of tasks) {
+    if ('poisoned' in task) {
+      decided.push(poisoned(task.id, now))
+      continue
+    }
+    const { request, id: taskId } = task
+    if (request.kind !== 'bootstrap') {
+      decided.push(
+        refused(
+          task,
+          now,
+          'Task not accepted.',
+          new Refusal('The repository is not bootstrapped. Run the ceremony first.'),
+        ),
+      )
+      continue
+    }
+    try {
+      checkBootstrap(request, { now, signers })
+      await Promise.all(signers.map(testSignature))
+      decided.push(
+        succeeded(task, now, {
+          message: 'Bootstrap Processed',
+          details: { bootstrap: `Bootstrap finished ${taskId}` },
+        }),
+      )
+      return { schema: schemaVersion, nonce, tasks: decided, sealed: { taskId, request } }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      decided.push(refused(task, now, 'Bootstrap Failed', error))
+    }
+  }
+  return { schema: schemaVersion, nonce, tasks: decided }
+}
+
+/** A key that cannot sign must show before it is in a root that nobody can change without a ceremony. */
+async function testSignature(signer: Signer): Promise<void> {
+  const bytes = Buffer.from('Tuffet tests its online keys before it founds a repository.')
+  if (!verifySignature(signer.key, bytes, await signer.sign(bytes))) {
+    throw new RepositoryError('key-not-held', `Online key ${signer.keyid} makes signatures that do not verify.`)
+  }
+}
+
+async function writeHead(
+  { ports: { state } }: Repository,
+  head: BootstrapDocument,
+  tag: Tag | undefined,
+): Promise<void> {
+  const bytes = encodeDocument(head)
+  try {
+    await (tag === undefined ? state.create(bootstrapName, bytes) : state.replace(bootstrapName, bytes, tag))
+  } catch (error) {
+    const lost = error instanceof StoreError && (error.code === 'exists' || error.code === 'changed')
+    // Another publisher was faster; the next cycle starts from what it wrote.
+    if (!lost) throw error
+  }
+}
+
+async function firstCommit(
+  repository: Repository,
+  { taskId, request }: NonNullable<BootstrapDocument['sealed']>,
+  head: { readonly decided: readonly DecidedTask[]; readonly sha256: string },
+  ids: readonly string[],
+  lease: Lease,
+): Promise<Published> {
+  if (!ids.includes(taskId)) {
+    // The first commit takes this task out of the inbox, so there has been one.
+    throw new RepositoryError(
+      'corrupt',
+      'timestamp.json is missing, although the repository was bootstrapped. Restore it from a backup of the same time as the rest.',
+    )
+  }
+  const bootstrapped = readBootstrap(request)
+  await repository.ports.metadata.create('1.root.json', bootstrapped.root.bytes)
+  const current = await commit(
+    repository,
+    { number: 0, sha256: head.sha256 },
+    foundingDraft(bootstrapped),
+    head.decided,
+    lease,
+  )
+  await finishTasks(repository, current.entry.number, head.decided)
+  repository.cache.finished = current.sha256
+  return { commit: current.entry.number, head: current.sha256, tasks: head.decided, refreshed: 0, broken: new Map() }
+}

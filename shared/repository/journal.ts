@@ -1,0 +1,77 @@
+import type { TargetFile } from '../tuf/metadata.ts'
+import { type Document, decodeDocument, encodeDocument, sha256 } from './documents.ts'
+import { RepositoryError } from './errors.ts'
+import type { ObjectStore } from './ports.ts'
+import type { DecidedTask } from './task.ts'
+
+/**
+ * `commits/<number>.json`: the claim of a number, and what the commit of that number does. It is created before anything
+ * else of the commit, and it counts only once it can be reached, through `base`, from the entry that the current
+ * `timestamp.json` names by its version.
+ */
+export interface Entry extends Document {
+  readonly number: number
+  /** The commit, or for the first one the sealed bootstrap, that this one builds on, and the SHA-256 of its bytes. */
+  readonly base: { readonly number: number; readonly sha256: string }
+  /** Sets two publishers apart that would write the same otherwise. */
+  readonly nonce: string
+  /** ISO 8601, UTC. */
+  readonly time: string
+  readonly tasks: readonly DecidedTask[]
+  readonly changes: readonly TargetChange[]
+  /** Names in the metadata store that this commit creates. */
+  readonly creates: readonly string[]
+  /** Names in the metadata store that nobody needs once this commit has been visible for the retention time. */
+  readonly supersedes: readonly string[]
+  /** Which `state/<number>.<name>.json` is the current one of each name. */
+  readonly state: StateVersions
+}
+
+export type StateName = 'root' | 'settings' | 'parked'
+export type StateVersions = Readonly<Record<StateName, number>>
+
+export interface TargetChange {
+  readonly role: string
+  readonly path: string
+  /** Absent where the target is new. */
+  readonly before?: TargetFile
+  /** Absent where the target was removed. */
+  readonly after?: TargetFile
+}
+
+export interface StoredEntry {
+  readonly entry: Entry
+  readonly sha256: string
+}
+
+/** Padded, so that names sort as numbers do up to 10^12. */
+export const entryName = (number: number) => `commits/${String(number).padStart(12, '0')}.json`
+export const stateObjectName = (number: number, name: StateName) => `state/${number}.${name}.json`
+
+/** The number of the newest entry after `number`, committed or not; `number` itself if there is none. */
+export async function lastClaimed(state: ObjectStore, number: number): Promise<number> {
+  let last = number
+  for (;;) {
+    const names = await state.list('commits/', { after: entryName(last), limit: 1000 })
+    const newest = names.at(-1)
+    if (newest === undefined) return last
+    last = Number.parseInt(newest.slice('commits/'.length), 10)
+  }
+}
+
+/** The entry of a number that is known to have one. Throws RepositoryError 'corrupt' if it is missing or unreadable. */
+export async function readEntry(state: ObjectStore, number: number): Promise<StoredEntry> {
+  const name = entryName(number)
+  const stored = await state.read(name)
+  if (stored === undefined) {
+    throw new RepositoryError(
+      'corrupt',
+      `${name} is missing, although commit ${number} was made. Restore it from a backup.`,
+    )
+  }
+  return { entry: decodeDocument<Entry>(name, stored.bytes), sha256: sha256(stored.bytes) }
+}
+
+export function encodeEntry(entry: Entry): Uint8Array {
+  return encodeDocument(entry)
+}

@@ -1,0 +1,119 @@
+import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
+import { type ObjectStore, type Stored, StoreError } from './ports.ts'
+import type { Repository } from './repository.ts'
+
+/**
+ * Keeps publishers out of each other's way and tells which tasks a crashed one had at hand. No safety rests on it: two
+ * publishers at once lose nothing but work.
+ */
+interface LeaseDocument extends Document {
+  /** Absent: nobody holds it. */
+  readonly holder?: string | undefined
+  /** ISO 8601, UTC, by the holder's clock. */
+  readonly until: string
+  /** The tasks that the holder works on. */
+  readonly batch: readonly string[]
+  /** How often in a row a publisher crashed with this very batch. */
+  readonly crashes: number
+}
+
+export interface Lease {
+  /** The tasks to work on: all that were offered, or half of those that a publisher crashed with. */
+  readonly batch: readonly string[]
+  /** A task that crashed three publishers, alone: it must not be read again. */
+  readonly poisoned?: string
+  /** True once it is over: another publisher may have begun. */
+  isOver(): boolean
+  /** Has more time from now on, if half of it is used up. */
+  renew(): Promise<void>
+  /** Lets others in. Who releases it looks at the inbox once more: a publisher that was sent away has seen a task there. */
+  release(): Promise<void>
+}
+
+const name = 'lease.json'
+const crashesOfPoison = 3
+
+/** Takes the lease for these tasks; nothing if another publisher holds it, who will look at the inbox once more. */
+export async function takeLease(repository: Repository, ids: readonly string[]): Promise<Lease | undefined> {
+  const { state } = repository.ports
+  for (;;) {
+    const stored = await state.read(name)
+    const before = stored && decodeDocument<LeaseDocument>(name, stored.bytes)
+    const now = repository.ports.clock.now()
+    if (before?.holder !== undefined && new Date(before.until) > now) return undefined
+    const crashed = before?.holder !== undefined
+    const { batch, crashes } = crashed ? afterCrash(before, ids) : { batch: ids, crashes: 0 }
+    const holder = repository.ports.clock.newId()
+    const document: LeaseDocument = { schema: schemaVersion, holder, until: end(repository), batch, crashes }
+    const written = await write(state, document, stored)
+    if (written !== undefined) return held(repository, document, written)
+  }
+}
+
+/** For the one who knows that no other publisher lives: a lease that is still held is that of a crashed one. */
+export async function expireLease(state: ObjectStore): Promise<void> {
+  const stored = await state.read(name)
+  const before = stored && decodeDocument<LeaseDocument>(name, stored.bytes)
+  if (before?.holder !== undefined) await write(state, { ...before, until: new Date(0).toISOString() }, stored)
+}
+
+/** Half of what it had at hand; once that is a single task, the same again, and the crashes are counted. */
+function afterCrash(before: LeaseDocument, ids: readonly string[]): Pick<LeaseDocument, 'batch' | 'crashes'> {
+  const waiting = new Set(ids)
+  const left = before.batch.filter((id) => waiting.has(id))
+  // It had finished them, or had none: the crash was not theirs.
+  if (left.length === 0) return { batch: ids, crashes: 0 }
+  if (left.length === 1) return { batch: left, crashes: before.batch.length === 1 ? before.crashes + 1 : 0 }
+  return { batch: left.slice(0, Math.ceil(left.length / 2)), crashes: 0 }
+}
+
+function held(repository: Repository, first: LeaseDocument, written: Stored): Lease {
+  const { state, clock } = repository.ports
+  let document = first
+  /** Nothing once somebody took the lease because ours was over. */
+  let stored: Stored | undefined = written
+  const change = async (next: Partial<LeaseDocument>) => {
+    if (stored === undefined) return
+    document = { ...document, ...next }
+    stored = await write(state, document, stored)
+  }
+  let renewing: Promise<void> | undefined
+  const [onlyTask] = first.batch
+  const poisoned = first.crashes >= crashesOfPoison && first.batch.length === 1 ? onlyTask : undefined
+  return {
+    batch: first.batch,
+    ...(poisoned !== undefined && { poisoned }),
+    isOver: () => stored === undefined || new Date(document.until) <= clock.now(),
+    async renew() {
+      const left = new Date(document.until).getTime() - clock.now().getTime()
+      if (left >= repository.limits.lease / 2) return
+      // Many writes are under way at once; one of them renews for all.
+      renewing ??= change({ until: end(repository) }).finally(() => {
+        renewing = undefined
+      })
+      await renewing
+    },
+    async release() {
+      await renewing
+      await change({ holder: undefined, batch: [], crashes: 0 })
+    },
+  }
+}
+
+const end = ({ ports, limits }: Repository) => new Date(ports.clock.now().getTime() + limits.lease).toISOString()
+
+/** What is stored now, or nothing if somebody else was faster. */
+async function write(
+  state: ObjectStore,
+  document: LeaseDocument,
+  before: Stored | undefined,
+): Promise<Stored | undefined> {
+  const bytes = encodeDocument(document)
+  try {
+    const tag = before === undefined ? await state.create(name, bytes) : await state.replace(name, bytes, before.tag)
+    return { bytes, tag, age: 0 }
+  } catch (error) {
+    if (error instanceof StoreError && (error.code === 'changed' || error.code === 'exists')) return undefined
+    throw error
+  }
+}

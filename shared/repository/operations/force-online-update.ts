@@ -1,0 +1,35 @@
+import { type Draft, delegatedRoles, signAgain } from '../draft.ts'
+import { Refusal } from '../errors.ts'
+import { expirationClass } from '../settings.ts'
+import type { RequestOf } from '../task.ts'
+import type { Operation } from './operation.ts'
+
+/** Signs online roles anew as they are, before they are due: all of them, or those that are named (`bins` names all bins). */
+export const forceOnlineMetadataUpdate: Operation<'force_online_metadata_update'> = {
+  refusedMessage: 'Force new online metadata update failed',
+  needs: (draft, request) => rolesNamed(draft, request).filter((role) => !topLevel.includes(role)),
+  apply(draft, request) {
+    const roles = rolesNamed(draft, request)
+    for (const role of roles) signAgain(draft, role)
+    return { message: 'Force new online metadata update succeeded', details: { updated_roles: roles } }
+  },
+}
+
+const topLevel = ['targets', 'snapshot', 'timestamp']
+
+function rolesNamed(draft: Draft, request: RequestOf<'force_online_metadata_update'>): string[] {
+  const delegated = delegatedRoles(draft)
+  if (request.roles.length === 0) return [...topLevel, ...delegated]
+  const known = new Set([...topLevel, ...delegated])
+  const named = request.roles.flatMap((asked) => {
+    if (topLevel.includes(asked)) return [asked]
+    return delegated.filter((role) => role === asked || expirationClass(draft.settings, role) === asked)
+  })
+  const unknown = request.roles.filter((asked) => !known.has(asked) && asked !== 'bins')
+  if (unknown.length > 0 || named.length === 0) {
+    throw new Refusal(
+      `${request.roles.join(', ')}: not all of these are online roles. Use ${topLevel.join(', ')}, bins or a delegated role.`,
+    )
+  }
+  return [...new Set(named)]
+}

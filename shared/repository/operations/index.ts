@@ -1,0 +1,14 @@
+import type { TaskKind } from '../task.ts'
+import { addArtifacts, publishArtifacts, removeArtifacts } from './artifacts.ts'
+import { forceOnlineMetadataUpdate } from './force-online-update.ts'
+import type { Operation } from './operation.ts'
+import { updateSettings } from './settings-update.ts'
+
+/** Every kind of task that changes a repository which exists. Founding one has steps of its own: `bootstrap.ts`. */
+export const operations: { readonly [Kind in Exclude<TaskKind, 'bootstrap'>]: Operation<Kind> } = {
+  add_artifacts: addArtifacts,
+  remove_artifacts: removeArtifacts,
+  publish_artifacts: publishArtifacts,
+  update_settings: updateSettings,
+  force_online_metadata_update: forceOnlineMetadataUpdate,
+}

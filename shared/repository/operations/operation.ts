@@ -1,0 +1,32 @@
+import type { Draft } from '../draft.ts'
+import type { Signer } from '../ports.ts'
+import type { RequestOf, TaskKind } from '../task.ts'
+
+/** What an operation may know besides the draft and the request. */
+export interface OperationContext {
+  readonly taskId: string
+  readonly principal: string
+  /** The number of the commit that the draft is made from; 0 for none. */
+  readonly baseNumber: number
+  /** When the cycle began. */
+  readonly now: Date
+  readonly signers: readonly Signer[]
+}
+
+export interface Outcome {
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/**
+ * One kind of task. Everything that needs I/O happens before: an operation is a function of the draft, the request and its
+ * context, so it can be tried with a table.
+ */
+export interface Operation<Kind extends TaskKind> {
+  /** The roles below targets whose metadata `apply` reads or changes; those are loaded into the draft first. */
+  readonly needs: (draft: Draft, request: RequestOf<Kind>) => Iterable<string>
+  /** Changes the draft, or throws a Refusal before it has changed anything. */
+  readonly apply: (draft: Draft, request: RequestOf<Kind>, context: OperationContext) => Outcome
+  /** The message of its result when it is refused; the reason stands beside it. */
+  readonly refusedMessage: string
+}

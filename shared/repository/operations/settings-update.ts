@@ -1,0 +1,36 @@
+import { type Draft, delegatedRoles, setSettings } from '../draft.ts'
+import { Refusal } from '../errors.ts'
+import { withExpiration } from '../settings.ts'
+import type { Operation } from './operation.ts'
+
+/** Changes how long roles live; each role takes it on when it is signed next. */
+export const updateSettings: Operation<'update_settings'> = {
+  refusedMessage: 'Update Settings Failed',
+  needs: () => [],
+  apply(draft, request, { baseNumber }) {
+    const asked = Object.keys(request.expiration)
+    const known = expirationRoles(draft)
+    const updated = asked.filter((role) => known.has(role))
+    const invalid = asked.filter((role) => !known.has(role))
+    if (updated.length === 0 && asked.length > 0) {
+      throw new Refusal(
+        `There is no role ${invalid.join(', ')} whose expiration could be set. Use ${[...known].join(', ')}.`,
+        {
+          updated_roles: [],
+          invalid_roles: invalid,
+        },
+      )
+    }
+    if (updated.length > 0) {
+      const changed = Object.fromEntries(Object.entries(request.expiration).filter(([role]) => known.has(role)))
+      setSettings(draft, withExpiration(draft.settings, changed, baseNumber))
+    }
+    return { message: 'Update Settings Succeded', details: { updated_roles: updated, invalid_roles: invalid } }
+  },
+}
+
+/** The names that have days of their own. Root is not among them: its holders decide its expiry when they sign it. */
+function expirationRoles(draft: Draft): Set<string> {
+  const delegated = draft.settings.bins === undefined ? delegatedRoles(draft) : ['bins']
+  return new Set(['targets', 'snapshot', 'timestamp', ...delegated])
+}

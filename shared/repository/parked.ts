@@ -1,0 +1,29 @@
+import type { TargetFile } from '../tuf/metadata.ts'
+import type { TargetPath } from '../tuf/names.ts'
+import type { Document } from './documents.ts'
+
+/** Changes that were accepted and wait until somebody publishes them; private state, versioned by commits. */
+export interface Parked extends Document {
+  /** At most one for each path, in the order in which they were accepted. */
+  readonly changes: readonly ParkedChange[]
+}
+
+export interface ParkedChange {
+  readonly path: TargetPath
+  /** Absent: the target is to be removed. */
+  readonly info?: TargetFile
+  /** The task that asked for it, and for whom. */
+  readonly task: string
+  readonly principal: string
+}
+
+/** The later of two changes of one path wins, parked or not. */
+export function withoutPaths(parked: Parked, paths: ReadonlySet<string>): Parked {
+  if (!parked.changes.some((change) => paths.has(change.path))) return parked
+  return { ...parked, changes: parked.changes.filter((change) => !paths.has(change.path)) }
+}
+
+export function withChanges(parked: Parked, changes: readonly ParkedChange[]): Parked {
+  const replaced = new Set(changes.map((change) => change.path))
+  return { ...parked, changes: [...withoutPaths(parked, replaced).changes, ...changes] }
+}

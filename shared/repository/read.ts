@@ -1,0 +1,114 @@
+import { findTarget } from '../tuf/delegation.ts'
+import type { TargetFile } from '../tuf/metadata.ts'
+import type { TargetPath } from '../tuf/names.ts'
+import { type Current, readCurrent, readRole } from './current.ts'
+import { decodeDocument } from './documents.ts'
+import { bootstrapName } from './found.ts'
+import { type Entry, readEntry } from './journal.ts'
+import type { Repository } from './repository.ts'
+import { type AcceptedTask, type FinishedTask, inboxName, taskName } from './task.ts'
+
+/** Where a task stands, or nothing if there is no such task. */
+export type TaskStanding =
+  | { readonly state: 'PENDING'; readonly task: AcceptedTask }
+  | { readonly state: FinishedTask['state']; readonly task: FinishedTask }
+
+export async function readTask({ ports: { state } }: Repository, id: string): Promise<TaskStanding | undefined> {
+  const finished = async (): Promise<TaskStanding | undefined> => {
+    const stored = await state.read(taskName(id))
+    if (stored === undefined) return undefined
+    const task = decodeDocument<FinishedTask>(taskName(id), stored.bytes)
+    return { state: task.state, task }
+  }
+  const before = await finished()
+  if (before !== undefined) return before
+  const waiting = await state.read(inboxName(id))
+  if (waiting !== undefined)
+    return { state: 'PENDING', task: decodeDocument<AcceptedTask>(inboxName(id), waiting.bytes) }
+  // It may have moved from the one to the other in between.
+  return finished()
+}
+
+/** The first pause between two looks at a task that is not finished yet, in milliseconds; it doubles up to the last. */
+const pauses = { first: 5, last: 250 }
+
+/** The same, once the task is finished, or as it stands after so many milliseconds. */
+export async function waitForTask(
+  repository: Repository,
+  id: string,
+  patience: number,
+): Promise<TaskStanding | undefined> {
+  const { clock } = repository.ports
+  const end = clock.now().getTime() + patience
+  for (let pause = pauses.first; ; pause = Math.min(pause * 2, pauses.last)) {
+    const standing = await readTask(repository, id)
+    const left = end - clock.now().getTime()
+    if (standing?.state !== 'PENDING' || left <= 0) return standing
+    await clock.sleep(Math.min(pause, left))
+  }
+}
+
+/** 'pre': nothing was submitted. 'signing': something was, and is being decided. 'finished': clients can read it. */
+export async function bootstrapState(repository: Repository): Promise<'pre' | 'signing' | 'finished'> {
+  if ((await readCurrent(repository)) !== undefined) return 'finished'
+  const stored = await repository.ports.state.read(bootstrapName)
+  if (stored === undefined) return 'pre'
+  return 'sealed' in decodeDocument(bootstrapName, stored.bytes) ? 'signing' : 'pre'
+}
+
+export interface TrustedTarget {
+  readonly path: string
+  readonly role: string
+  readonly target: TargetFile
+  /** The commit that last changed it; absent where that is too many changes of its role ago to look for. */
+  readonly commit?: number
+}
+
+/** What clients are told of a path, found the way they find it; nothing if no role vouches for it. */
+export async function readTarget(
+  repository: Repository,
+  current: Current,
+  path: TargetPath,
+): Promise<TrustedTarget | undefined> {
+  const found = await findTarget(path, current.targets, ({ name }) => readRole(repository, current, name))
+  const target = found?.metadata.signed.targets.get(path)
+  if (found === undefined || target === undefined) return undefined
+  const commit = await lastChange(repository, found.role, path, found.metadata.signed.version)
+  return { path, role: found.role, target, ...(commit !== undefined && { commit }) }
+}
+
+/** Versions of a role that are looked through for the change of one target. */
+const maximumVersions = 100
+
+/** Goes from version to version of the role, each the number of a commit, back to the one that changed the target. */
+async function lastChange(
+  { ports }: Repository,
+  role: string,
+  path: string,
+  newest: number,
+): Promise<number | undefined> {
+  let version = newest
+  for (let looked = 0; looked < maximumVersions; looked++) {
+    const { entry } = await readEntry(ports.state, version)
+    if (entry.changes.some((change) => change.path === path)) return version
+    const before = entry.supersedes.find((file) => file.endsWith(`.${role}.json`))
+    if (before === undefined) return undefined
+    version = Number.parseInt(before, 10)
+  }
+  return undefined
+}
+
+/** Commits from `newest` (the current one if absent) down, at most `limit`. Follows the chain, so it shows committed ones only. */
+export async function readCommits(
+  repository: Repository,
+  { newest, limit }: { readonly newest?: number; readonly limit: number },
+): Promise<Entry[]> {
+  const current = await readCurrent(repository)
+  const entries: Entry[] = []
+  for (let number = current?.entry.number ?? 0; number > 0 && entries.length < limit; ) {
+    const { entry } = await readEntry(repository.ports.state, number)
+    if (newest === undefined || number <= newest) entries.push(entry)
+    number = entry.base.number
+  }
+  return entries
+}

@@ -1,0 +1,85 @@
+import { delegatedNames } from '../tuf/delegation.ts'
+import type { Current } from './current.ts'
+import { readEntry } from './journal.ts'
+import type { Repository } from './repository.ts'
+import { expirationClass, expirationOf } from './settings.ts'
+
+const day = 24 * 60 * 60 * 1000
+
+/** When a role was signed and expires, as its version tells: it is the number of the commit that signed it. */
+export interface Life {
+  readonly role: string
+  readonly version: number
+  readonly signed: Date
+  readonly expires: Date
+}
+
+/**
+ * The online roles that have used up more than half of their life, those first that were signed first, and no more than
+ * one cycle takes. Reads the journal entries of those that are due, and of the first that is not, however many roles there are.
+ */
+export async function dueRoles(repository: Repository, current: Current, now: Date): Promise<string[]> {
+  const { cache, limits } = repository
+  if (cache.nextDue !== undefined && now < cache.nextDue) return []
+  const due: string[] = []
+  let next = Number.POSITIVE_INFINITY
+  for (const queue of queuesByAge(current)) {
+    for (const { role, version } of queue) {
+      const half = halfLife(await lifeOf(repository, current, role, version))
+      if (half > now.getTime() || due.length >= limits.refreshedPerCycle) {
+        next = Math.min(next, half)
+        break
+      }
+      due.push(role)
+    }
+  }
+  // What is signed from now on becomes due by its own half life, even the shortest one.
+  const shortest = Math.min(...Object.values(current.settings.expiration)) * (day / 2)
+  cache.nextDue = new Date(due.length > 0 ? now.getTime() : Math.min(next, now.getTime() + shortest))
+  return due
+}
+
+/** Each role that the service signs, in queues whose order is also that of their expiry. */
+function queuesByAge({ entry, snapshot, targets, settings }: Current): { role: string; version: number }[][] {
+  const version = (role: string) => snapshot.signed.meta.get(`${role}.json`)?.version ?? 0
+  const single = [
+    { role: 'timestamp', version: entry.number },
+    { role: 'snapshot', version: snapshot.signed.version },
+    { role: 'targets', version: version('targets') },
+  ]
+  const delegations = targets.signed.delegations
+  const queues = new Map<string, { role: string; version: number }[]>(single.map((role) => [role.role, [role]]))
+  for (const role of delegations === undefined ? [] : delegatedNames(delegations)) {
+    const era = settings.past.findIndex(({ through }) => version(role) <= through)
+    const key = `${expirationClass(settings, role)}/${era}`
+    const queue = queues.get(key) ?? []
+    queues.set(key, queue)
+    queue.push({ role, version: version(role) })
+  }
+  return [...queues.values()].map((queue) => queue.sort((one, other) => one.version - other.version))
+}
+
+/** The life of each kind of role that ends first: what a person wants to know of when things expire. */
+export async function firstToExpire(repository: Repository, current: Current): Promise<Life[]> {
+  const oldest = queuesByAge(current).flatMap((queue) => queue.slice(0, 1))
+  const lives = await Promise.all(oldest.map(({ role, version }) => lifeOf(repository, current, role, version)))
+  return lives.sort((one, other) => one.expires.getTime() - other.expires.getTime())
+}
+
+function halfLife({ signed, expires }: Life): number {
+  return (signed.getTime() + expires.getTime()) / 2
+}
+
+async function lifeOf(repository: Repository, { settings }: Current, role: string, version: number): Promise<Life> {
+  const signed = await timeOfCommit(repository, version)
+  const expires = new Date(signed.getTime() + expirationOf(settings, role, version) * day)
+  return { role, version, signed, expires }
+}
+
+async function timeOfCommit({ ports, cache }: Repository, number: number): Promise<Date> {
+  const known = cache.commitTimes.get(number)
+  if (known !== undefined) return known
+  const time = new Date((await readEntry(ports.state, number)).entry.time)
+  cache.commitTimes.set(number, time)
+  return time
+}

@@ -1,0 +1,107 @@
+import type { Targets } from '../tuf/metadata.ts'
+import type { Signed } from '../tuf/signed.ts'
+import type { Current } from './current.ts'
+import type { ObjectStore, Ports } from './ports.ts'
+import { StoreError } from './ports.ts'
+
+/** A repository over its ports, with what this process has read of it. */
+export interface Repository {
+  readonly ports: Ports
+  readonly limits: Limits
+  readonly cache: Cache
+}
+
+/** Bounds of one cycle's work, so that it fits into a function's memory and time. */
+export interface Limits {
+  /** Tasks taken from the inbox at once. */
+  readonly tasksPerCycle: number
+  /** Bytes of requests taken from the inbox at once; one task is always taken. */
+  readonly bytesPerCycle: number
+  /** Roles re-signed before they expire at once; the rest waits for the next run. */
+  readonly refreshedPerCycle: number
+  /** Writes and signatures under way at once. */
+  readonly parallel: number
+  /** Milliseconds that a publisher has the inbox to itself, and after which a silent one counts as crashed. */
+  readonly lease: number
+}
+
+export const defaultLimits: Limits = {
+  tasksPerCycle: 1000,
+  bytesPerCycle: 32 * 1024 * 1024,
+  refreshedPerCycle: 512,
+  parallel: 64,
+  lease: 60_000,
+}
+
+/** Saves reading; never decides anything. Role files never change, so what was read once holds. */
+export interface Cache {
+  current?: Current
+  /** By file name, the least recently used first. */
+  readonly roles: Map<string, Signed<Targets>>
+  roleBytes: number
+  /** SHA-256 of the entry of the last commit that this process has seen finished: see `finish`. */
+  finished?: string
+  /** When each commit was made, by number. */
+  readonly commitTimes: Map<number, Date>
+  /** Before this time no role is due for refresh. */
+  nextDue?: Date
+}
+
+const cachedRoleBytes = 16 * 1024 * 1024
+
+export function openRepository(ports: Ports, limits: Partial<Limits> = {}): Repository {
+  const stores = { metadata: persistent(ports.metadata, ports), state: persistent(ports.state, ports) }
+  return {
+    ports: { ...ports, ...stores },
+    limits: { ...defaultLimits, ...limits },
+    cache: { roles: new Map(), roleBytes: 0, commitTimes: new Map() },
+  }
+}
+
+export function cachedRole(cache: Cache, file: string): Signed<Targets> | undefined {
+  const role = cache.roles.get(file)
+  if (role !== undefined) {
+    cache.roles.delete(file)
+    cache.roles.set(file, role)
+  }
+  return role
+}
+
+export function cacheRole(cache: Cache, file: string, role: Signed<Targets>): void {
+  if (cache.roles.has(file)) return
+  cache.roles.set(file, role)
+  cache.roleBytes += role.bytes.length
+  for (const [name, oldest] of cache.roles) {
+    if (cache.roleBytes <= cachedRoleBytes) return
+    cache.roles.delete(name)
+    cache.roleBytes -= oldest.bytes.length
+  }
+}
+
+const attempts = 4
+const firstPause = 50
+
+/**
+ * Settles an unclear answer by repeating the very same operation, which every operation of a store allows: a create or
+ * replace that did take effect before succeeds.
+ */
+function persistent(store: ObjectStore, { clock }: Ports): ObjectStore {
+  const persist = async <Result>(operation: () => Promise<Result>): Promise<Result> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await operation()
+      } catch (error) {
+        const unclear = error instanceof StoreError && error.code === 'unavailable'
+        if (!unclear || attempt === attempts) throw error
+        await clock.sleep(firstPause * 4 ** (attempt - 1))
+      }
+    }
+  }
+  return {
+    read: (name) => persist(() => store.read(name)),
+    create: (name, bytes) => persist(() => store.create(name, bytes)),
+    replace: (name, bytes, tag) => persist(() => store.replace(name, bytes, tag)),
+    delete: (name) => persist(() => store.delete(name)),
+    list: (prefix, options) => persist(() => store.list(prefix, options)),
+  }
+}

@@ -1,0 +1,68 @@
+import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256 } from './documents.ts'
+import { RepositoryError } from './errors.ts'
+import { StoreError } from './ports.ts'
+import type { Repository } from './repository.ts'
+import { type AcceptedTask, inboxName, type TaskRequest } from './task.ts'
+
+/** `idempotency/<SHA-256 of principal and key>.json`: which task a key stands for; expires after 7 days. */
+interface IdempotencyDocument extends Document {
+  readonly id: string
+  /** SHA-256 of the request. */
+  readonly request: string
+}
+
+export interface Submission {
+  readonly request: TaskRequest
+  /** Who asks, as the journal will name them. */
+  readonly principal: string
+  /** With the same key and the same request the answer is the same task, however often it is sent. */
+  readonly idempotencyKey?: string
+}
+
+export interface Submitted {
+  readonly id: string
+  readonly accepted: Date
+}
+
+/**
+ * Accepts a task: when this resolves it is durable and will be decided, exactly once. Throws RepositoryError
+ * 'idempotency-key-reused'.
+ */
+export async function submit({ ports }: Repository, submission: Submission): Promise<Submitted> {
+  const { request, principal, idempotencyKey } = submission
+  const now = ports.clock.now()
+  const id = idempotencyKey === undefined ? ports.clock.newId() : await idFor(submission, idempotencyKey)
+  const task: AcceptedTask = { schema: schemaVersion, id, principal, accepted: now.toISOString(), request }
+  try {
+    await ports.state.create(inboxName(id), encodeDocument(task))
+  } catch (error) {
+    // There under another time of acceptance: this key was sent before.
+    if (!(error instanceof StoreError && error.code === 'exists')) throw error
+  }
+  await ports.queue.ring(id)
+  return { id, accepted: now }
+
+  async function idFor({ request, principal }: Submission, key: string): Promise<string> {
+    const name = `idempotency/${sha256(`${principal}\0${key}`)}.json`
+    const mine: IdempotencyDocument = {
+      schema: schemaVersion,
+      id: ports.clock.newId(),
+      request: sha256(JSON.stringify(request)),
+    }
+    try {
+      await ports.state.create(name, encodeDocument(mine))
+      return mine.id
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'exists')) throw error
+    }
+    const stored = await ports.state.read(name)
+    const earlier = stored && decodeDocument<IdempotencyDocument>(name, stored.bytes)
+    if (earlier?.request !== mine.request) {
+      throw new RepositoryError(
+        'idempotency-key-reused',
+        'This Idempotency-Key came with another request before. Use a new key for a new request.',
+      )
+    }
+    return earlier.id
+  }
+}

@@ -1,0 +1,117 @@
+import type { BinDelegation } from '../tuf/bins.ts'
+import type { Json } from '../tuf/json.ts'
+import type { Key } from '../tuf/keys.ts'
+import type { TargetFile } from '../tuf/metadata.ts'
+import type { RoleName, TargetPath } from '../tuf/names.ts'
+import type { Document } from './documents.ts'
+
+/** What somebody asks the repository to do. The kinds have the names under which RSTUF reports them. */
+export type TaskRequest =
+  | BootstrapRequest
+  | AddArtifactsRequest
+  | RemoveArtifactsRequest
+  | PublishArtifactsRequest
+  | UpdateSettingsRequest
+  | ForceOnlineMetadataUpdateRequest
+
+export type TaskKind = TaskRequest['kind']
+export type RequestOf<Kind extends TaskKind> = Extract<TaskRequest, { kind: Kind }>
+
+export interface BootstrapRequest {
+  readonly kind: 'bootstrap'
+  /** A root's whole file, as JSON: what was signed must survive to the byte. */
+  readonly root: Json
+  /** Days by role. */
+  readonly expiration: Readonly<Record<string, number>>
+  readonly delegations: BinsRequest | CustomRolesRequest
+}
+
+export interface BinsRequest {
+  readonly delegation: BinDelegation
+  readonly number: number
+}
+
+export interface CustomRolesRequest {
+  readonly keys: Readonly<Record<string, Key>>
+  /** In the order in which clients ask them. No keyids: the service's online key. */
+  readonly roles: readonly {
+    readonly name: RoleName
+    readonly terminating: boolean
+    readonly keyids: readonly string[]
+    readonly threshold: number
+    readonly paths: readonly string[]
+  }[]
+}
+
+export interface AddArtifactsRequest {
+  readonly kind: 'add_artifacts'
+  readonly artifacts: readonly { readonly path: TargetPath; readonly info: TargetFile }[]
+  readonly addTaskIdToCustom: boolean
+  /** False parks the change until somebody publishes. */
+  readonly publish: boolean
+}
+
+export interface RemoveArtifactsRequest {
+  readonly kind: 'remove_artifacts'
+  readonly paths: readonly TargetPath[]
+  readonly publish: boolean
+}
+
+export interface PublishArtifactsRequest {
+  readonly kind: 'publish_artifacts'
+}
+
+export interface UpdateSettingsRequest {
+  readonly kind: 'update_settings'
+  /** Days by role. */
+  readonly expiration: Readonly<Record<string, number>>
+}
+
+export interface ForceOnlineMetadataUpdateRequest {
+  readonly kind: 'force_online_metadata_update'
+  /** None: all of them. */
+  readonly roles: readonly string[]
+}
+
+/** `inbox/<id>.json`: accepted, durable, not finished. */
+export interface AcceptedTask extends Document {
+  /** 32 hex digits of a UUIDv7, so that names in the inbox sort in the order of acceptance. */
+  readonly id: string
+  readonly principal: string
+  /** ISO 8601, UTC. */
+  readonly accepted: string
+  readonly request: TaskRequest
+}
+
+/** SUCCESS: done and visible. ERRORED: understood and refused. FAILURE: we broke. */
+export type FinalState = 'SUCCESS' | 'ERRORED' | 'FAILURE'
+
+export interface TaskResult {
+  /** The kind of task; absent where the task was never read. */
+  readonly task?: TaskKind
+  readonly status: boolean
+  readonly message: string
+  /** Always there unless the task succeeded. */
+  readonly error?: string
+  /** ISO 8601, UTC. */
+  readonly last_update: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/** A task and how it ended, as the commit that decided it records it. */
+export interface DecidedTask {
+  readonly id: string
+  readonly principal: string
+  readonly state: FinalState
+  readonly result: TaskResult
+}
+
+/** `tasks/<id>.json`. */
+export interface FinishedTask extends DecidedTask, Document {
+  /** The number of the commit that decided it; 0 for what was decided before there was one. */
+  readonly commit: number
+}
+
+export const inboxName = (id: string) => `inbox/${id}.json`
+export const taskName = (id: string) => `tasks/${id}.json`
+export const taskIdOf = (name: string) => name.slice(name.lastIndexOf('/') + 1, -'.json'.length)

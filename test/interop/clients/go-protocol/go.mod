@@ -1,0 +1,3 @@
+module tuffet.test/protocol
+
+go 1.21
