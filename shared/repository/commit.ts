@@ -32,6 +32,18 @@ export interface Base {
 
 export const baseOf = (current: Current): Base => ({ number: current.entry.number, sha256: current.sha256, current })
 
+/** What one commit did. */
+export interface Published {
+  readonly commit: number
+  /** SHA-256 of the journal's newest entry: who notes it down can tell later whether history was edited. */
+  readonly head: string
+  readonly tasks: readonly DecidedTask[]
+  /** How many roles were signed because they were half spent. */
+  readonly refreshed: number
+  /** What was thrown by the operations of tasks that ended as FAILURE, by task. */
+  readonly broken: ReadonlyMap<string, unknown>
+}
+
 /** Somebody else committed on the same base, or this cycle slept past its lease: begin again from what is current. */
 export class Overtaken extends Error {
   override readonly name = 'Overtaken'

@@ -4,22 +4,13 @@ import { decodeSigned, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'
 import { decodeDocument, sha256 } from './documents.ts'
 import { RepositoryError } from './errors.ts'
-import { readEntry, type StateName, type StoredEntry, stateObjectName } from './journal.ts'
+import { readEntry, type StateName, stateObjectName } from './journal.ts'
 import type { Parked } from './parked.ts'
 import type { Tag } from './ports.ts'
-import { cachedRole, cacheRole, type Repository } from './repository.ts'
+import { type Current, cachedRole, cacheRole, type Repository } from './repository.ts'
 import type { Settings } from './settings.ts'
 
-/** What the current `timestamp.json` makes visible, with the journal entry and the private state of its commit. */
-export interface Current extends StoredEntry {
-  readonly timestampTag: Tag
-  readonly timestamp: Signed<Timestamp>
-  readonly root: Signed<Root>
-  readonly snapshot: Signed<Snapshot>
-  readonly targets: Signed<Targets>
-  readonly settings: Settings
-  readonly parked: Parked
-}
+export type { Current }
 
 /**
  * The repository as clients see it now, or nothing before there is a `timestamp.json`. Warm, it costs one read.

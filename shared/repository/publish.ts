@@ -1,4 +1,4 @@
-import { baseOf, commit, Overtaken } from './commit.ts'
+import { baseOf, commit, Overtaken, type Published } from './commit.ts'
 import { type Current, readCurrent } from './current.ts'
 import { RepositoryError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
@@ -8,19 +8,8 @@ import { listInbox, readTasks } from './inbox.ts'
 import { type Lease, takeLease } from './lease.ts'
 import { dueRoles } from './refresh.ts'
 import type { Repository } from './repository.ts'
-import type { DecidedTask } from './task.ts'
 
-/** What one commit did. */
-export interface Published {
-  readonly commit: number
-  /** SHA-256 of the journal's newest entry: who notes it down can tell later whether history was edited. */
-  readonly head: string
-  readonly tasks: readonly DecidedTask[]
-  /** How many roles were signed because they were half spent. */
-  readonly refreshed: number
-  /** What was thrown by the operations of tasks that ended as FAILURE, by task. */
-  readonly broken: ReadonlyMap<string, unknown>
-}
+export type { Published }
 
 /** How often in a row others may commit first before this publisher gives up and says so. */
 const maximumOvertaken = 20

@@ -1,8 +1,20 @@
-import type { Targets } from '../tuf/metadata.ts'
+import type { Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
-import type { Current } from './current.ts'
-import type { ObjectStore, Ports } from './ports.ts'
-import { StoreError } from './ports.ts'
+import type { StoredEntry } from './journal.ts'
+import type { Parked } from './parked.ts'
+import { type ObjectStore, type Ports, StoreError, type Tag } from './ports.ts'
+import type { Settings } from './settings.ts'
+
+/** What the current `timestamp.json` makes visible, with the journal entry and the private state of its commit. */
+export interface Current extends StoredEntry {
+  readonly timestampTag: Tag
+  readonly timestamp: Signed<Timestamp>
+  readonly root: Signed<Root>
+  readonly snapshot: Signed<Snapshot>
+  readonly targets: Signed<Targets>
+  readonly settings: Settings
+  readonly parked: Parked
+}
 
 /** A repository over its ports, with what this process has read of it. */
 export interface Repository {
