@@ -1,9 +1,7 @@
 import { canonicalBytes, compareCodePoints } from '../tuf/canonical.ts'
-import type { Key } from '../tuf/keys.ts'
 import {
   formatExpires,
   type Metadata,
-  type RoleKeys,
   type Snapshot,
   specVersion,
   type Targets,
@@ -20,7 +18,9 @@ import type { Lease } from './lease.ts'
 import { inParallel } from './parallel.ts'
 import { type Signer, StoreError, type Tag } from './ports.ts'
 import { cacheRole, type Repository } from './repository.ts'
+import { previousRootOf } from './rotation.ts'
 import { expirationOf } from './settings.ts'
+import type { SigningGroup } from './signing.ts'
 import type { DecidedTask } from './task.ts'
 
 /** What a commit builds on: the current state, or the sealed bootstrap (number 0) before there is any. */
@@ -66,7 +66,7 @@ export async function commit(
   const now = clock.now()
   const { entry, sha256: entryHash } = await claim(repository, base, draft, tasks, now)
   const { number } = entry
-  const sign = signing(repository, draft, now)
+  const sign = signer(repository, draft, now)
 
   const writeRoles = inParallel([...draft.toSign], repository.limits.parallel, async (role) => {
     await lease.renew()
@@ -99,8 +99,11 @@ export async function commit(
   repository.cache.commitTimes.set(number, now)
   const targets = new Map(roles).get('targets') ?? base.current?.targets
   if (targets === undefined) throw new Error('The first commit signs targets.')
-  const { root, settings, parked } = draft
-  const current = { timestampTag, timestamp, root, snapshot, targets, settings, parked, entry, sha256: entryHash }
+  const { root, settings, parked, signing, rotation } = draft
+  const current: Current = {
+    ...{ timestampTag, timestamp, snapshot, targets, entry, sha256: entryHash },
+    ...{ root, settings, parked, signing, rotation },
+  }
   repository.cache.current = current
   return current
 }
@@ -147,8 +150,14 @@ function filesOf({ current }: Base, draft: Draft, number: number): Pick<Entry, '
 }
 
 function stateVersions({ current }: Base, draft: Draft, number: number): Entry['state'] {
-  const version = (name: StateName) => (draft.decides.has(name) ? number : (current?.entry.state[name] ?? number))
-  return { root: version('root'), settings: version('settings'), parked: version('parked') }
+  const version = (name: StateName) => (draft.decides.has(name) ? number : (current?.entry.state[name] ?? 0))
+  return {
+    root: version('root'),
+    settings: version('settings'),
+    parked: version('parked'),
+    signing: version('signing'),
+    rotation: version('rotation'),
+  }
 }
 
 async function writeState({ ports }: Repository, draft: Draft, number: number): Promise<void> {
@@ -184,44 +193,62 @@ const shortBytes = 1024
  * A function that dates and signs a role of this draft, checks its own work against the role's keys and threshold, and
  * signs equal bytes only once.
  */
-function signing({ ports }: Repository, draft: Draft, now: Date) {
+function signer({ ports }: Repository, draft: Draft, now: Date) {
   const delegations = draft.roles.get('targets')?.delegations
+  const previousRoot = previousRootOf(draft.rotation)
   const remembered = new Map<string, Promise<Signed>>()
 
+  /** While online keys change, a top-level role is signed as both roots ask. */
+  const groupsFor = (role: string): SigningGroup[] => {
+    const group = keysOfRole(role, draft.root.signed, delegations)
+    if (group === undefined) throw new RepositoryError('corrupt', `Nothing delegates to role ${role}.`)
+    if (previousRoot === undefined || group.keys !== draft.root.signed.keys) return [group]
+    const previous = keysOfRole(role, previousRoot, undefined)
+    const held = previous !== undefined && signersFor(previous, ports.signers).length >= previous.roleKeys.threshold
+    // Of a key that is in the wrong hands already, the service may have been relieved.
+    return previous === undefined || (draft.rotation.compromised && !held) ? [group] : [group, previous]
+  }
+
   return async <Role extends Metadata>(role: string, metadata: Role): Promise<Signed<Role>> => {
-    const trusted = keysOfRole(role, draft.root.signed, delegations)
-    if (trusted === undefined) throw new RepositoryError('corrupt', `Nothing delegates to role ${role}.`)
+    const groups = groupsFor(role)
     const days = expirationOf(draft.settings, role)
     const dated = { ...metadata, expires: formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000)) }
     const bytes = canonicalBytes(dated)
-    const { roleKeys, keys } = trusted
-    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, roleKeys, keys, ports.signers)
-    const memory = `${roleKeys.keyids}/${roleKeys.threshold}/${bytes}`
-    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, roleKeys, keys, ports.signers)
+    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups, ports.signers)
+    const memory = `${JSON.stringify(groups.map(({ roleKeys }) => roleKeys))}${bytes}`
+    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, groups, ports.signers)
     remembered.set(memory, signed)
     return (await signed) as Signed<Role>
   }
+}
+
+function signersFor({ roleKeys }: SigningGroup, signers: readonly Signer[]): Signer[] {
+  return signers.filter(({ keyid }) => roleKeys.keyids.includes(keyid)).slice(0, roleKeys.threshold)
 }
 
 async function signBytes<Role extends Metadata>(
   role: string,
   signed: Role,
   bytes: Uint8Array,
-  roleKeys: RoleKeys,
-  keys: ReadonlyMap<string, Key>,
+  groups: readonly SigningGroup[],
   signers: readonly Signer[],
 ): Promise<Signed<Role>> {
-  const able = signers.filter(({ keyid }) => roleKeys.keyids.includes(keyid)).slice(0, roleKeys.threshold)
-  if (able.length < roleKeys.threshold) {
-    throw new RepositoryError(
-      'key-not-held',
-      `Role ${role} needs ${roleKeys.threshold} of the keys ${roleKeys.keyids.join(', ')}; this service holds ${able.length}.`,
-    )
+  const chosen = new Set<Signer>()
+  for (const group of groups) {
+    const { keyids, threshold } = group.roleKeys
+    const able = signersFor(group, signers)
+    if (able.length < threshold) {
+      throw new RepositoryError(
+        'key-not-held',
+        `Role ${role} needs ${threshold} of the keys ${keyids.join(', ')}; this service holds ${able.length}.`,
+      )
+    }
+    for (const one of able) chosen.add(one)
   }
   const signatures = await Promise.all(
-    able.map(async (signer) => ({ keyid: signer.keyid, sig: await signer.sign(bytes) })),
+    [...chosen].map(async (one) => ({ keyid: one.keyid, sig: await one.sign(bytes) })),
   )
   const assembled = assemble(signed, bytes, signatures)
-  verifyThreshold(`What was signed as ${role}`, roleKeys, keys, assembled)
+  for (const { roleKeys, keys } of groups) verifyThreshold(`What was signed as ${role}`, roleKeys, keys, assembled)
   return assembled
 }

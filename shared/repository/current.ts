@@ -2,13 +2,15 @@ import { keysOfDelegated } from '../tuf/delegation.ts'
 import type { Delegations, Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
 import { decodeSigned, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'
-import { decodeDocument, sha256 } from './documents.ts'
+import { type Document, decodeDocument, sha256 } from './documents.ts'
 import { RepositoryError } from './errors.ts'
-import { readEntry, type StateName, stateObjectName } from './journal.ts'
-import type { Parked } from './parked.ts'
+import { type Entry, readEntry, type StateName, stateObjectName } from './journal.ts'
+import { nothingParked } from './parked.ts'
 import type { Tag } from './ports.ts'
 import { type Current, cachedRole, cacheRole, type Repository } from './repository.ts'
+import { noRotation } from './rotation.ts'
 import type { Settings } from './settings.ts'
+import { nothingPending } from './signing.ts'
 
 export type { Current }
 
@@ -39,11 +41,14 @@ async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag
   const { state } = repository.ports
   const timestamp = understand('timestamp.json', () => decodeSigned('timestamp', bytes))
   const stored = await readEntry(state, timestamp.signed.version)
-  const version = (name: StateName) => stateObjectName(stored.entry.state[name], name)
-  const [root, settings, parked, snapshot] = await Promise.all([
-    readPart(repository, 'state', version('root'), (part) => decodeSigned('root', part)),
-    readPart(repository, 'state', version('settings'), (part) => decodeDocument<Settings>(version('settings'), part)),
-    readPart(repository, 'state', version('parked'), (part) => decodeDocument<Parked>(version('parked'), part)),
+  const [root, settings, parked, signing, rotation, snapshot] = await Promise.all([
+    readPart(repository, 'state', stateObjectName(stored.entry.state.root, 'root'), (part) =>
+      decodeSigned('root', part),
+    ),
+    readState<Settings>(repository, stored.entry, 'settings'),
+    readState(repository, stored.entry, 'parked', nothingParked),
+    readState(repository, stored.entry, 'signing', nothingPending),
+    readState(repository, stored.entry, 'rotation', noRotation),
     readSnapshot(repository, timestamp.signed),
   ])
   const { keys, roles } = root.signed
@@ -53,7 +58,20 @@ async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag
   const targetsFile = `${targetsVersion}.targets.json`
   const targets = await readPart(repository, 'metadata', targetsFile, (part) => decodeSigned('targets', part))
   understand(targetsFile, () => verifyThreshold(targetsFile, roles.targets, keys, targets))
-  return { ...stored, timestampTag, timestamp, root, snapshot, targets, settings, parked }
+  return { ...stored, timestampTag, timestamp, root, snapshot, targets, settings, parked, signing, rotation }
+}
+
+/** A piece of private state as it is current for a commit; `initial` while no commit has decided it. */
+async function readState<Kind extends Document>(
+  repository: Repository,
+  entry: Entry,
+  name: StateName,
+  initial?: Kind,
+): Promise<Kind> {
+  const version = entry.state[name]
+  if (version === 0 && initial !== undefined) return initial
+  const object = stateObjectName(version, name)
+  return readPart(repository, 'state', object, (bytes) => decodeDocument<Kind>(object, bytes))
 }
 
 async function readSnapshot(repository: Repository, timestamp: Timestamp): Promise<Signed<Snapshot>> {

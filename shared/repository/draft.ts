@@ -1,11 +1,13 @@
 import { delegatedNames, rolesTrustedWith } from '../tuf/delegation.ts'
-import type { Root, TargetFile, Targets } from '../tuf/metadata.ts'
+import type { Delegations, Root, TargetFile, Targets } from '../tuf/metadata.ts'
 import { isTopLevel } from '../tuf/names.ts'
 import type { Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
 import type { StateName, TargetChange } from './journal.ts'
 import type { Parked } from './parked.ts'
+import type { Rotation } from './rotation.ts'
 import type { Settings } from './settings.ts'
+import type { Signing } from './signing.ts'
 
 /**
  * The next state of a repository while it is being made. Operations change it and nothing else; the commit signs what
@@ -15,6 +17,8 @@ export interface Draft {
   root: Signed<Root>
   settings: Settings
   parked: Parked
+  signing: Signing
+  rotation: Rotation
   /** The roles that this draft knows the content of: `targets`, and each delegated role that an operation asked for. */
   readonly roles: Map<string, Targets>
   /** Those of `roles` that are to be signed again, changed or not. */
@@ -34,6 +38,8 @@ export function draftFrom(current: Current): Draft {
     root: current.root,
     settings: current.settings,
     parked: current.parked,
+    signing: current.signing,
+    rotation: current.rotation,
     roles: new Map([['targets', current.targets.signed]]),
     toSign: new Set(),
     signSnapshot: false,
@@ -92,6 +98,34 @@ export function setParked(draft: Draft, parked: Parked): void {
   if (parked === draft.parked) return
   draft.parked = parked
   draft.decides.add('parked')
+}
+
+export function setSigning(draft: Draft, signing: Signing): void {
+  if (Object.keys(signing.roles).length === 0 && Object.keys(draft.signing.roles).length === 0) return
+  draft.signing = signing
+  draft.decides.add('signing')
+}
+
+export function setRotation(draft: Draft, rotation: Rotation): void {
+  draft.rotation = rotation
+  draft.decides.add('rotation')
+}
+
+/** The next root. One commit brings out one root at most: throws NextCommit if this one has another already. */
+export function setRoot(draft: Draft, root: Signed<Root>): void {
+  if (draft.decides.has('root')) throw new NextCommit('A commit brings out one root at most.')
+  draft.root = root
+  draft.decides.add('root')
+}
+
+/** What an operation throws, before it has changed anything, if it can be done on top of this draft's commit only. */
+export class NextCommit extends Error {
+  override readonly name = 'NextCommit'
+}
+
+export function setDelegations(draft: Draft, delegations: Delegations): void {
+  draft.roles.set('targets', { ...roleOf(draft, 'targets'), delegations })
+  draft.toSign.add('targets')
 }
 
 /** Has roles signed again as they are: `snapshot` and `timestamp` too. */

@@ -1,6 +1,6 @@
 import type { Targets } from '../tuf/metadata.ts'
 import { type Current, readRole } from './current.ts'
-import { type Draft, draftFrom, signAgain } from './draft.ts'
+import { type Draft, draftFrom, NextCommit, setRotation, signAgain } from './draft.ts'
 import { Refusal, RepositoryError } from './errors.ts'
 import type { WaitingTask } from './inbox.ts'
 import { operations } from './operations/index.ts'
@@ -8,6 +8,7 @@ import type { Operation, OperationContext } from './operations/operation.ts'
 import { inParallel } from './parallel.ts'
 import { SignerError, StoreError } from './ports.ts'
 import type { Repository } from './repository.ts'
+import { noRotation } from './rotation.ts'
 import type { AcceptedTask, DecidedTask, TaskKind, TaskRequest } from './task.ts'
 
 /** The next state, how each task ended, and what was thrown by the operations that broke. */
@@ -15,6 +16,14 @@ export interface Evaluation {
   readonly draft: Draft
   readonly decided: readonly DecidedTask[]
   readonly broken: ReadonlyMap<string, unknown>
+}
+
+/** What is to be done without anybody asking for it. */
+export interface Upkeep {
+  /** Roles that are half spent and signed again as they are. */
+  readonly due: readonly string[]
+  /** The old online keys have signed long enough. */
+  readonly endRotation: boolean
 }
 
 /** An operation broke, maybe with half of its work done, so the draft it worked on is of no use any more. */
@@ -27,33 +36,49 @@ class BrokenTask extends Error {
 }
 
 /**
- * Makes the next state: the roles that are `due` signed again, and the tasks applied one after the other in the order of
+ * Makes the next state: the upkeep done, and the tasks applied one after the other in the order of
  * acceptance. Each ends as SUCCESS; as ERRORED if its operation refuses it, with nothing changed; or as FAILURE if it was
  * poisoned or its operation broke, and then the others are applied as if it had not been there.
  */
 export async function evaluate(
   repository: Repository,
   current: Current,
-  due: readonly string[],
+  upkeep: Upkeep,
   tasks: readonly WaitingTask[],
   now: Date,
 ): Promise<Evaluation> {
   const loaded = new Map<string, Targets>()
-  await load(repository, current, loaded, [...due.filter(isDelegated), ...rolesNeeded(draftFrom(current), tasks)])
+  await load(repository, current, loaded, [
+    ...upkeep.due.filter(isDelegated),
+    ...rolesNeeded(draftFrom(current), tasks),
+  ])
   const broken = new Map<string, unknown>()
   for (;;) {
     const draft = draftFrom(current)
     for (const [role, content] of loaded) draft.roles.set(role, content)
-    for (const role of due) signAgain(draft, role)
+    for (const role of upkeep.due) signAgain(draft, role)
+    if (upkeep.endRotation) endRotation(draft)
     try {
       const decided: DecidedTask[] = []
-      for (const task of tasks) decided.push(await decide(repository, current, draft, task, broken, now))
+      for (const task of tasks) {
+        const next = await decide(repository, current, draft, task, broken, now)
+        // It and those behind it wait for the commit after this one.
+        if (next === undefined) break
+        decided.push(next)
+      }
       return { draft, decided, broken }
     } catch (error) {
       if (!(error instanceof BrokenTask)) throw error
       broken.set(error.taskId, error.cause)
     }
   }
+}
+
+/** From here on the new keys sign alone. */
+function endRotation(draft: Draft): void {
+  setRotation(draft, noRotation)
+  signAgain(draft, 'snapshot')
+  signAgain(draft, 'targets')
 }
 
 const isDelegated = (role: string) => role !== 'timestamp' && role !== 'snapshot' && role !== 'targets'
@@ -84,7 +109,7 @@ async function decide(
   task: WaitingTask,
   broken: ReadonlyMap<string, unknown>,
   now: Date,
-): Promise<DecidedTask> {
+): Promise<DecidedTask | undefined> {
   if ('poisoned' in task) return poisoned(task.id, now)
   if (broken.has(task.id)) return failed(task, now)
   const { request, id: taskId, principal } = task
@@ -108,6 +133,7 @@ async function decide(
     await load(repository, current, draft.roles, operation.needs(draft, request))
     return succeeded(task, now, operation.apply(draft, request, context))
   } catch (error) {
+    if (error instanceof NextCommit) return undefined
     if (error instanceof Refusal) return refused(task, now, operation.refusedMessage, error)
     // Not the task's fault: the cycle ends, and the task waits for the next one.
     if (error instanceof StoreError || error instanceof SignerError || error instanceof RepositoryError) throw error

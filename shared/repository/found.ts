@@ -6,10 +6,11 @@ import { poisoned, refused, succeeded } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
 import { readTasks, type WaitingTask } from './inbox.ts'
 import type { Lease } from './lease.ts'
-import { checkBootstrap, foundingDraft, readBootstrap } from './operations/bootstrap.ts'
+import { checkBootstrap, foundingDraft, isSigned, readBootstrap, signBootstrap } from './operations/bootstrap.ts'
+import { deleteSignMetadata, signMetadata } from './operations/offline-signatures.ts'
 import { type Signer, StoreError, type Tag } from './ports.ts'
 import type { Repository } from './repository.ts'
-import type { BootstrapRequest, DecidedTask } from './task.ts'
+import type { AcceptedTask, BootstrapRequest, DecidedTask, TaskKind } from './task.ts'
 
 /**
  * `bootstrap.json`: the head of a repository that has no `timestamp.json` yet. Once it is sealed nobody changes it, and the
@@ -19,6 +20,9 @@ export interface BootstrapDocument extends Document {
   readonly nonce: string
   /** What the cycle that wrote it has decided. Those of a sealed one end with the first commit, not before. */
   readonly tasks: readonly DecidedTask[]
+  /** Waits for signatures of its root. */
+  readonly pending?: BootstrapRequest
+  /** The bootstrap that will be made, and the task that completed it. */
   readonly sealed?: { readonly taskId: string; readonly request: BootstrapRequest }
 }
 
@@ -47,52 +51,82 @@ export async function foundRepository(
     lease.poisoned,
   )
   if (tasks.length === 0) return 'go on'
-  await writeHead(repository, await decideTasks(repository, tasks, now), stored?.tag)
+  await writeHead(repository, await decideTasks(repository, tasks, head?.pending, now), stored?.tag)
   return 'go on'
 }
 
-/** Goes through the tasks up to the first bootstrap that can found a repository; those behind it wait. */
+/** Goes through the tasks up to the one that completes a bootstrap; those behind it wait. */
 async function decideTasks(
   repository: Repository,
   tasks: readonly WaitingTask[],
+  earlier: BootstrapRequest | undefined,
   now: Date,
 ): Promise<BootstrapDocument> {
   const { signers, clock } = repository.ports
   const nonce = clock.newId()
   const decided: DecidedTask[] = []
+  let pending = earlier
   for (const task of tasks) {
     if ('poisoned' in task) {
       decided.push(poisoned(task.id, now))
       continue
     }
-    const { request, id: taskId } = task
-    if (request.kind !== 'bootstrap') {
-      decided.push(
-        refused(
-          task,
-          now,
-          'Task not accepted.',
-          new Refusal('The repository is not bootstrapped. Run the ceremony first.'),
-        ),
-      )
-      continue
-    }
     try {
-      checkBootstrap(request, { now, signers })
-      await Promise.all(signers.map(testSignature))
-      decided.push(
-        succeeded(task, now, {
-          message: 'Bootstrap Processed',
-          details: { bootstrap: `Bootstrap finished ${taskId}` },
-        }),
-      )
-      return { schema: schemaVersion, nonce, tasks: decided, sealed: { taskId, request } }
+      const step = decideStep(task, pending, signers, now)
+      const complete = step.pending !== undefined && isSigned(step.pending)
+      if (complete) await Promise.all(signers.map(testSignature))
+      const bootstrap = complete ? `Bootstrap finished ${task.id}` : step.bootstrap
+      decided.push(succeeded(task, now, { message: step.message, details: { bootstrap } }))
+      pending = step.pending
+      if (complete && pending)
+        return { schema: schemaVersion, nonce, tasks: decided, sealed: { taskId: task.id, request: pending } }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      decided.push(refused(task, now, 'Bootstrap Failed', error))
+      decided.push(refused(task, now, refusedMessages[task.request.kind] ?? 'Task not accepted.', error))
     }
   }
-  return { schema: schemaVersion, nonce, tasks: decided }
+  return { schema: schemaVersion, nonce, tasks: decided, ...(pending && { pending }) }
+}
+
+const refusedMessages: Partial<Record<TaskKind, string>> = {
+  bootstrap: 'Bootstrap Failed',
+  sign_metadata: signMetadata.refusedMessage,
+  delete_sign_metadata: deleteSignMetadata.refusedMessage,
+}
+
+interface Step {
+  readonly message: string
+  /** What waits for signatures after it. */
+  readonly pending?: BootstrapRequest
+  readonly bootstrap: string
+}
+
+/** What one task does while there is no repository. Throws a Refusal. */
+function decideStep(
+  { request, id }: AcceptedTask,
+  pending: BootstrapRequest | undefined,
+  signers: readonly Signer[],
+  now: Date,
+): Step {
+  const waits = 'Root v1 is pending signature'
+  switch (request.kind) {
+    case 'bootstrap':
+      if (pending !== undefined)
+        throw new Refusal('Another bootstrap waits for signatures. Sign it, or stop its signing first.')
+      return { message: 'Bootstrap Processed', pending: checkBootstrap(request, { now, signers }), bootstrap: waits }
+    case 'sign_metadata':
+      if (pending === undefined || request.role !== 'root')
+        throw new Refusal(`No metadata of role ${request.role} waits for signatures.`)
+      return { message: 'Signature Processed', pending: signBootstrap(pending, request.signature), bootstrap: waits }
+    case 'delete_sign_metadata':
+      if (pending === undefined || request.role !== 'root') throw new Refusal(`No signing process for ${request.role}.`)
+      return {
+        message: 'Deletion of root metadata successful, signing process stopped',
+        bootstrap: `Bootstrap has been stopped by ${id}`,
+      }
+    default:
+      throw new Refusal('The repository is not bootstrapped. Run the ceremony first.')
+  }
 }
 
 /** A key that cannot sign must show before it is in a root that nobody can change without a ceremony. */

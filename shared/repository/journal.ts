@@ -27,7 +27,8 @@ export interface Entry extends Document {
   readonly state: StateVersions
 }
 
-export type StateName = 'root' | 'settings' | 'parked'
+export type StateName = 'root' | 'settings' | 'parked' | 'signing' | 'rotation'
+/** 0 for what no commit has decided yet. */
 export type StateVersions = Readonly<Record<StateName, number>>
 
 export interface TargetChange {

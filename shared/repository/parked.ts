@@ -1,6 +1,6 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import type { TargetPath } from '../tuf/names.ts'
-import type { Document } from './documents.ts'
+import { type Document, schemaVersion } from './documents.ts'
 
 /** Changes that were accepted and wait until somebody publishes them; private state, versioned by commits. */
 export interface Parked extends Document {
@@ -16,6 +16,8 @@ export interface ParkedChange {
   readonly task: string
   readonly principal: string
 }
+
+export const nothingParked: Parked = { schema: schemaVersion, changes: [] }
 
 /** The later of two changes of one path wins, parked or not. */
 export function withoutPaths(parked: Parked, paths: ReadonlySet<string>): Parked {

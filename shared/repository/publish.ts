@@ -1,13 +1,14 @@
 import { baseOf, commit, Overtaken, type Published } from './commit.ts'
 import { type Current, readCurrent } from './current.ts'
 import { RepositoryError } from './errors.ts'
-import { evaluate } from './evaluate.ts'
+import { evaluate, type Upkeep } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
 import { foundRepository } from './found.ts'
 import { listInbox, readTasks } from './inbox.ts'
 import { type Lease, takeLease } from './lease.ts'
 import { dueRoles } from './refresh.ts'
 import type { Repository } from './repository.ts'
+import { rotationIsOver } from './rotation.ts'
 
 export type { Published }
 
@@ -46,9 +47,9 @@ async function publishOnce(repository: Repository): Promise<Published | 'nothing
   const current = await readCurrent(repository)
   // After the base was read, not before: see `finishBase`.
   const ids = await listInbox(repository)
-  const due = current === undefined ? [] : await dueRoles(repository, current, now)
+  const upkeep = current === undefined ? noUpkeep : await upkeepOf(repository, current, now)
   const finished = current === undefined || repository.cache.finished === current.sha256
-  if (finished && ids.length === 0 && due.length === 0) return 'nothing to do'
+  if (finished && ids.length === 0 && isNothing(upkeep)) return 'nothing to do'
 
   const lease = await takeLease(repository, ids)
   // Whoever holds it has been told to look again.
@@ -56,10 +57,18 @@ async function publishOnce(repository: Repository): Promise<Published | 'nothing
   try {
     if (current === undefined) return await foundRepository(repository, ids, lease, now)
     await finishBase(repository, current, ids)
-    return await publishOn(repository, current, lease, due, now)
+    return await publishOn(repository, current, lease, upkeep, now)
   } finally {
     await lease.release()
   }
+}
+
+const noUpkeep: Upkeep = { due: [], endRotation: false }
+
+const isNothing = ({ due, endRotation }: Upkeep) => due.length === 0 && !endRotation
+
+async function upkeepOf(repository: Repository, current: Current, now: Date): Promise<Upkeep> {
+  return { due: await dueRoles(repository, current, now), endRotation: await rotationIsOver(repository, current) }
 }
 
 /**
@@ -85,7 +94,7 @@ async function publishOn(
   repository: Repository,
   current: Current,
   lease: Lease,
-  due: readonly string[],
+  upkeep: Upkeep,
   now: Date,
 ): Promise<Published | 'go on'> {
   const own = new Set(current.entry.tasks.map(({ id }) => id))
@@ -94,14 +103,14 @@ async function publishOn(
     lease.batch.filter((id) => !own.has(id)),
     lease.poisoned,
   )
-  if (tasks.length === 0 && due.length === 0) return 'go on'
+  if (tasks.length === 0 && isNothing(upkeep)) return 'go on'
 
-  const { draft, decided, broken } = await evaluate(repository, current, due, tasks, now)
+  const { draft, decided, broken } = await evaluate(repository, current, upkeep, tasks, now)
   const next = await commit(repository, baseOf(current), draft, decided, lease)
   await finishBase(
     repository,
     next,
     decided.map(({ id }) => id),
   )
-  return { commit: next.entry.number, head: next.sha256, tasks: decided, refreshed: due.length, broken }
+  return { commit: next.entry.number, head: next.sha256, tasks: decided, refreshed: upkeep.due.length, broken }
 }

@@ -1,9 +1,10 @@
 import { findTarget } from '../tuf/delegation.ts'
-import type { TargetFile } from '../tuf/metadata.ts'
+import type { Root, TargetFile } from '../tuf/metadata.ts'
 import type { TargetPath } from '../tuf/names.ts'
+import { type Signed, signedFromJson } from '../tuf/signed.ts'
 import { type Current, readCurrent, readRole } from './current.ts'
 import { decodeDocument } from './documents.ts'
-import { bootstrapName } from './found.ts'
+import { type BootstrapDocument, bootstrapName } from './found.ts'
 import { type Entry, readEntry } from './journal.ts'
 import type { Repository } from './repository.ts'
 import { type AcceptedTask, type FinishedTask, inboxName, taskName } from './task.ts'
@@ -48,12 +49,20 @@ export async function waitForTask(
   }
 }
 
-/** 'pre': nothing was submitted. 'signing': something was, and is being decided. 'finished': clients can read it. */
-export async function bootstrapState(repository: Repository): Promise<'pre' | 'signing' | 'finished'> {
-  if ((await readCurrent(repository)) !== undefined) return 'finished'
+export type BootstrapStanding =
+  /** Nobody can read it yet, and nothing waits. */
+  | { readonly state: 'pre' }
+  /** The first root waits for signatures; without it they are complete, and the first commit is being made. */
+  | { readonly state: 'signing'; readonly root?: Signed<Root> }
+  /** Clients can read it. */
+  | { readonly state: 'finished' }
+
+export async function readBootstrapStanding(repository: Repository): Promise<BootstrapStanding> {
+  if ((await readCurrent(repository)) !== undefined) return { state: 'finished' }
   const stored = await repository.ports.state.read(bootstrapName)
-  if (stored === undefined) return 'pre'
-  return 'sealed' in decodeDocument(bootstrapName, stored.bytes) ? 'signing' : 'pre'
+  const head = stored && decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
+  if (head?.pending !== undefined) return { state: 'signing', root: signedFromJson('root', head.pending.root) }
+  return { state: head?.sealed === undefined ? 'pre' : 'signing' }
 }
 
 export interface TrustedTarget {

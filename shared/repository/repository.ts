@@ -3,7 +3,9 @@ import type { Signed } from '../tuf/signed.ts'
 import type { StoredEntry } from './journal.ts'
 import type { Parked } from './parked.ts'
 import { type ObjectStore, type Ports, StoreError, type Tag } from './ports.ts'
+import type { Rotation } from './rotation.ts'
 import type { Settings } from './settings.ts'
+import type { Signing } from './signing.ts'
 
 /** What the current `timestamp.json` makes visible, with the journal entry and the private state of its commit. */
 export interface Current extends StoredEntry {
@@ -14,6 +16,8 @@ export interface Current extends StoredEntry {
   readonly targets: Signed<Targets>
   readonly settings: Settings
   readonly parked: Parked
+  readonly signing: Signing
+  readonly rotation: Rotation
 }
 
 /** A repository over its ports, with what this process has read of it. */
@@ -35,6 +39,8 @@ export interface Limits {
   readonly parallel: number
   /** Milliseconds that a publisher has the inbox to itself, and after which a silent one counts as crashed. */
   readonly lease: number
+  /** Milliseconds that old online keys go on signing after the root with the new ones became visible. */
+  readonly rotationGrace: number
 }
 
 export const defaultLimits: Limits = {
@@ -43,6 +49,7 @@ export const defaultLimits: Limits = {
   refreshedPerCycle: 512,
   parallel: 64,
   lease: 60_000,
+  rotationGrace: 600_000,
 }
 
 /** Saves reading; never decides anything. Role files never change, so what was read once holds. */

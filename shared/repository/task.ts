@@ -3,6 +3,7 @@ import type { Json } from '../tuf/json.ts'
 import type { Key } from '../tuf/keys.ts'
 import type { TargetFile } from '../tuf/metadata.ts'
 import type { RoleName, TargetPath } from '../tuf/names.ts'
+import type { Signature } from '../tuf/signed.ts'
 import type { Document } from './documents.ts'
 
 /** What somebody asks the repository to do. The kinds have the names under which RSTUF reports them. */
@@ -13,6 +14,9 @@ export type TaskRequest =
   | PublishArtifactsRequest
   | UpdateSettingsRequest
   | ForceOnlineMetadataUpdateRequest
+  | MetadataUpdateRequest
+  | SignMetadataRequest
+  | DeleteSignMetadataRequest
 
 export type TaskKind = TaskRequest['kind']
 export type RequestOf<Kind extends TaskKind> = Extract<TaskRequest, { kind: Kind }>
@@ -71,6 +75,28 @@ export interface ForceOnlineMetadataUpdateRequest {
   readonly kind: 'force_online_metadata_update'
   /** None: all of them. */
   readonly roles: readonly string[]
+}
+
+/** A new root: the next version, signed or waiting to be. */
+export interface MetadataUpdateRequest {
+  readonly kind: 'metadata_update'
+  /** A root's whole file, as JSON. */
+  readonly root: Json
+  /** The online keys that this root takes away are in the wrong hands: they stop signing at once, without the usual wait. */
+  readonly compromised: boolean
+}
+
+/** One holder's signature for metadata that waits for it. */
+export interface SignMetadataRequest {
+  readonly kind: 'sign_metadata'
+  readonly role: string
+  readonly signature: Signature
+}
+
+/** Metadata that waits for signatures is not wanted any more. */
+export interface DeleteSignMetadataRequest {
+  readonly kind: 'delete_sign_metadata'
+  readonly role: string
 }
 
 /** `inbox/<id>.json`: accepted, durable, not finished. */

@@ -1,5 +1,5 @@
 import { binNames, delegateBins, hashBins } from '../../tuf/bins.ts'
-import { TufError } from '../../tuf/errors.ts'
+import { parseJson } from '../../tuf/json.ts'
 import type { Key } from '../../tuf/keys.ts'
 import {
   type DelegatedRole,
@@ -10,15 +10,19 @@ import {
   specVersion,
   type Targets,
 } from '../../tuf/metadata.ts'
-import { verifyFirstRoot } from '../../tuf/root.ts'
-import { type Signed, signedFromJson } from '../../tuf/signed.ts'
+import { checkRoot } from '../../tuf/root.ts'
+import { type Signature, type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { schemaVersion } from '../documents.ts'
 import type { Draft } from '../draft.ts'
 import { Refusal } from '../errors.ts'
+import { nothingParked } from '../parked.ts'
 import type { Signer } from '../ports.ts'
+import { noRotation } from '../rotation.ts'
 import type { Settings } from '../settings.ts'
+import { isComplete, nothingPending, withGoodSignatures, withSignature } from '../signing.ts'
 import type { BootstrapRequest, CustomRolesRequest } from '../task.ts'
 import type { OperationContext } from './operation.ts'
+import { checkOnlineKeys, refuseTufErrors } from './root-update.ts'
 
 /** What a bootstrap decides: the first root, and the settings. */
 export interface Bootstrapped {
@@ -27,22 +31,41 @@ export interface Bootstrapped {
   readonly customRoles?: CustomRolesRequest
 }
 
-/** Throws a Refusal unless this request can found a repository. */
+/**
+ * Throws a Refusal unless this request can found a repository once its root is signed by enough holders. Returns it with
+ * the signatures that are good.
+ */
 export function checkBootstrap(
   request: BootstrapRequest,
   { signers, now }: Pick<OperationContext, 'signers' | 'now'>,
-): void {
+): BootstrapRequest {
   const { root, customRoles } = refuseTufErrors(() => {
     const bootstrapped = readBootstrap(request)
-    verifyFirstRoot(bootstrapped.root)
+    checkRoot(bootstrapped.root.signed)
     return bootstrapped
   })
+  if (root.signed.version !== 1) throw new Refusal(`The first root has version 1, not ${root.signed.version}.`)
   if (expiresAt(root.signed) <= now) {
     throw new Refusal(`This root expired at ${root.signed.expires}. Sign one that expires later.`)
   }
   checkOnlineKeys(root.signed, signers)
   if (customRoles !== undefined) checkCustomRoles(customRoles, signers)
+  return withRoot(request, withGoodSignatures(root, firstRootGroups(root.signed)))
 }
+
+/** The request with one signature more. Throws a Refusal if it is not good. */
+export function signBootstrap(request: BootstrapRequest, signature: Signature): BootstrapRequest {
+  const { root } = readBootstrap(request)
+  return withRoot(request, withSignature(root, signature, firstRootGroups(root.signed)))
+}
+
+export function isSigned(request: BootstrapRequest): boolean {
+  const { root } = readBootstrap(request)
+  return isComplete(root, firstRootGroups(root.signed))
+}
+
+const firstRootGroups = ({ roles, keys }: Root) => [{ roleKeys: roles.root, keys }]
+const withRoot = (request: BootstrapRequest, root: Signed<Root>) => ({ ...request, root: parseJson(root.bytes) })
 
 /** What a request decides that has been checked. Throws TufError where it cannot be read. */
 export function readBootstrap({ root, expiration, delegations }: BootstrapRequest): Bootstrapped {
@@ -69,11 +92,13 @@ export function foundingDraft({ root, settings, customRoles }: Bootstrapped): Dr
   return {
     root,
     settings,
-    parked: { schema: schemaVersion, changes: [] },
+    parked: nothingParked,
+    signing: nothingPending,
+    rotation: noRotation,
     roles,
     toSign: new Set(roles.keys()),
     signSnapshot: true,
-    decides: new Set(['root', 'settings', 'parked']),
+    decides: new Set(['root', 'settings']),
     changes: new Map(),
     copies: new Map(),
   }
@@ -105,23 +130,6 @@ function customDelegations(
   return { keys: new Map([...keys].filter(([keyid]) => used.has(keyid))), roles }
 }
 
-/** The keys of the online roles have to be ours, all of them, and no key of the root's holders may be among them. */
-function checkOnlineKeys(root: Root, signers: readonly Signer[]): void {
-  const held = new Set(signers.map(({ keyid }) => keyid))
-  for (const role of ['targets', 'snapshot', 'timestamp'] as const) {
-    const strange = root.roles[role].keyids.find((keyid) => !held.has(keyid))
-    if (strange !== undefined) {
-      throw new Refusal(
-        `Role ${role} names key ${strange}, which this service does not hold. GET /api/v1/keys lists those that it holds.`,
-      )
-    }
-  }
-  const both = root.roles.root.keyids.find((keyid) => held.has(keyid))
-  if (both !== undefined) {
-    throw new Refusal(`Key ${both} is online and among root's keys. Root needs keys that only its holders have.`)
-  }
-}
-
 function checkCustomRoles({ keys, roles }: CustomRolesRequest, signers: readonly Signer[]): void {
   const held = new Set(signers.map(({ keyid }) => keyid))
   const names = new Set<string>()
@@ -140,14 +148,5 @@ function checkCustomRoles({ keys, roles }: CustomRolesRequest, signers: readonly
     if (keyids.length > 0 && threshold > keyids.length) {
       throw new Refusal(`Role ${name} asks for ${threshold} signatures and has ${keyids.length} keys.`)
     }
-  }
-}
-
-function refuseTufErrors<Value>(decide: () => Value): Value {
-  try {
-    return decide()
-  } catch (error) {
-    if (error instanceof TufError) throw new Refusal(error.message)
-    throw error
   }
 }

@@ -1,7 +1,9 @@
 import type { TaskKind } from '../task.ts'
 import { addArtifacts, publishArtifacts, removeArtifacts } from './artifacts.ts'
 import { forceOnlineMetadataUpdate } from './force-online-update.ts'
+import { deleteSignMetadata, signMetadata } from './offline-signatures.ts'
 import type { Operation } from './operation.ts'
+import { metadataUpdate } from './root-update.ts'
 import { updateSettings } from './settings-update.ts'
 
 /** Every kind of task that changes a repository which exists. Founding one has steps of its own: `bootstrap.ts`. */
@@ -11,4 +13,7 @@ export const operations: { readonly [Kind in Exclude<TaskKind, 'bootstrap'>]: Op
   publish_artifacts: publishArtifacts,
   update_settings: updateSettings,
   force_online_metadata_update: forceOnlineMetadataUpdate,
+  metadata_update: metadataUpdate,
+  sign_metadata: signMetadata,
+  delete_sign_metadata: deleteSignMetadata,
 }

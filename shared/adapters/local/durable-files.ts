@@ -1,0 +1,163 @@
+import { dirname } from 'node:path'
+import { type FileSystem, type OpenFile, systemErrorCode } from './file-system.ts'
+import { atMost } from './taking-turns.ts'
+
+/**
+ * Files that are written whole or not at all, and directories. What resolves is durable: content and directory entry are
+ * synced. Rejects with the file system's own errors; the write may have taken effect all the same.
+ *
+ * `temporary` is a path that does not exist, on the same file system; a crash may leave a file there.
+ */
+export interface DurableFiles {
+  /** The content and when it was written (milliseconds since 1970), or nothing if there is no such file. */
+  read(path: string): Promise<{ readonly bytes: Uint8Array; readonly modified: number } | undefined>
+  /** False, and nothing is written, if the path is taken. */
+  create(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<boolean>
+  /** Takes the place of whatever file is there. */
+  replace(path: string, bytes: Uint8Array, temporary: string): Promise<void>
+  /** A file that is not there is a success. */
+  remove(path: string): Promise<void>
+  /** Makes the directory and those above it, where missing. The path is absolute; its parent has to be readable. */
+  makeDirectory(path: string): Promise<void>
+  syncDirectory(path: string): Promise<void>
+}
+
+/** Far below every usual limit on open files, far above what the disk does at once. */
+const openAtOnce = 64
+
+export function durableFiles(fs: FileSystem): DurableFiles {
+  const limited = atMost(openAtOnce)
+  const syncDirectory = sharedSync((path) => withFile(path, 'r', undefined, (directory) => directory.sync()))
+  const made = new Map<string, Promise<void>>()
+
+  function withFile<T>(path: string, flags: 'r' | 'wx', mode: number | undefined, use: (file: OpenFile) => Promise<T>) {
+    return limited(async () => {
+      const file = await fs.open(path, flags, mode)
+      try {
+        return await use(file)
+      } finally {
+        await file.close()
+      }
+    })
+  }
+
+  async function writeThrough(temporary: string, bytes: Uint8Array, mode: number | undefined): Promise<void> {
+    await withFile(temporary, 'wx', mode, async (file) => {
+      await file.writeFile(bytes)
+      await file.sync()
+    })
+  }
+
+  /** The file is already elsewhere, or was never needed: if this fails, the next opening removes it. */
+  async function discard(temporary: string): Promise<void> {
+    await fs.unlink(temporary).catch(() => undefined)
+  }
+
+  function makeDirectory(path: string): Promise<void> {
+    let making = made.get(path)
+    if (!making) {
+      making = makeMissing(path)
+      made.set(path, making)
+      making.catch(() => made.delete(path))
+    }
+    return making
+  }
+
+  async function makeMissing(path: string): Promise<void> {
+    const parent = dirname(path)
+    try {
+      await fs.mkdir(path).catch(async (error: unknown) => {
+        if (systemErrorCode(error) !== 'ENOENT') throw error
+        await makeDirectory(parent)
+        await fs.mkdir(path)
+      })
+    } catch (error) {
+      if (systemErrorCode(error) !== 'EEXIST') throw error
+    }
+    // Also if it was there: whoever made it may have failed to sync it. The same goes for the parent.
+    await Promise.all([made.get(parent), syncDirectory(parent)])
+  }
+
+  return {
+    async read(path) {
+      try {
+        return await withFile(path, 'r', undefined, async (file) => {
+          const { mtimeMs } = await file.stat()
+          return { bytes: await file.readFile(), modified: mtimeMs }
+        })
+      } catch (error) {
+        if (isAbsence(error)) return undefined
+        throw error
+      }
+    },
+    async create(path, bytes, temporary, mode) {
+      try {
+        await writeThrough(temporary, bytes, mode)
+        // A link, because unlike a rename it never takes the place of another file.
+        await fs.link(temporary, path)
+      } catch (error) {
+        await discard(temporary)
+        if (systemErrorCode(error) === 'EEXIST') return false
+        throw error
+      }
+      await Promise.all([syncDirectory(dirname(path)), discard(temporary)])
+      return true
+    },
+    async replace(path, bytes, temporary) {
+      try {
+        await writeThrough(temporary, bytes, undefined)
+        await fs.rename(temporary, path)
+      } catch (error) {
+        await discard(temporary)
+        throw error
+      }
+      await syncDirectory(dirname(path))
+    },
+    async remove(path) {
+      try {
+        await fs.unlink(path)
+      } catch (error) {
+        if (!isAbsence(error)) throw error
+        return
+      }
+      await syncDirectory(dirname(path))
+    },
+    makeDirectory,
+    syncDirectory,
+  }
+}
+
+/** There is no file under this path: nothing, a directory, something below a file, or longer than a path can be. */
+function isAbsence(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'].includes(systemErrorCode(error) ?? '')
+}
+
+/**
+ * One sync serves all whose entry was in the directory before it began: those who come while one is under way share the next.
+ * Under load this makes one sync out of dozens.
+ */
+function sharedSync(sync: (path: string) => Promise<void>): (path: string) => Promise<void> {
+  const underWay = new Map<string, Promise<void>>()
+  const next = new Map<string, Promise<void>>()
+
+  async function begin(path: string): Promise<void> {
+    await underWay.get(path)?.catch(() => undefined)
+    next.delete(path)
+    const run = sync(path)
+    underWay.set(path, run)
+    try {
+      await run
+    } finally {
+      if (underWay.get(path) === run) underWay.delete(path)
+    }
+  }
+
+  return (path) => {
+    let joined = next.get(path)
+    if (!joined) {
+      joined = begin(path)
+      next.set(path, joined)
+    }
+    return joined
+  }
+}

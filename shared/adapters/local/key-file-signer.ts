@@ -1,0 +1,110 @@
+import {
+  constants,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  randomUUID,
+  sign,
+} from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { type Signer, SignerError, StoreError } from '../../repository/ports.ts'
+import { TufError } from '../../tuf/errors.ts'
+import { type Key, keyFromPublicKey, keyid } from '../../tuf/keys.ts'
+import { durableFiles } from './durable-files.ts'
+import { asStoreError, nodeFileSystem, systemErrorCode } from './file-system.ts'
+
+const signAsync = promisify(sign)
+
+/**
+ * Signs with the private key in a file: P-256, Ed25519 or RSA of at least 2048 bits, as PEM (PKCS#8, SEC 1 or PKCS#1) or as binary
+ * PKCS#8; an encrypted one needs the passphrase. The file is read once. Throws SignerError 'unusable', which never tells
+ * anything of what the file holds.
+ */
+export async function keyFileSigner(file: string, passphrase?: string): Promise<Signer> {
+  const privateKey = await readPrivateKey(file, passphrase)
+  const key = publicPart(file, privateKey)
+  const [algorithm, options] = methodOf(key)
+
+  return {
+    keyid: keyid(key),
+    key,
+    async sign(bytes) {
+      try {
+        const signature = await signAsync(algorithm, bytes, { key: privateKey, ...options })
+        return signature.toString('hex')
+      } catch (cause) {
+        throw new SignerError('unavailable', `The key of ${file} did not sign.`, { cause })
+      }
+    },
+  }
+}
+
+/**
+ * Makes a new P-256 key, as PKCS#8 PEM in a file that only its owner may read. Durable and whole when it resolves.
+ * Throws StoreError, 'exists' if there is such a file.
+ */
+export async function createKeyFile(file: string): Promise<void> {
+  const { privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })
+  const pem = Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const path = resolve(file)
+  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
+  let created: boolean
+  try {
+    created = await durableFiles(nodeFileSystem).create(path, pem, temporary, 0o600)
+  } catch (error) {
+    throw asStoreError(error, `make the key file ${file}`)
+  }
+  if (!created) throw new StoreError('exists', `The key file ${file} exists. A key is never overwritten.`)
+}
+
+async function readPrivateKey(file: string, passphrase: string | undefined): Promise<KeyObject> {
+  let content: Buffer
+  try {
+    content = await readFile(file)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new SignerError('unusable', `The key file ${file} cannot be read: ${reason}`, { cause })
+  }
+  const encoding = content.includes('-----BEGIN ')
+    ? ({ key: content, format: 'pem' } as const)
+    : ({ key: content, format: 'der', type: 'pkcs8' } as const)
+  try {
+    return createPrivateKey(passphrase === undefined ? encoding : { ...encoding, passphrase })
+  } catch (error) {
+    // Without the cause: what a cryptographic library says about a file is not for logs.
+    throw new SignerError('unusable', `The key file ${file} ${whyUnreadable(error, content, passphrase)}`)
+  }
+}
+
+function whyUnreadable(error: unknown, content: Buffer, passphrase: string | undefined): string {
+  if (passphrase !== undefined) return 'cannot be opened: the passphrase is wrong, or it holds no private key.'
+  // Node has its own code for this, but only sometimes.
+  const encrypted = content.includes('ENCRYPTED') || systemErrorCode(error) === 'ERR_MISSING_PASSPHRASE'
+  return encrypted
+    ? 'is encrypted. Give its passphrase.'
+    : 'holds no private key that can be read. Give one as PEM or PKCS#8.'
+}
+
+function publicPart(file: string, privateKey: KeyObject): Key {
+  try {
+    return keyFromPublicKey(createPublicKey(privateKey))
+  } catch (cause) {
+    if (cause instanceof TufError) throw new SignerError('unusable', `${file}: ${cause.message}`, { cause })
+    throw cause
+  }
+}
+
+/** What node:crypto has to be told for the key's scheme. */
+function methodOf(key: Key) {
+  switch (key.scheme) {
+    case 'ed25519':
+      return [null, {}] as const
+    case 'ecdsa-sha2-nistp256':
+      return ['sha256', { dsaEncoding: 'der' }] as const
+    default:
+      return ['sha256', { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }] as const
+  }
+}

@@ -1,0 +1,165 @@
+import { TufError } from '../../tuf/errors.ts'
+import { parseJson } from '../../tuf/json.ts'
+import { type Delegations, expiresAt, type Root } from '../../tuf/metadata.ts'
+import { checkRoot } from '../../tuf/root.ts'
+import { type Signed, signedFromJson } from '../../tuf/signed.ts'
+import { schemaVersion } from '../documents.ts'
+import {
+  type Draft,
+  delegatedRoles,
+  roleOf,
+  setDelegations,
+  setRoot,
+  setRotation,
+  setSigning,
+  signAgain,
+} from '../draft.ts'
+import { Refusal } from '../errors.ts'
+import type { Signer } from '../ports.ts'
+import {
+  isComplete,
+  pendingOf,
+  type SigningGroup,
+  withGoodSignatures,
+  withoutPending,
+  withPending,
+} from '../signing.ts'
+import type { RequestOf } from '../task.ts'
+import type { Operation } from './operation.ts'
+
+const onlineRoles = ['targets', 'snapshot', 'timestamp'] as const
+
+export const metadataUpdate: Operation<'metadata_update'> = {
+  refusedMessage: 'Metadata Update Failed',
+  needs: (draft, request) => rolesToSignFor(draft, rootIn(request)?.signed),
+  apply(draft, request, { signers, now }) {
+    const submitted = refuseTufErrors(() => signedFromJson('root', request.root))
+    if (pendingOf(draft.signing, 'root', 'root') !== undefined) {
+      throw new Refusal('Another root waits for signatures. Sign it, or stop its signing first.')
+    }
+    checkNextRoot(draft, submitted.signed, request.compromised, signers, now)
+    const root = withGoodSignatures(submitted, rootGroups(draft, submitted.signed))
+    if (adoptIfComplete(draft, root, request.compromised)) {
+      return { message: 'Metadata Update Processed', details: { role: 'root' } }
+    }
+    setSigning(draft, withPending(draft.signing, 'root', root, request.compromised))
+    const update = `Root v${root.signed.version} is pending signatures`
+    return { message: 'Metadata Update Processed', details: { role: 'root', update } }
+  },
+}
+
+/** Those who have to sign the next root: as the current one asks, and as it asks itself. */
+export function rootGroups(draft: Draft, next: Root): SigningGroup[] {
+  return [draft.root.signed, next].map(({ roles, keys }) => ({ roleKeys: roles.root, keys }))
+}
+
+/** Makes the root the current one if its signatures are complete; says whether they are. */
+export function adoptIfComplete(draft: Draft, root: Signed<Root>, compromised: boolean): boolean {
+  if (!isComplete(root, rootGroups(draft, root.signed))) return false
+  const before = draft.root
+  setRoot(draft, root)
+  setSigning(draft, withoutPending(draft.signing, 'root'))
+  if (onlineKeysChange(before.signed, root.signed)) {
+    setRotation(draft, { schema: schemaVersion, previousRoot: parseJson(before.bytes), compromised })
+    giveOnlineKeys(draft, before.signed, root.signed)
+  }
+  return true
+}
+
+/** The roles below targets that are signed anew if this root becomes the current one. */
+export function rolesToSignFor(draft: Draft, next: Root | undefined): string[] {
+  return next !== undefined && onlineKeysChange(draft.root.signed, next) ? delegatedRoles(draft) : []
+}
+
+/**
+ * Delegated roles that the old online keys sign are delegated to the new ones and signed by them, in the same commit:
+ * the snapshot holds both together, so no client ever sees one without the other.
+ */
+function giveOnlineKeys(draft: Draft, before: Root, after: Root): void {
+  const old = new Set(before.roles.targets.keyids)
+  const { keyids, threshold } = after.roles.targets
+  const isOnline = (role: { readonly keyids: readonly string[] }) => role.keyids.every((keyid) => old.has(keyid))
+  const { delegations } = roleOf(draft, 'targets')
+  if (delegations === undefined) return
+  const { roles, succinct_roles: succinct } = delegations
+  const changed: Delegations = {
+    ...delegations,
+    ...(roles && { roles: roles.map((role) => (isOnline(role) ? { ...role, keyids, threshold } : role)) }),
+    ...(succinct && isOnline(succinct) && { succinct_roles: { ...succinct, keyids, threshold } }),
+  }
+  const used = new Set(
+    [...(changed.roles ?? []), ...(changed.succinct_roles ? [changed.succinct_roles] : [])].flatMap(
+      (role) => role.keyids,
+    ),
+  )
+  const keys = new Map([...delegations.keys, ...after.keys].filter(([keyid]) => used.has(keyid)))
+  setDelegations(draft, { ...changed, keys })
+  const stillOffline = new Set((roles ?? []).filter((role) => !isOnline(role)).map(({ name }) => name))
+  for (const role of ['snapshot', 'targets', ...delegatedRoles(draft)])
+    if (!stillOffline.has(role)) signAgain(draft, role)
+}
+
+function checkNextRoot(draft: Draft, next: Root, compromised: boolean, signers: readonly Signer[], now: Date): void {
+  const current = draft.root.signed
+  refuseTufErrors(() => checkRoot(next))
+  if (next.version !== current.version + 1) {
+    throw new Refusal(
+      `The current root has version ${current.version}, so the next one has ${current.version + 1}, not ${next.version}. ` +
+        'Make the update from the current root and have it signed anew.',
+    )
+  }
+  if (expiresAt(next) <= now) throw new Refusal(`This root expired at ${next.expires}. Sign one that expires later.`)
+  checkOnlineKeys(next, signers)
+  if (!onlineKeysChange(current, next)) return
+  if (draft.rotation.previousRoot !== undefined) {
+    throw new Refusal('A change of online keys is under way. Wait until it is over (GET /api/v1/status says when).')
+  }
+  if (!compromised)
+    checkHeld(
+      current,
+      signers,
+      'To change it without a failing client the service has to hold it until the change is over.',
+    )
+}
+
+/** The keys of the online roles have to be ours, all of them, and no key of the root's holders may be among them. */
+export function checkOnlineKeys(root: Root, signers: readonly Signer[]): void {
+  checkHeld(root, signers, 'GET /api/v1/keys lists those that it holds.')
+  const held = new Set(signers.map(({ keyid }) => keyid))
+  const both = root.roles.root.keyids.find((keyid) => held.has(keyid))
+  if (both !== undefined) {
+    throw new Refusal(`Key ${both} is online and among root's keys. Root needs keys that only its holders have.`)
+  }
+}
+
+function checkHeld(root: Root, signers: readonly Signer[], advice: string): void {
+  const held = new Set(signers.map(({ keyid }) => keyid))
+  for (const role of onlineRoles) {
+    const strange = root.roles[role].keyids.find((keyid) => !held.has(keyid))
+    if (strange !== undefined)
+      throw new Refusal(`Role ${role} names key ${strange}, which this service does not hold. ${advice}`)
+  }
+}
+
+function onlineKeysChange(before: Root, after: Root): boolean {
+  const signers = (root: Root) =>
+    JSON.stringify(onlineRoles.map((role) => [[...root.roles[role].keyids].sort(), root.roles[role].threshold]))
+  return signers(before) !== signers(after)
+}
+
+function rootIn(request: RequestOf<'metadata_update'>): Signed<Root> | undefined {
+  try {
+    return signedFromJson('root', request.root)
+  } catch {
+    return undefined
+  }
+}
+
+export function refuseTufErrors<Value>(decide: () => Value): Value {
+  try {
+    return decide()
+  } catch (error) {
+    if (error instanceof TufError) throw new Refusal(error.message)
+    throw error
+  }
+}

@@ -1,0 +1,32 @@
+import type { Json } from '../tuf/json.ts'
+import type { Root } from '../tuf/metadata.ts'
+import { signedFromJson } from '../tuf/signed.ts'
+import { type Document, schemaVersion } from './documents.ts'
+import type { Current, Repository } from './repository.ts'
+
+/**
+ * A change of online keys under way; private state, versioned by commits. Until it is over, timestamp, snapshot and targets
+ * carry the signatures that the root before asks for, too: a client may have looked for the new root just before it appeared.
+ */
+export interface Rotation extends Document {
+  /** The whole file of the root before; nothing while no online key changes. */
+  readonly previousRoot?: Json
+  /** The old keys are in the wrong hands: no wait. */
+  readonly compromised: boolean
+}
+
+export const noRotation: Rotation = { schema: schemaVersion, compromised: false }
+
+export function previousRootOf({ previousRoot }: Rotation): Root | undefined {
+  return previousRoot === undefined ? undefined : signedFromJson('root', previousRoot).signed
+}
+
+/**
+ * True when the old keys may stop signing: the new root has been visible, by the store's clock, for as long as the slowest
+ * client's refresh and every cache last.
+ */
+export async function rotationIsOver({ ports, limits }: Repository, { rotation, root }: Current): Promise<boolean> {
+  if (rotation.previousRoot === undefined) return false
+  const visible = await ports.metadata.read(`${root.signed.version}.root.json`)
+  return visible !== undefined && (rotation.compromised || visible.age >= limits.rotationGrace)
+}
