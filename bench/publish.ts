@@ -1,0 +1,80 @@
+import { readFileSync, statSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { makeFloor } from './floor.ts'
+import { artifact, bootstrap, post, type Service, startService } from './service.ts'
+import { quantile, table, timed } from './statistics.ts'
+
+/**
+ * From POST to visible, one artifact at a time, over HTTP to an embedded service with synced writes; and as a multiple of
+ * the floor, measured in the same run on the same disk. The last rows show that it does not grow with what is there already.
+ */
+export async function benchPublish({ short, scratch }: { short: boolean; scratch: string }): Promise<string> {
+  const times = short ? 20 : 200
+  const rows: string[][] = []
+  for (const bins of short ? [256] : [256, 16_384]) {
+    const directory = await mkdtemp(join(scratch, 'publish-'))
+    const service = await startService(join(directory, 'data'))
+    try {
+      await bootstrap(service, bins)
+      rows.push(await measure(`${bins} bins, empty`, service, directory, times))
+      const present = short ? 1_000 : 50_000
+      for (let from = 0; from < present; from += 1_000) await addThousand(service, from)
+      rows.push(await measure(`${bins} bins, ${present} artifacts`, service, directory, times))
+    } finally {
+      await service.stop()
+      await rm(directory, { recursive: true })
+    }
+  }
+  return table(['POST to visible, ms', 'p50', 'p95', 'floor p50', 'floor p95', 'p50 / floor'], rows)
+}
+
+async function measure(what: string, service: Service, directory: string, times: number): Promise<string[]> {
+  // Alternating, so that whatever else the machine does meets both.
+  const floor = await makeFloor(await mkdtemp(join(directory, 'floor-')), newestSnapshotBytes(service), 800)
+  const warmUp = 5
+  const ours: number[] = []
+  const floors: number[] = []
+  for (let round = 0; round < times + warmUp; round++) {
+    const [own] = await timed(1, () => publishOne(service, `bench/${what.replaceAll(/\W+/g, '-')}/${round}`))
+    const [plain] = await timed(1, floor)
+    if (round < warmUp || own === undefined || plain === undefined) continue
+    ours.push(own)
+    floors.push(plain)
+  }
+  const cells = [quantile(ours, 0.5), quantile(ours, 0.95), quantile(floors, 0.5), quantile(floors, 0.95)]
+  return [
+    what,
+    ...cells.map((value) => value.toFixed(1)),
+    `${(quantile(ours, 0.5) / quantile(floors, 0.5)).toFixed(2)}x`,
+  ]
+}
+
+/** Resolves when the file that every client reads first has the next version. */
+async function publishOne(service: Service, path: string): Promise<void> {
+  const before = timestampVersion(service)
+  const response = await fetch(`${service.url}/api/v1/artifacts`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ artifacts: [artifact(path)] }),
+  })
+  if (response.status !== 202) throw new Error(`POST artifacts: ${response.status} ${await response.text()}`)
+  await response.arrayBuffer()
+  while (timestampVersion(service) === before) await new Promise(setImmediate)
+}
+
+function timestampVersion(service: Service): number {
+  const timestamp = JSON.parse(readFileSync(join(service.data, 'metadata/timestamp.json'), 'utf8'))
+  return timestamp.signed.version
+}
+
+function newestSnapshotBytes(service: Service): number {
+  const timestamp = JSON.parse(readFileSync(join(service.data, 'metadata/timestamp.json'), 'utf8'))
+  const { version } = timestamp.signed.meta['snapshot.json']
+  return statSync(join(service.data, `metadata/${version}.snapshot.json`)).size
+}
+
+async function addThousand(service: Service, from: number): Promise<void> {
+  const artifacts = Array.from({ length: 1_000 }, (_, index) => artifact(`present/${from + index}`))
+  await post(service, 'artifacts', { artifacts })
+}

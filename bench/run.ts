@@ -1,0 +1,20 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, cpus } from 'node:os'
+import { join } from 'node:path'
+import { benchPublish } from './publish.ts'
+
+/**
+ * `npm run bench` runs every benchmark and prints its table; `-- --short` runs each just long enough to show that it works.
+ * The scratch files lie in the checkout, so the disk is the one that the service would use.
+ */
+const short = process.argv.includes('--short')
+const home = join(import.meta.dirname, '../.cache')
+await mkdir(home, { recursive: true })
+const scratch = await mkdtemp(join(home, 'bench-'))
+try {
+  console.log(`Node ${process.version}, ${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}`)
+  if (short) console.log('In short: these figures show that the benchmarks run, and nothing about speed.')
+  console.log(`\n${await benchPublish({ short, scratch })}`)
+} finally {
+  await rm(scratch, { recursive: true })
+}
