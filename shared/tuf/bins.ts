@@ -40,6 +40,11 @@ export function binOf(bins: HashBins, path: string): RoleName {
   return binName(bins, Math.floor(hash.readUInt32BE(0) / 2 ** (32 - Math.log2(bins.number))))
 }
 
+/** Whether a hash bin of this prefix could have this name, however many bins there are. */
+export function isBinName(namePrefix: string, name: string): boolean {
+  return name.startsWith(`${namePrefix}-`) && /^[0-9a-f]{1,4}$/.test(name.slice(namePrefix.length + 1))
+}
+
 function binName(bins: HashBins, bin: number): RoleName {
   const digits = (bins.number - 1).toString(16).length
   return `${bins.namePrefix}-${bin.toString(16).padStart(digits, '0')}` as RoleName

@@ -59,6 +59,32 @@ function matchesSegment(segment: string, pattern: string): boolean {
   return wanted.slice(next).every((character) => character === '*')
 }
 
+const anySegment = '{*,.*}'
+
+/**
+ * Patterns that together match every path of up to so many segments, for every client. tuf-js hides names with a dot in front
+ * from `*`, as a shell does; it reads braces, which to the others are characters that no path has.
+ */
+export function everyPath(segments: number): string[] {
+  return Array.from({ length: segments }, (_, above) => above + 1).flatMap((depth) =>
+    ['*', anySegment].map((segment) => Array(depth).fill(segment).join('/')),
+  )
+}
+
+/** Whether tuf-js, unlike other clients, sees no trust in this path: a name begins with a dot, and the pattern with a wildcard. */
+export function isHiddenFromSome(path: string, { paths }: Pick<DelegatedRole, 'paths'>): boolean {
+  const segments = path.split('/')
+  const isShown = (pattern: string) => {
+    const parts = pattern.split('/')
+    if (parts.length !== segments.length) return false
+    if (parts.every((part) => part === anySegment)) return true
+    return (
+      matchesPattern(path, pattern) && parts.every((part, at) => !(segments[at]?.[0] === '.' && /^[*?]/.test(part)))
+    )
+  }
+  return paths !== undefined && !paths.some(isShown)
+}
+
 /** The name of every role that is delegated to here, in order. Throws TufError 'invalid-metadata' for more bins than we make. */
 export function delegatedNames(delegations: Delegations): string[] {
   if (delegations.succinct_roles !== undefined) {

@@ -10,6 +10,8 @@ export type TopLevelRole = (typeof topLevelRoles)[number]
 
 const maximumRoleNameLength = 128
 const maximumPathLength = 1024
+/** Clients such as python-tuf keep a download under its whole path, percent-encoded, and a file name holds 255 bytes. */
+const maximumEncodedLength = 255
 const maximumSegmentLength = 180
 
 /**
@@ -23,7 +25,8 @@ export function roleName(text: string): RoleName {
   if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(text)) {
     throw refuse('it has to begin with a letter (A-Z, a-z) and go on with letters, digits, - and _')
   }
-  if (isTopLevel(text)) throw refuse('that is the name of a top-level role')
+  // On a disk that does not tell cases apart, `Targets` and `targets` are one file.
+  if (isTopLevel(text.toLowerCase())) throw refuse('that is the name of a top-level role')
   if (text in Object.prototype) throw refuse('JavaScript clients have another use for it')
   return text as RoleName
 }
@@ -40,9 +43,38 @@ const refusedCharacters = new Set(' \\#?%:|[]{}^"<>`')
  * server would read as something else. Throws TufError 'invalid-target-path' that says which character, and where.
  */
 export function targetPath(text: string): TargetPath {
+  checkPath('Target path', text, refusedCharacters)
+  const encoded = text.replaceAll(/[^A-Za-z0-9_.~-]/g, '%00').length
+  if (encoded > maximumEncodedLength) {
+    const why = `it takes ${encoded} characters as a file name, percent-encoded, at most ${maximumEncodedLength} are allowed; shorten it`
+    throw new TufError('invalid-target-path', `Target path ${JSON.stringify(text)}: ${why}.`)
+  }
+  return text as TargetPath
+}
+
+const refusedInPatterns = refusedCharacters.difference(new Set('?'))
+
+/**
+ * A pattern of target paths, such as a delegation has: a path in which `*` and `?` may stand for characters of one segment.
+ * Throws TufError 'invalid-target-path' where no path could match it, or where clients would disagree on what does.
+ */
+export function pathPattern(text: string): string {
+  checkPath('Path pattern', text, refusedInPatterns)
+  const special = /(?:^|\/)!|[?*+@!]\(|\*\*/.exec(text)
+  if (special !== null) {
+    throw new TufError(
+      'invalid-target-path',
+      `Path pattern ${JSON.stringify(text)}: some clients read "${special[0]}" at position ${special.index} as more than itself. ` +
+        'Write names with single * and ? only.',
+    )
+  }
+  return text
+}
+
+function checkPath(kind: string, text: string, refused: ReadonlySet<string>): void {
   const refuse = (why: string) => {
     const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text
-    return new TufError('invalid-target-path', `Target path ${JSON.stringify(shown)}: ${why}.`)
+    return new TufError('invalid-target-path', `${kind} ${JSON.stringify(shown)}: ${why}.`)
   }
   if (text === '') throw refuse('it is empty; name a file')
   if (text.length > maximumPathLength)
@@ -54,7 +86,7 @@ export function targetPath(text: string): TargetPath {
     if (code < 0x20 || code === 0x7f) throw refuse(`control character ${shown} at position ${at}; leave it out`)
     if (code > 0x7f)
       throw refuse(`character ${shown} at position ${at} is not ASCII, and clients disagree about those; use ASCII`)
-    if (refusedCharacters.has(text[at] ?? '')) {
+    if (refused.has(text[at] ?? '')) {
       throw refuse(
         `character ${shown} at position ${at} breaks clients or URLs; use letters, digits and any of +@=,~!$&'()*;._-/`,
       )
@@ -70,5 +102,4 @@ export function targetPath(text: string): TargetPath {
       throw refuse(`it has a segment of ${segment.length} characters, at most ${maximumSegmentLength} are allowed`)
     }
   }
-  return text as TargetPath
 }

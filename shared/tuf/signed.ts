@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalBytes } from './canonical.ts'
 import { inside, list, object, text } from './decode.ts'
+import { TufError } from './errors.ts'
 import { type Json, parseJson } from './json.ts'
 import { decodeMetadata, type Hashes, type Metadata, type MetadataByType } from './metadata.ts'
 import type { TopLevelRole } from './names.ts'
@@ -71,6 +72,9 @@ function readEnvelope<Type extends TopLevelRole>(type: Type, json: Json): Omit<S
     const keyid = text(fields['keyid'], inside(at, 'keyid'))
     return { ...fields, keyid, sig: text(fields['sig'], inside(at, 'sig')) }
   })
+  if (new Set(signatures.map(({ keyid }) => keyid)).size !== signatures.length) {
+    throw new TufError('invalid-metadata', `${file.member} has two signatures under one keyid, which clients refuse.`)
+  }
   const signed = decodeMetadata(type, object(envelope['signed'], inside(file, 'signed')))
   return { signed, signedBytes: canonicalBytes(envelope['signed']), signatures }
 }

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict'
+import { constants, createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { Key as TufJsKey } from '@tufjs/models'
+import fc from 'fast-check'
+import { canonicalText } from '../../shared/tuf/canonical.ts'
+import { type Key, keyFromPublicKey, keyIdentity, keyid, publicKeyOf, verifySignature } from '../../shared/tuf/keys.ts'
+import { type KeyKind, makeKey, type TestKey } from '../support/keys.ts'
+import { refuses } from '../support/tuf-errors.ts'
+
+const kinds: readonly KeyKind[] = ['ed25519', 'ecdsa', 'rsa']
+const keys: Readonly<Record<KeyKind, TestKey>> = {
+  ed25519: makeKey('ed25519'),
+  ecdsa: makeKey('ecdsa'),
+  rsa: makeKey('rsa'),
+}
+const message = Buffer.from('what is signed')
+
+const withPublic = (key: Key, text: string): Key => ({ ...key, keyval: { public: text } })
+const pemOf = (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }).toString()
+
+describe('a key in metadata', () => {
+  test('names type and scheme as the clients do', () => {
+    assert.deepEqual(
+      kinds.map((kind) => [keys[kind].key.keytype, keys[kind].key.scheme]),
+      [
+        ['ed25519', 'ed25519'],
+        ['ecdsa', 'ecdsa-sha2-nistp256'],
+        ['rsa', 'rsassa-pss-sha256'],
+      ],
+    )
+    assert.match(keys.ed25519.key.keyval.public, /^[0-9a-f]{64}$/)
+    for (const kind of ['ecdsa', 'rsa'] as const) {
+      assert.match(keys[kind].key.keyval.public, /^-----BEGIN PUBLIC KEY-----\n[\s\S]+\n-----END PUBLIC KEY-----\n$/)
+    }
+  })
+
+  test('is the public key it was made from', () => {
+    for (const { key, privateKey } of Object.values(keys))
+      assert.ok(publicKeyOf(key).equals(createPublicKey(privateKey)))
+  })
+
+  test('is read by tuf-js', () => {
+    for (const { key, keyid } of Object.values(keys)) {
+      const json = { ...key, keyval: { public: key.keyval.public } }
+      assert.deepEqual(TufJsKey.fromJSON(keyid, json).toJSON(), json)
+    }
+  })
+
+  test('has for its keyid the SHA-256 of its canonical form, fields that we do not know included', () => {
+    const key: Key = { scheme: 'ed25519', keyval: { public: 'ab' }, keytype: 'ed25519' }
+    const canonical = '{"keytype":"ed25519","keyval":{"public":"ab"},"scheme":"ed25519"}'
+    assert.equal(keyid(key), createHash('sha256').update(canonical).digest('hex'))
+    const old = { ...key, keyid_hash_algorithms: ['sha256', 'sha512'] }
+    assert.equal(keyid(old), createHash('sha256').update(canonicalText(old)).digest('hex'))
+    assert.notEqual(keyid(old), keyid(key))
+  })
+
+  test('may name its type as older tools did', () => {
+    const old = { ...keys.ecdsa.key, keytype: 'ecdsa-sha2-nistp256' }
+    assert.ok(verifySignature(old, message, keys.ecdsa.sign(message)))
+    assert.notEqual(keyid(old), keys.ecdsa.keyid)
+    assert.equal(keyIdentity(old), keyIdentity(keys.ecdsa.key))
+  })
+
+  test('is refused where clients refuse it', () => {
+    const make = (publicKey: KeyObject) => () => keyFromPublicKey(publicKey)
+    refuses('invalid-key', make(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey), 'secp384r1', 'P-256')
+    refuses('invalid-key', make(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey), '2048', '1024')
+    refuses('invalid-key', make(generateKeyPairSync('x25519').publicKey), 'x25519')
+    refuses('invalid-key', make(generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey), 'rsa-pss')
+  })
+})
+
+const brokenKeys: readonly (readonly [string, Key])[] = [
+  [
+    'P-384 under the scheme of P-256',
+    withPublic(keys.ecdsa.key, pemOf(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey)),
+  ],
+  [
+    'P-384 under its own scheme',
+    {
+      keytype: 'ecdsa',
+      scheme: 'ecdsa-sha2-nistp384',
+      keyval: { public: pemOf(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey) },
+    },
+  ],
+  ['RSA of 1024 bits', withPublic(keys.rsa.key, pemOf(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey))],
+  ['RSA under the scheme of ECDSA', withPublic(keys.ecdsa.key, keys.rsa.key.keyval.public)],
+  ['ECDSA under the scheme of RSA', withPublic(keys.rsa.key, keys.ecdsa.key.keyval.public)],
+  ['the type of RSA with the scheme of ECDSA', { ...keys.ecdsa.key, keytype: 'rsa' }],
+  ['Ed25519 as PEM', withPublic(keys.ed25519.key, pemOf(createPublicKey(keys.ed25519.privateKey)))],
+  [
+    'Ed25519 in upper case',
+    withPublic(keys.ed25519.key, keys.ed25519.key.keyval.public.replace(/^./, 'A').toUpperCase()),
+  ],
+  ['Ed25519 too short', withPublic(keys.ed25519.key, 'ab'.repeat(31))],
+  ['Ed25519 too long', withPublic(keys.ed25519.key, 'ab'.repeat(33))],
+  ['Ed25519 with a line break', withPublic(keys.ed25519.key, `${keys.ed25519.key.keyval.public}\n`)],
+  ['no PEM', withPublic(keys.ecdsa.key, 'not a PEM')],
+  ['nothing', withPublic(keys.ecdsa.key, '')],
+  ['a PEM without its end', withPublic(keys.ecdsa.key, keys.ecdsa.key.keyval.public.slice(0, 100))],
+  ['a PEM of rubbish', withPublic(keys.ecdsa.key, '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n')],
+  [
+    'a private key',
+    withPublic(keys.ecdsa.key, keys.ecdsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()),
+  ],
+  [
+    'a private key behind the public one',
+    withPublic(
+      keys.ecdsa.key,
+      keys.ecdsa.key.keyval.public + keys.ecdsa.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ),
+  ],
+  [
+    'RSA in the older kind of PEM',
+    withPublic(keys.rsa.key, createPublicKey(keys.rsa.privateKey).export({ type: 'pkcs1', format: 'pem' }).toString()),
+  ],
+  ['a scheme that objects have a use for', { ...keys.ecdsa.key, scheme: 'constructor' }],
+  ['a scheme nobody knows', { ...keys.ecdsa.key, scheme: 'ecdsa-sha2-nistp257' }],
+  ['RSA with another padding', { ...keys.rsa.key, scheme: 'rsa-pkcs1v15-sha256' }],
+]
+
+describe('a key that cannot be used', () => {
+  for (const [what, key] of brokenKeys) {
+    test(what, () => {
+      refuses('invalid-key', () => publicKeyOf(key))
+      refuses('invalid-key', () => keyIdentity(key))
+      for (const kind of kinds) assert.equal(verifySignature(key, message, keys[kind].sign(message)), false)
+    })
+  }
+})
+
+describe('two keys', () => {
+  test('are one and the same, whatever their spelling', () => {
+    for (const { key } of Object.values(keys)) {
+      assert.equal(keyIdentity({ ...key, note: 'another keyid' }), keyIdentity(key))
+      assert.notEqual(keyid({ ...key, note: 'another keyid' }), keyid(key))
+    }
+    for (const { key } of [keys.ecdsa, keys.rsa]) {
+      const respelt = key.keyval.public.trimEnd().replaceAll('\n', '\r\n')
+      assert.equal(keyIdentity(withPublic(key, respelt)), keyIdentity(key))
+    }
+  })
+
+  test('are one and the same where one has its point compressed', () => {
+    const compressed = withPublic(keys.ecdsa.key, compressedPem(keys.ecdsa.privateKey))
+    assert.ok(verifySignature(compressed, message, keys.ecdsa.sign(message)))
+    assert.equal(keyIdentity(compressed), keyIdentity(keys.ecdsa.key))
+  })
+
+  test('are two', () => {
+    for (const kind of kinds.filter((kind) => kind !== 'rsa'))
+      assert.notEqual(keyIdentity(makeKey(kind).key), keyIdentity(keys[kind].key))
+    assert.equal(new Set(kinds.map((kind) => keyIdentity(keys[kind].key))).size, 3)
+  })
+})
+
+describe('a signature', () => {
+  for (const kind of kinds) {
+    const { key, privateKey } = keys[kind]
+    const good = keys[kind].sign(message)
+
+    test(`by ${kind} is good over its own bytes, by its own key`, () => {
+      assert.ok(verifySignature(key, message, good))
+      assert.ok(verifySignature(key, message, good.toUpperCase()), 'hex in capitals')
+      assert.ok(verifySignature(key, new Uint8Array(0), keys[kind].sign(new Uint8Array(0))))
+      assert.equal(verifySignature(key, Buffer.from('what is signeD'), good), false)
+      for (const other of kinds) assert.equal(verifySignature(keys[other].key, message, good), other === kind)
+    })
+
+    test(`by ${kind} that has been tampered with is bad, and never throws`, () => {
+      const length = good.length / 2
+      fc.assert(
+        fc.property(fc.nat(length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+          const bytes = Buffer.from(good, 'hex')
+          bytes[at] = (bytes[at] ?? 0) ^ change
+          assert.equal(verifySignature(key, message, bytes.toString('hex')), false)
+        }),
+      )
+      for (let end = 0; end < good.length; end++) assert.equal(verifySignature(key, message, good.slice(0, end)), false)
+      for (const bad of [
+        `${good}0`,
+        ` ${good}`,
+        `${good}\n`,
+        `0x${good}`,
+        good.replace(/..$/, 'zz'),
+        `${good}zz`,
+        'ab'.repeat(100_000),
+      ]) {
+        assert.equal(verifySignature(key, message, bad), false)
+      }
+      fc.assert(
+        fc.property(fc.string({ unit: 'binary' }), (text) => assert.equal(verifySignature(key, message, text), false)),
+      )
+    })
+
+    test(`by ${kind} over another hash or in another form is bad`, () => {
+      if (kind === 'ed25519') return
+      const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }
+      const options = kind === 'rsa' ? { key: privateKey, ...pss } : { key: privateKey }
+      assert.equal(verifySignature(key, message, sign('sha512', message, options).toString('hex')), false)
+      const otherForm = kind === 'rsa' ? { key: privateKey } : { key: privateKey, dsaEncoding: 'ieee-p1363' as const }
+      assert.equal(verifySignature(key, message, sign('sha256', message, otherForm).toString('hex')), false)
+    })
+  }
+})
+
+/** The same point on P-256, as 33 bytes of 65. */
+function compressedPem(privateKey: KeyObject): string {
+  const { x = '', y = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
+  const isOdd = (Buffer.from(y, 'base64url').at(-1) ?? 0) % 2
+  const algorithm = '3039301306072a8648ce3d020106082a8648ce3d030107032200'
+  const der = Buffer.concat([Buffer.from(algorithm, 'hex'), Buffer.from([2 + isOdd]), Buffer.from(x, 'base64url')])
+  return `-----BEGIN PUBLIC KEY-----\n${der.toString('base64')}\n-----END PUBLIC KEY-----\n`
+}

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type Key, keyid } from '../../shared/tuf/keys.ts'
+import type { RoleKeys, Root } from '../../shared/tuf/metadata.ts'
+import { type TopLevelRole, topLevelRoles } from '../../shared/tuf/names.ts'
+import { checkRoot, verifyFirstRoot, verifySuccession } from '../../shared/tuf/root.ts'
+import { makeKey, makeRoot, signRole, signRoot } from '../support/keys.ts'
+import { refuses } from '../support/tuf-errors.ts'
+
+const [a, b, c, d] = [makeKey('ed25519'), makeKey('ecdsa'), makeKey('ed25519'), makeKey('ecdsa')]
+const online = makeKey('ecdsa')
+const base = { root: [a, b], online: [online] }
+
+describe('checkRoot', () => {
+  const root = makeRoot(base)
+  const withRole = (role: TopLevelRole, keys: RoleKeys): Root => ({ ...root, roles: { ...root.roles, [role]: keys } })
+  const withKey = (id: string, key: Key): Root => ({ ...root, keys: new Map([...root.keys, [id, key]]) })
+
+  test('passes a root that clients can live with', () => {
+    checkRoot(root)
+    checkRoot(makeRoot({ root: [a, b, c], threshold: 3, online: [online, makeKey('rsa')] }))
+    checkRoot(withKey(c.keyid, c.key))
+  })
+
+  test('refuses one without consistent snapshots', () => {
+    refuses('invalid-metadata', () => checkRoot({ ...root, consistent_snapshot: false }), 'consistent_snapshot')
+  })
+
+  for (const role of topLevelRoles) {
+    test(`refuses a threshold of ${role} that cannot be met`, () => {
+      const { keyids } = root.roles[role]
+      checkRoot(withRole(role, { keyids, threshold: keyids.length }))
+      refuses(
+        'invalid-metadata',
+        () => checkRoot(withRole(role, { keyids, threshold: keyids.length + 1 })),
+        role,
+        'threshold',
+      )
+      refuses('invalid-metadata', () => checkRoot(withRole(role, { keyids: [], threshold: 1 })), role)
+    })
+
+    test(`refuses a keyid of ${role} that is not among the keys`, () => {
+      refuses(
+        'invalid-metadata',
+        () => checkRoot(withRole(role, { keyids: [a.keyid, c.keyid], threshold: 1 })),
+        role,
+        c.keyid,
+      )
+    })
+  }
+
+  test('refuses a key under a keyid that is not its own', () => {
+    refuses('invalid-metadata', () => checkRoot(withKey('c', c.key)), 'keyid c', c.keyid)
+    refuses('invalid-metadata', () => checkRoot(withKey(c.keyid.toUpperCase(), c.key)))
+  })
+
+  test('refuses one key under two keyids, though each is its own', () => {
+    const twin = { ...a.key, note: 'the same key' }
+    refuses('invalid-metadata', () => checkRoot(withKey(keyid(twin), twin)), a.keyid, keyid(twin))
+  })
+
+  test('refuses a key that clients cannot use, even one that no role names', () => {
+    for (const unusable of [
+      { ...c.key, scheme: 'ed448' },
+      { ...c.key, keytype: 'sigstore-oidc', scheme: 'Fulcio' },
+      { ...c.key, keyval: { public: 'AB' } },
+    ]) {
+      refuses('invalid-key', () => checkRoot(withKey(keyid(unusable), unusable)))
+    }
+  })
+
+  test('refuses a fifth role, for which python-tuf refuses the whole root', () => {
+    const roles = { ...root.roles, mirrors: root.roles.targets }
+    refuses('invalid-metadata', () => checkRoot({ ...root, roles }), 'mirrors')
+  })
+})
+
+describe('the first root', () => {
+  test('is signed as it asks itself', () => {
+    verifyFirstRoot(signRoot({ ...base, threshold: 2 }))
+    verifyFirstRoot(signRoot({ ...base, threshold: 1 }, [b]))
+    refuses(
+      'threshold',
+      () => verifyFirstRoot(signRoot({ ...base, threshold: 2 }, [a])),
+      'Root version 1',
+      '1 good',
+      'of the 2',
+    )
+    refuses('threshold', () => verifyFirstRoot(signRoot(base, [])), '0 good')
+    refuses('threshold', () => verifyFirstRoot(signRoot(base, [online, c])), '0 good')
+    refuses('threshold', () => verifyFirstRoot(signRoot({ ...base, threshold: 2 }, [a, a])), '1 good')
+  })
+
+  test('is signed over itself', () => {
+    const signed = signRoot(base)
+    const other = makeRoot({ ...base, online: [c] })
+    const { signedBytes } = signRole(other, [])
+    refuses('threshold', () => verifyFirstRoot({ ...signed, signed: other, signedBytes }))
+  })
+
+  test('has version 1', () => {
+    refuses('version', () => verifyFirstRoot(signRoot({ ...base, version: 2 })), 'version 1, not 2')
+  })
+
+  test('is one that clients can live with', () => {
+    const root = { ...makeRoot(base), consistent_snapshot: false }
+    refuses('invalid-metadata', () => verifyFirstRoot(signRole(root, [a, b])), 'consistent_snapshot')
+  })
+})
+
+describe('the next root', () => {
+  const current = makeRoot({ ...base, version: 7, threshold: 2 })
+  const next = (signers: readonly (typeof a)[], options: Partial<Parameters<typeof makeRoot>[0]> = {}) =>
+    signRoot({ ...base, version: 8, threshold: 2, ...options }, signers)
+
+  test('is signed by the same keys', () => {
+    verifySuccession(current, next([a, b]))
+  })
+
+  test('is signed as both ask where keys change', () => {
+    const rotated = { root: [b, c], threshold: 2 }
+    verifySuccession(current, next([a, b, c], rotated))
+    refuses(
+      'threshold',
+      () => verifySuccession(current, next([b, c], rotated)),
+      'by the keys of version 7',
+      '1 good',
+      'of the 2',
+    )
+    refuses(
+      'threshold',
+      () => verifySuccession(current, next([a, b], rotated)),
+      'by its own keys',
+      '1 good',
+      'of the 2',
+    )
+    const replaced = { root: [c, d], threshold: 1 }
+    verifySuccession(current, next([a, b, d], replaced))
+    refuses('threshold', () => verifySuccession(current, next([c, d], replaced)), 'by the keys of version 7', '0 good')
+    refuses('threshold', () => verifySuccession(current, next([a, b], replaced)), 'by its own keys', '0 good')
+  })
+
+  test('is signed as both ask where the threshold changes', () => {
+    const lower = { threshold: 1 }
+    refuses('threshold', () => verifySuccession(current, next([a], lower)), 'by the keys of version 7')
+    verifySuccession(current, next([a, b], lower))
+    const higher = { root: [a, b, c], threshold: 3 }
+    refuses('threshold', () => verifySuccession(current, next([a, b], higher)), 'by its own keys', '2 good', 'of the 3')
+    verifySuccession(current, next([a, b, c], higher))
+  })
+
+  test('is not helped by the keys of other roles', () => {
+    refuses('threshold', () => verifySuccession(current, next([a, online])), '1 good')
+  })
+
+  test('has the next version', () => {
+    for (const version of [1, 6, 7, 9, 15]) {
+      refuses('version', () => verifySuccession(current, next([a, b], { version })), 'comes 8', `not ${version}`)
+    }
+  })
+
+  test('is one that clients can live with', () => {
+    const signed = next([a, b])
+    refuses('invalid-metadata', () =>
+      verifySuccession(current, { ...signed, signed: { ...signed.signed, consistent_snapshot: false } }),
+    )
+  })
+
+  test('may be the one after a root that clients could not live with', () => {
+    assert.doesNotThrow(() => verifySuccession({ ...current, consistent_snapshot: false }, next([a, b])))
+  })
+})
