@@ -1,3 +1,4 @@
+import { bigMap, membersInPieces } from './canonical-pieces.ts'
 import { TufError } from './errors.ts'
 
 /**
@@ -22,26 +23,35 @@ export function canonicalText(value: unknown): string {
       if (value === null) return 'null'
       if (Array.isArray(value)) return `[${Array.from(value, canonicalText).join(',')}]`
       return value instanceof Map
-        ? members([...value.keys()], (key) => value.get(key))
-        : members(Object.keys(value), (key) => (value as Record<string, unknown>)[key])
+        ? `{${membersOfMap(value)}}`
+        : `{${members(inOrder(Object.keys(value)), (key) => (value as Record<string, unknown>)[key])}}`
     default:
       throw new TufError('not-canonical', `Canonical JSON cannot hold a value of type ${typeof value}.`)
   }
 }
 
-function members(keys: string[], get: (key: string) => unknown): string {
-  // A big Map is kept in order from commit to commit, and seeing that it is in order is much cheaper than sorting it.
-  if (!isSorted(keys)) keys.sort(compareCodePoints)
-  let text = '{'
+function membersOfMap(map: ReadonlyMap<string, unknown>): string {
+  const serialise = (keys: readonly string[]) => members(keys, (key) => map.get(key))
+  const remembered = map.size < bigMap ? undefined : membersInPieces(map, isSorted, serialise)
+  return remembered ?? serialise(inOrder([...map.keys()]))
+}
+
+function inOrder(keys: string[]): string[] {
+  // Most keys are in order already, and seeing that is much cheaper than sorting them.
+  return isSorted(keys) ? keys : keys.sort(compareCodePoints)
+}
+
+function members(keys: readonly string[], get: (key: string) => unknown): string {
+  let text = ''
   for (const key of keys) {
     const member = get(key)
     if (member === undefined) continue
-    if (text !== '{') text += ','
+    if (text !== '') text += ','
     text += quoted(key)
     text += ':'
     text += canonicalText(member)
   }
-  return `${text}}`
+  return text
 }
 
 const needsEscape = /["\\]/

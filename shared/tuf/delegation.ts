@@ -7,6 +7,8 @@ import type { DelegatedRole, Delegations, RoleKeys, SuccinctRoles, Targets } fro
 /** A role that is trusted with a path, in the order in which clients ask them (specification, section 5.6.7). */
 export interface TrustedRole extends RoleKeys {
   readonly name: string
+  /** Absent where it is trusted by hash. */
+  readonly paths?: readonly string[]
   /** A client that has looked here, and below, looks nowhere else. */
   readonly terminating: boolean
 }

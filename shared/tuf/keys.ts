@@ -25,6 +25,17 @@ export function keyid(key: Key): string {
 }
 
 /**
+ * True if this is how metadata may name the key. The `rstuf` command makes the keyid before it adds fields of its own to the key
+ * (`x-rstuf-key-name`): python-tuf, go-tuf and tuf-js find a key under any keyid, tough under the SHA-256 of the whole key only.
+ */
+export function isKeyidOf(id: string, key: Key): boolean {
+  if (id === keyid(key)) return true
+  const { keytype, scheme, keyval, ...others } = key
+  const kept = Object.entries(others).filter(([field]) => !field.startsWith('x-rstuf-'))
+  return id === keyid({ keytype, scheme, keyval, ...Object.fromEntries(kept) })
+}
+
+/**
  * The key in TUF's form: P-256 as `ecdsa`, Ed25519 as `ed25519`, RSA of at least 2048 bits as `rsa`.
  * Throws TufError 'invalid-key' for any other.
  */

@@ -1,5 +1,5 @@
 import { TufError } from './errors.ts'
-import { keyIdentity, keyid } from './keys.ts'
+import { isKeyidOf, keyIdentity, keyid } from './keys.ts'
 import type { Root } from './metadata.ts'
 import { isTopLevel, topLevelRoles } from './names.ts'
 import type { Signed } from './signed.ts'
@@ -18,7 +18,7 @@ export function checkRoot(root: Root): void {
     const other = identities.get(identity)
     if (other !== undefined) throw refuse(`keyids ${other} and ${id} are one and the same key`)
     identities.set(identity, id)
-    if (keyid(key) !== id)
+    if (!isKeyidOf(id, key))
       throw refuse(`keyid ${id} is not the SHA-256 of its key's canonical form, which is ${keyid(key)}`)
   }
   const stranger = Object.keys(root.roles).find((role) => !isTopLevel(role))

@@ -155,3 +155,30 @@ describe('canonical JSON', () => {
     }
   })
 })
+
+describe('a big Map, of which pieces are remembered', () => {
+  const names = Array.from({ length: 2000 }, (_, index) => `bins-${String(index).padStart(4, '0')}.json`)
+  const plain = (map: ReadonlyMap<string, unknown>) => canonicalText(Object.fromEntries(map))
+
+  test('is serialised as a plain object is, however it changes from call to call', () => {
+    const change = fc.record({
+      name: fc.constantFrom(...names, 'added.json', 'zz.json', '\u{1f600}', '\uffee'),
+      how: fc.constantFrom('set', 'delete', 'undefined', 'move to the end'),
+      version: fc.nat(),
+    })
+    fc.assert(
+      fc.property(fc.array(fc.array(change, { maxLength: 5 }), { maxLength: 6 }), (rounds) => {
+        let map = new Map<string, unknown>(names.map((name) => [name, { version: 1 }]))
+        for (const changes of rounds) {
+          map = new Map(map)
+          for (const { name, how, version } of changes) {
+            if (how === 'delete' || how === 'move to the end') map.delete(name)
+            if (how !== 'delete') map.set(name, how === 'undefined' ? undefined : { version })
+          }
+          assert.equal(canonicalText(map), plain(map))
+        }
+      }),
+      { numRuns: 30 },
+    )
+  })
+})
