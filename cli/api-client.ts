@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type * as z from 'zod'
+import type { task } from '../shared/app/result-schemas.ts'
+import { CliError } from './output.ts'
+
+/** A task as the API shows it. */
+export type Task = z.infer<typeof task>['data']
+
+/** The details of a finished task, whose shape its kind decides. */
+export function detailsOf<Details>(task: Task): Partial<Details> {
+  return (task.result?.details ?? {}) as Partial<Details>
+}
+
+/** The HTTP API of one service. Throws CliError: 'unreachable' where nobody answers, 'refused' with what the service said. */
+export interface ApiClient {
+  /** Ends in `/api/v1/`. */
+  readonly url: URL
+  get<Answer>(path: string, query?: Readonly<Record<string, string>>): Promise<Answer>
+  /** Sends what becomes a task, and waits until the task is done and visible. Throws 'refused' if it ends in any other way. */
+  submit(method: 'POST' | 'PUT', path: string, body: unknown): Promise<Task>
+}
+
+const attempts = 3
+const firstPause = 200
+const timeout = 60_000
+const waitHeader = 'wait=20'
+
+export function apiClient(api: URL, token?: string): ApiClient {
+  const url = apiUrl(api)
+
+  async function request(method: string, target: URL, body?: unknown, headers?: Record<string, string>) {
+    const init: RequestInit = {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    }
+    const repeatable = method === 'GET' || headers?.['idempotency-key'] !== undefined
+    const response = await reach(target, init, repeatable ? attempts : 1)
+    return { status: response.status, answer: await readAnswer(response, target) }
+  }
+
+  async function get<Answer>(path: string, query: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const target = new URL(path, url)
+    for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value)
+    return (await request('GET', target)).answer as Answer
+  }
+
+  return {
+    url,
+    get,
+    async submit(method, path, body) {
+      // With the key, this very request sent again (its answer was lost, say) is the same task and not a second one.
+      const headers = { prefer: waitHeader, 'idempotency-key': randomUUID() }
+      const { status, answer } = await request(method, new URL(path, url), body, headers)
+      const { data } = answer as { data?: Task }
+      if (data?.task_id === undefined) throw strange(new URL(path, url), status)
+      let task = data
+      while (task.state === undefined || task.state === 'PENDING') {
+        // The service itself waits a moment before it says that a task is not finished.
+        await sleep(50)
+        task = (await get<{ data: Task }>('task', { task_id: data.task_id })).data
+      }
+      if (task.state !== 'SUCCESS') {
+        const reason = task.result?.error ?? task.result?.message ?? 'no reason was given'
+        throw new CliError('refused', `Task ${task.task_id} ended as ${task.state}: ${reason}`, { details: { task } })
+      }
+      return task
+    },
+  }
+}
+
+/** The API's base: `/api/v1` is added if missing. */
+export function apiUrl(api: URL): URL {
+  const url = new URL(api)
+  url.search = ''
+  url.hash = ''
+  const path = url.pathname.replace(/\/+$/, '')
+  url.pathname = path.endsWith('/api/v1') ? `${path}/` : `${path}/api/v1/`
+  return url
+}
+
+/** Where the service whose API this is has its other parts: the same URL without `/api/v1`. */
+export function siblingUrl(api: URL, folder: 'metadata' | 'artifacts'): URL {
+  return new URL(`../../${folder}/`, apiUrl(api))
+}
+
+/** Repeats what failed without an answer; not what took too long, for that would again. */
+async function reach(target: URL, init: RequestInit, attempts: number): Promise<Response> {
+  for (let attempt = 1, pause = firstPause; ; attempt++, pause *= 2) {
+    try {
+      return await fetch(target, { ...init, signal: AbortSignal.timeout(timeout) })
+    } catch (cause) {
+      const late = cause instanceof Error && cause.name === 'TimeoutError'
+      if (attempt === attempts || late) throw unreachable(target, cause)
+      await sleep(pause)
+    }
+  }
+}
+
+/** What `fetch` throws, in words. */
+export function unreachable(target: URL | string, cause: unknown): CliError {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+  const code = (inner as NodeJS.ErrnoException).code
+  const reason = (inner instanceof Error ? inner.message : String(inner)) || code || 'no answer'
+  const hint = code === 'ECONNREFUSED' ? ' Is the service running there? Say where it is with --api.' : ''
+  return new CliError('unreachable', `${target} cannot be reached: ${reason}.${hint}`, { cause })
+}
+
+async function readAnswer(response: Response, target: URL): Promise<unknown> {
+  const text = await response.text().catch((cause: unknown) => {
+    throw unreachable(target, cause)
+  })
+  let answer: unknown
+  try {
+    answer = JSON.parse(text)
+  } catch {
+    throw strange(target, response.status)
+  }
+  if (response.ok && typeof answer === 'object' && answer !== null) return answer
+  if (response.status === 401 || response.status === 403) {
+    throw new CliError('refused', `${reasonOf(answer)} Name the variable that holds your token with --token-env.`)
+  }
+  throw new CliError('refused', reasonOf(answer), { details: { status: response.status, answer } })
+}
+
+function strange(target: URL, status: number): CliError {
+  return new CliError('refused', `${target} answered ${status}, and not as a Tuffet service does. Is --api right?`)
+}
+
+/** What an error answer says: RSTUF has three forms of it. */
+function reasonOf(answer: unknown): string {
+  const { detail } = (answer ?? {}) as { detail?: unknown }
+  if (Array.isArray(detail)) {
+    const problems = detail as { loc?: unknown[]; msg?: string }[]
+    return problems.map(({ loc = [], msg }) => `${loc.join('.')}: ${msg}`).join('\n')
+  }
+  if (typeof detail === 'object' && detail !== null) {
+    const { message, error } = detail as { message?: string; error?: string }
+    return [message, error].filter((text) => text !== undefined && text !== '').join(' ')
+  }
+  return typeof detail === 'string' ? detail : JSON.stringify(answer)
+}

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { join, relative, resolve, sep } from 'node:path'
+import { inParallel } from '../shared/repository/parallel.ts'
+import { TufError } from '../shared/tuf/errors.ts'
+import { type JsonObject, parseJson } from '../shared/tuf/json.ts'
+import { targetPath } from '../shared/tuf/names.ts'
+import { CliError } from './output.ts'
+
+/** An artifact as the API takes it. */
+export interface ArtifactToAdd {
+  readonly path: string
+  readonly info: {
+    readonly length: number
+    readonly hashes: { readonly sha256: string }
+    readonly custom?: JsonObject
+  }
+}
+
+export interface ArtifactOptions {
+  readonly base: string
+  readonly as?: string
+  readonly length?: number
+  readonly sha256?: string
+  /** JSON. */
+  readonly custom?: string
+}
+
+/** Files hashed at once: enough to keep a disk busy, few enough for the limit on open files. */
+const hashedAtOnce = 8
+
+/**
+ * The artifacts that arguments name: local files, hashed as they are read; all files below a directory; or, with a length and a
+ * hash, target paths whose files are elsewhere. Throws CliError 'usage', or 'refused' where a file cannot be read.
+ */
+export async function artifactsFrom(
+  paths: readonly string[],
+  options: ArtifactOptions,
+  progress: (text: string) => void = () => undefined,
+): Promise<ArtifactToAdd[]> {
+  const custom = options.custom === undefined ? {} : { custom: parseCustom(options.custom) }
+  if (options.as !== undefined && paths.length !== 1)
+    throw new CliError('usage', `--as renames one file, and ${paths.length} are given.`)
+  if ((options.length === undefined) !== (options.sha256 === undefined))
+    throw new CliError('usage', '--length and --sha256 belong together: give both, or none to hash a local file.')
+  if (options.length !== undefined && options.sha256 !== undefined) {
+    const info = { length: options.length, hashes: { sha256: options.sha256 }, ...custom }
+    return paths.map((path) => ({ path: checkedPath(options.as ?? path), info }))
+  }
+  const files = (await Promise.all(paths.map(filesBelow))).flat()
+  if (files.length === 0) throw new CliError('usage', `There is no file in ${paths.join(', ')}.`)
+  if (options.as !== undefined && files.length > 1)
+    throw new CliError('usage', `--as renames one file, and ${paths[0]} holds ${files.length}.`)
+  // Before the work: a path that cannot be is not worth a gigabyte's hash.
+  const named = files.map((file) => ({ file, path: checkedPath(options.as ?? pathFrom(options.base, file)) }))
+  let hashed = 0
+  return inParallel(named, hashedAtOnce, async ({ file, path }) => {
+    const { length, sha256 } = await hashFile(file)
+    progress(`Hashed ${++hashed} of ${named.length}`)
+    return { path, info: { length, hashes: { sha256 }, ...custom } }
+  })
+}
+
+/** The length and the SHA-256 of a file, which is never in memory as a whole. Throws CliError 'refused'. */
+export async function hashFile(file: string): Promise<{ length: number; sha256: string }> {
+  const hash = createHash('sha256')
+  let length = 0
+  try {
+    for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
+      length += (chunk as Buffer).length
+      hash.update(chunk as Buffer)
+    }
+  } catch (cause) {
+    throw unreadable(file, cause)
+  }
+  return { length, sha256: hash.digest('hex') }
+}
+
+/** A file itself; a directory's files, in the order of their names, without following links to other directories. */
+async function filesBelow(path: string): Promise<string[]> {
+  try {
+    if (!(await stat(path)).isDirectory()) return [path]
+    const entries = await readdir(path, { withFileTypes: true, recursive: true })
+    const files = await inParallel(entries, hashedAtOnce, async (entry) => {
+      const file = join(entry.parentPath, entry.name)
+      const isFile = entry.isSymbolicLink() ? (await stat(file)).isFile() : entry.isFile()
+      return isFile ? [file] : []
+    })
+    return files.flat().sort()
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
+
+function pathFrom(base: string, file: string): string {
+  const path = relative(resolve(base), resolve(file))
+  if (path.startsWith(`..${sep}`))
+    throw new CliError('usage', `${file} is not below ${base}. Give another --base, or name the target with --as.`)
+  return path.split(sep).join('/')
+}
+
+function checkedPath(path: string): string {
+  try {
+    return targetPath(path)
+  } catch (cause) {
+    if (cause instanceof TufError) throw new CliError('usage', cause.message, { cause })
+    throw cause
+  }
+}
+
+function parseCustom(text: string): JsonObject {
+  let value: unknown
+  try {
+    value = parseJson(Buffer.from(text))
+  } catch (cause) {
+    throw new CliError('usage', `--custom: ${(cause as Error).message}`, { cause })
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
+  throw new CliError('usage', '--custom has to be a JSON object.')
+}
+
+function unreadable(file: string, cause: unknown): CliError {
+  return new CliError('refused', `${file} cannot be read: ${(cause as Error).message}`, { cause })
+}

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import * as z from 'zod'
+import { days, decoded, delegatedRoleName } from '../../shared/app/schemas.ts'
+import { defaultDelegatedExpiration, defaultExpiration } from '../../shared/repository/settings.ts'
+import { type BinDelegation, binDelegations, maximumBins } from '../../shared/tuf/bins.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
+import { pathPattern } from '../../shared/tuf/names.ts'
+import { CliError } from '../output.ts'
+import type { CustomRole } from './payload.ts'
+
+/** What of a ceremony has been said beforehand, by flags or in a file. */
+export interface Given {
+  readonly expiration?: Readonly<Record<string, number>> | undefined
+  readonly bins?: { readonly number?: number | undefined; readonly delegation?: BinDelegation | undefined } | undefined
+  readonly roles?: readonly CustomRole[] | undefined
+  readonly threshold?: number | undefined
+  readonly rootKeys?: readonly RootKeySource[] | undefined
+  /** Keyids that the service's online keys have to have. */
+  readonly onlineKeys?: readonly string[] | undefined
+}
+
+/** A file with a private key, which signs now; or one with a public key, whose holder signs later. */
+export type RootKeySource = { readonly file: string } | { readonly publicKey: string }
+
+export const defaultBins = 256
+export const defaultThreshold = 2
+
+const customRole = z
+  .strictObject({
+    name: delegatedRoleName,
+    paths: z.array(decoded(pathPattern)).min(1),
+    expiration: days.default(defaultDelegatedExpiration),
+    terminating: z.boolean().default(false),
+  })
+  .readonly()
+
+const config = z
+  .strictObject({
+    expiration: z.strictObject({
+      root: days.optional(),
+      targets: days.optional(),
+      snapshot: days.optional(),
+      timestamp: days.optional(),
+      bins: days.optional(),
+    }),
+    bins: z.strictObject({
+      number: z.int().min(2).max(maximumBins).optional(),
+      delegation: z.enum(binDelegations).optional(),
+    }),
+    roles: z.array(customRole).min(1),
+    threshold: z.int().min(1),
+    rootKeys: z.array(z.union([z.strictObject({ file: z.string() }), z.strictObject({ publicKey: z.string() })])),
+    onlineKeys: z.array(z.string()),
+  })
+  .partial()
+
+/** The decisions in a file (JSON); its paths are relative to it. Throws CliError 'usage' that says what is wrong where. */
+export async function readConfig(file: string): Promise<Given> {
+  let json: unknown
+  try {
+    json = parseJson(await readFile(file))
+  } catch (cause) {
+    throw new CliError('usage', `--config ${file}: ${(cause as Error).message}`, { cause })
+  }
+  const parsed = config.safeParse(json)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the file'}: ${message}`)
+    throw new CliError('usage', `--config ${file}: ${problems.join('; ')}`)
+  }
+  const { expiration, rootKeys, ...rest } = parsed.data
+  const near = (path: string) => resolve(dirname(file), path)
+  return {
+    ...rest,
+    ...(expiration && { expiration: defined(expiration) }),
+    ...(rootKeys && {
+      rootKeys: rootKeys.map((key) => ('file' in key ? { file: near(key.file) } : { publicKey: near(key.publicKey) })),
+    }),
+  }
+}
+
+/** What flags say wins over what the file says. */
+export function merge(flags: Given, file: Given): Given {
+  return {
+    ...file,
+    ...defined(flags),
+    expiration: { ...file.expiration, ...flags.expiration },
+    bins: { ...file.bins, ...defined(flags.bins ?? {}) },
+    rootKeys: flags.rootKeys?.length ? flags.rootKeys : file.rootKeys,
+  }
+}
+
+/** `name=pattern,pattern` */
+export function parseRole(text: string): CustomRole {
+  const [name = '', patterns = ''] = text.split(/=(.*)/s)
+  const parsed = customRole.safeParse({ name, paths: patterns.split(',') })
+  if (parsed.success) return parsed.data
+  throw new CliError('usage', `--role ${text}: ${parsed.error.issues[0]?.message} Write name=pattern,pattern.`)
+}
+
+export function defaultDays(role: keyof typeof defaultExpiration): number {
+  return defaultExpiration[role]
+}
+
+function defined<Value extends object>(value: Value): { [Name in keyof Value]: Exclude<Value[Name], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
+    [Name in keyof Value]: Exclude<Value[Name], undefined>
+  }
+}

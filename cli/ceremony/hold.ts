@@ -1,0 +1,166 @@
+import type * as z from 'zod'
+import { bootstrapBody } from '../../shared/app/bootstrap-schemas.ts'
+import type { bootstrap } from '../../shared/app/result-schemas.ts'
+import { canonicalBytes } from '../../shared/tuf/canonical.ts'
+import { keyid } from '../../shared/tuf/keys.ts'
+import type { Root } from '../../shared/tuf/metadata.ts'
+import { assemble, type Signature, type Signed } from '../../shared/tuf/signed.ts'
+import { goodSignatures } from '../../shared/tuf/threshold.ts'
+import type { Task } from '../api-client.ts'
+import type { Context } from '../context.ts'
+import { CliError } from '../output.ts'
+import { missing, type Passwords, type Prompter } from '../prompt.ts'
+import { plural } from '../table.ts'
+import { type Asking, decide } from './ask.ts'
+import type { Given } from './decisions.ts'
+import { compareOnlineKeys, fetchOnlineKeys } from './online-keys.ts'
+import { firstRoot, onlineRoles, type Payload, payloadOf } from './payload.ts'
+import { readPayload, savePayload, withRoot } from './payload-file.ts'
+import { review } from './review.ts'
+import { gatherRootKeys, open, type RootKey } from './root-keys.ts'
+import { verifyPayload } from './verify.ts'
+
+/** How a ceremony is to go, as against what it decides. */
+export interface Course extends Pick<Asking, 'assumeDefaults' | 'trial'> {
+  /** Fewer signatures than the threshold are fine for now. */
+  readonly later: boolean
+  readonly send: boolean
+  readonly out: string | undefined
+}
+
+/** What a ceremony works with. */
+export interface Hands extends Context {
+  readonly prompter: Prompter | undefined
+  readonly passwords: Passwords
+}
+
+/** Decides, signs with the keys at hand, and saves or sends. Throws CliError. */
+export async function beginCeremony(given: Given, course: Course, hands: Hands): Promise<void> {
+  if (course.send) await refuseSecond(hands)
+  const decisions = await decide(given, { ...course, prompter: hands.prompter })
+  const sources = given.rootKeys?.length ? given.rootKeys : undefined
+  const rootKeys = await gatherRootKeys(sources, decisions.threshold, hands)
+  const online = await fetchOnlineKeys(hands.api)
+  if (given.onlineKeys !== undefined) compareOnlineKeys(online, given.onlineKeys)
+  const both = rootKeys.find(({ key }) => online.keys.has(keyid(key)))
+  if (both !== undefined) {
+    const why = 'Root needs keys that only its holders have.'
+    throw new CliError('refused', `${both.source} is an online key of the service. ${why}`)
+  }
+  const keys = rootKeys.map(({ key }) => key)
+  const root = firstRoot(decisions, keys, online, new Date())
+  const payload = payloadOf(decisions, root, [])
+  await confirm(payload, root, rootKeys, course, hands)
+  await finish(payload, root, await signAll(root, rootKeys), course.out, course, hands)
+}
+
+/** Adds signatures to a payload that was saved. Throws CliError. */
+export async function continueCeremony(file: string, given: Given, course: Course, hands: Hands): Promise<void> {
+  const { payload, root } = await readPayload(file)
+  if (given.onlineKeys !== undefined) {
+    const ids = new Set(onlineRoles.flatMap((role) => root.signed.roles[role].keyids))
+    const keys = new Map([...root.signed.keys].filter(([id]) => ids.has(id)))
+    compareOnlineKeys({ keys, roles: root.signed.roles }, given.onlineKeys)
+  }
+  const rootKeys: RootKey[] = []
+  for (const source of given.rootKeys ?? []) {
+    const opened = await open(source, hands.passwords)
+    if (opened.signer === undefined) throw new CliError('usage', '--public-key signs nothing. Give --key.')
+    if (!root.signed.roles.root.keyids.includes(keyid(opened.key)))
+      throw new CliError('refused', `${opened.source} holds key ${keyid(opened.key)}, which is none of this root's.`)
+    rootKeys.push(opened)
+  }
+  if (rootKeys.length > 0) await confirm(payload, root.signed, rootKeys, course, hands)
+  const before = root.signatures.filter(({ keyid: id }) => rootKeys.every(({ key }) => keyid(key) !== id))
+  const signatures = [...before, ...(await signAll(root.signed, rootKeys))]
+  await finish(payload, root.signed, signatures, course.out ?? file, course, hands)
+}
+
+async function confirm(
+  payload: Payload,
+  root: Root,
+  rootKeys: readonly RootKey[],
+  { assumeDefaults }: Course,
+  { output, prompter }: Hands,
+): Promise<void> {
+  const body = bootstrapBody.safeParse(payload)
+  if (!body.success) throw new CliError('refused', body.error.issues.map(({ message }) => message).join('; '))
+  const sources = new Map(
+    rootKeys.map(({ key, source, signer }) => [keyid(key), `${source}${signer ? ' (held)' : ''}`]),
+  )
+  const text = review(root, body.data, sources)
+  if (assumeDefaults) return output.note(text)
+  // Nobody confirms what they do not see, not even with --quiet.
+  if (prompter !== undefined) process.stderr.write(`${text}\n`)
+  if (prompter === undefined) throw missing('The confirmation of what is signed', '--yes')
+  if (!(await prompter.confirm('Is all this right, the keyids too?', false)))
+    throw new CliError('refused', 'Not confirmed. Nothing was signed.')
+}
+
+function signAll(root: Root, rootKeys: readonly RootKey[]): Promise<Signature[]> {
+  const bytes = canonicalBytes(root)
+  const signers = rootKeys.flatMap(({ signer }) => signer ?? [])
+  return Promise.all(signers.map(async (signer) => ({ keyid: signer.keyid, sig: await signer.sign(bytes) })))
+}
+
+/** Saves the payload, or verifies and sends it, by how many signatures there are. */
+async function finish(
+  unsigned: Payload,
+  root: Root,
+  signatures: readonly Signature[],
+  out: string | undefined,
+  course: Course,
+  hands: Hands,
+): Promise<void> {
+  const signed = assemble(root, canonicalBytes(root), signatures)
+  const payload = withRoot(unsigned, signed)
+  const { keyids, threshold } = root.roles.root
+  const good = goodSignatures(root.roles.root, root.keys, signed.signedBytes, signatures)
+  const lacking = threshold - good.length
+  if (lacking > 0) await allowLater(lacking, course, hands)
+  else await verifyPayload(payload, new Date())
+
+  const file = out ?? (course.send && lacking <= 0 ? undefined : 'payload.json')
+  if (file !== undefined) await savePayload(file, payload, signed)
+  const task = course.send && lacking <= 0 ? await send(payload, hands) : undefined
+  const document = {
+    ...(file !== undefined && { payload: file }),
+    threshold,
+    signed: good,
+    unsigned: keyids.filter((id) => !good.includes(id)),
+    sent: task !== undefined,
+    ...(task && { task }),
+  }
+  hands.output.done(document, outcome(file, lacking, signed, task))
+}
+
+async function allowLater(lacking: number, { later }: Course, { prompter }: Hands): Promise<void> {
+  if (later) return
+  const what = `${plural(lacking, 'more signature')} for the threshold of root`
+  if (prompter === undefined) throw missing(what, '--key (or save what there is with --later)')
+  if (!(await prompter.confirm(`Still to come: ${what}. Save what there is?`, true)))
+    throw new CliError('refused', 'Nothing was saved.')
+}
+
+/** Before anybody is asked anything. */
+async function refuseSecond({ api }: Hands): Promise<void> {
+  const { data } = await api.get<z.infer<typeof bootstrap>>('bootstrap')
+  if (data.bootstrap) throw new CliError('refused', `${api.url} has a repository already. It is founded once.`)
+}
+
+async function send(payload: Payload, { api, output }: Hands): Promise<Task> {
+  return output.during('Founding the repository', () => api.submit('POST', 'bootstrap', payload))
+}
+
+function outcome(file: string | undefined, lacking: number, root: Signed<Root>, task: Task | undefined): string {
+  const saved = file === undefined ? [] : [`Saved ${file}.`]
+  if (lacking > 0) {
+    const next = `tuffet ceremony --continue ${file} --key FILE --send`
+    return [...saved, `${plural(lacking, 'more signature')} to come. The next holder runs:`, `  ${next}`].join('\n')
+  }
+  if (task !== undefined) {
+    return [...saved, `The repository is founded. Its first root expires at ${root.signed.expires}.`].join('\n')
+  }
+  const next = `  tuffet ceremony --continue ${file} --send`
+  return [...saved, 'The payload is complete and verified; nothing was sent. To send it:', next].join('\n')
+}

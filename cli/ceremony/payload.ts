@@ -1,0 +1,90 @@
+import type { BinDelegation } from '../../shared/tuf/bins.ts'
+import { canonicalBytes } from '../../shared/tuf/canonical.ts'
+import { type Json, type JsonObject, parseJson } from '../../shared/tuf/json.ts'
+import { type Key, keyid } from '../../shared/tuf/keys.ts'
+import { formatExpires, type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
+import { assemble, type Signature } from '../../shared/tuf/signed.ts'
+
+/** What a ceremony decides, besides the keys. Expirations are in days. */
+export interface Decisions {
+  readonly expiration: Readonly<Record<'root' | 'targets' | 'snapshot' | 'timestamp', number>>
+  readonly delegations: HashBinsDecision | { readonly roles: readonly CustomRole[] }
+  /** Signatures that a root needs. */
+  readonly threshold: number
+}
+
+export interface HashBinsDecision {
+  readonly number: number
+  readonly delegation: BinDelegation
+  readonly expiration: number
+}
+
+/** A delegated role that the service signs with its online key. */
+export interface CustomRole {
+  readonly name: string
+  /** Patterns: `*` and `?` match within one segment. */
+  readonly paths: readonly string[]
+  readonly expiration: number
+  readonly terminating: boolean
+}
+
+/** The keys with which the service signs, and which of them signs what. */
+export interface OnlineKeys {
+  readonly keys: ReadonlyMap<string, Key>
+  readonly roles: Readonly<Record<OnlineRole, RoleKeys>>
+}
+export type OnlineRole = 'targets' | 'snapshot' | 'timestamp'
+export const onlineRoles: readonly OnlineRole[] = ['targets', 'snapshot', 'timestamp']
+
+/** The body of `POST /bootstrap`, as RSTUF has it. */
+export interface Payload {
+  readonly settings: { readonly roles: JsonObject }
+  /** `root` is the whole file, signatures included. */
+  readonly metadata: { readonly root: Json }
+}
+
+const day = 24 * 60 * 60 * 1000
+
+/** The root that a ceremony's decisions come to. */
+export function firstRoot(
+  { expiration, threshold }: Decisions,
+  rootKeys: readonly Key[],
+  online: OnlineKeys,
+  now: Date,
+): Root {
+  const rootIds = rootKeys.map((key) => [keyid(key), key] as const)
+  return {
+    _type: 'root',
+    spec_version: specVersion,
+    version: 1,
+    expires: formatExpires(new Date(now.getTime() + expiration.root * day)),
+    consistent_snapshot: true,
+    keys: new Map([...rootIds, ...online.keys]),
+    roles: { root: { keyids: rootIds.map(([id]) => id), threshold }, ...online.roles },
+  }
+}
+
+export function payloadOf(decisions: Decisions, root: Root, signatures: readonly Signature[]): Payload {
+  const { expiration, delegations } = decisions
+  const days = Object.fromEntries(Object.entries(expiration).map(([role, days]) => [role, { expiration: days }]))
+  return {
+    settings: { roles: { ...days, ...delegationSettings(delegations) } },
+    metadata: { root: parseJson(assemble(root, canonicalBytes(root), signatures).bytes) },
+  }
+}
+
+function delegationSettings(delegations: Decisions['delegations']): JsonObject {
+  if ('roles' in delegations) {
+    const roles = delegations.roles.map(({ name, paths, expiration, terminating }) => ({
+      name,
+      terminating,
+      keyids: [],
+      threshold: 1,
+      paths,
+      'x-rstuf-expire-policy': expiration,
+    }))
+    return { delegations: { keys: {}, roles } }
+  }
+  const { number, delegation, expiration } = delegations
+  return { bins: { expiration, number_of_delegated_bins: number, delegation } }
+}

@@ -1,0 +1,46 @@
+import { clientsOf } from '../../shared/repository/clients.ts'
+import type { BootstrapRequest } from '../../shared/repository/task.ts'
+import type { Root } from '../../shared/tuf/metadata.ts'
+import { paint } from '../output.ts'
+import { plural, table } from '../table.ts'
+import { onlineRoles } from './payload.ts'
+
+/** All that a signature on this root stands for, to be read before it is given. */
+export function review(root: Root, request: BootstrapRequest, sources: ReadonlyMap<string, string>): string {
+  const heading = (text: string) => paint('bold', text, process.stderr)
+  const signer = (id: string) => [`  ${id}`, root.keys.get(id)?.scheme ?? '', sources.get(id) ?? '']
+  const online = new Map<string, string[]>()
+  for (const role of onlineRoles)
+    for (const id of root.roles[role].keyids) online.set(id, [...(online.get(id) ?? []), role])
+  const days = Object.entries(request.expiration).map(([role, days]) => [`  ${role}`, plural(days, 'day')])
+  return [
+    '',
+    heading(`Root version ${root.version}, until ${root.expires}`),
+    `  ${root.roles.root.threshold} of ${root.roles.root.keyids.length} keys have to sign a root:`,
+    table(root.roles.root.keyids.map(signer)),
+    '',
+    heading('Online keys: compare these keyids with those that the operator of the service tells you'),
+    table([...online].map(([id, roles]) => [...signer(id).slice(0, 2), `signs ${roles.join(', ')}`])),
+    '',
+    heading('Delegations'),
+    ...delegationLines(request.delegations),
+    '',
+    heading('Metadata expires after'),
+    table(days),
+    '',
+  ].join('\n')
+}
+
+function delegationLines(delegations: BootstrapRequest['delegations']): string[] {
+  if ('roles' in delegations) {
+    const roles = delegations.roles.map(({ name, paths }) => [`  ${name}`, paths.join(', ')])
+    return [table(roles), reach('paths')]
+  }
+  const { number, delegation } = delegations
+  return [`  ${number} hash bins by ${delegation}`, reach(delegation)]
+}
+
+function reach(kind: Parameters<typeof clientsOf>[0]): string {
+  const { reached, lost } = clientsOf(kind)
+  return `  read by ${reached.join(', ')}${lost.length > 0 ? `; not by ${lost.join(', ')}` : ''}`
+}

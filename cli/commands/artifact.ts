@@ -1,0 +1,109 @@
+import { Command } from 'commander'
+import type * as z from 'zod'
+import type { artifact } from '../../shared/app/result-schemas.ts'
+import { detailsOf } from '../api-client.ts'
+import { wholeNumber } from '../arguments.ts'
+import { type ArtifactOptions, type ArtifactToAdd, artifactsFrom } from '../artifacts.ts'
+import { contextOf } from '../context.ts'
+import { plural, short, table } from '../table.ts'
+
+export function artifactCommand(): Command {
+  return new Command('artifact')
+    .description('add, remove or show artifacts')
+    .addHelpText('after', '\nExample:\n  $ tuffet artifact add dist/ --base dist')
+    .addCommand(addCommand())
+    .addCommand(removeCommand())
+    .addCommand(showCommand())
+}
+
+interface PublishOption {
+  readonly publish: boolean
+}
+
+function addCommand(): Command {
+  return new Command('add')
+    .description('hash local files, post them in one request, and wait until clients can see them')
+    .argument('<path...>', 'files, or directories with all that is in them')
+    .option('--base <dir>', 'target paths are relative to this', '.')
+    .option('--as <path>', 'the target path of the one file given')
+    .option('--length <bytes>', 'with --sha256: the file is elsewhere, and PATH is the target path', wholeNumber(0))
+    .option('--sha256 <hex>', 'with --length')
+    .option('--custom <json>', 'an object that clients are to be told of each artifact')
+    .option('--no-publish', 'park the change, until somebody publishes')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ tuffet artifact add dist/ --base dist
+  $ tuffet artifact add build/out.tar.gz --as releases/1.2.3/app.tar.gz
+  $ tuffet artifact add app.tar.gz --length 1024 --sha256 <hex>`,
+    )
+    .action(async (paths: string[], options: ArtifactOptions & PublishOption, command: Command) => {
+      const { api, output } = contextOf(command)
+      const artifacts = await output.during('Hashing', (progress) => artifactsFrom(paths, options, progress))
+      const body = { artifacts, publish_artifacts: options.publish }
+      const what = plural(artifacts.length, 'artifact')
+      const task = await output.during(`Publishing ${what}`, () => api.submit('POST', 'artifacts', body))
+      output.done({ artifacts, task }, `${summary(artifacts)}\n${ended('Added', what, options, task.task_id)}`)
+    })
+}
+
+function removeCommand(): Command {
+  return new Command('remove')
+    .description('take target paths out of the repository, in one request')
+    .argument('<path...>', 'target paths')
+    .option('--no-publish', 'park the change, until somebody publishes')
+    .addHelpText('after', '\nExample:\n  $ tuffet artifact remove releases/1.2.2/app.tar.gz')
+    .action(async (paths: string[], options: PublishOption, command: Command) => {
+      const { api, output } = contextOf(command)
+      const body = { artifacts: paths, publish_artifacts: options.publish }
+      const task = await output.during('Publishing', () => api.submit('POST', 'artifacts/delete', body))
+      const { deleted_artifacts = [], not_found_artifacts = [] } = detailsOf<Removed>(task)
+      for (const path of not_found_artifacts) output.warn(`${path} was not there.`)
+      const what = plural(deleted_artifacts.length, 'artifact')
+      output.done({ task }, ended('Removed', what, options, task.task_id))
+    })
+}
+
+interface Removed {
+  readonly deleted_artifacts: readonly string[]
+  readonly not_found_artifacts: readonly string[]
+}
+
+function showCommand(): Command {
+  return new Command('show')
+    .description('what clients are told of a target path')
+    .argument('<path...>', 'target paths')
+    .addHelpText('after', '\nExample:\n  $ tuffet artifact show releases/1.2.3/app.tar.gz')
+    .action(async (paths: string[], _options: unknown, command: Command) => {
+      const { api, output } = contextOf(command)
+      const answers: z.infer<typeof artifact>['data'][] = []
+      for (const path of paths) answers.push((await api.get<z.infer<typeof artifact>>('artifacts', { path })).data)
+      output.result(answers.length === 1 ? answers[0] : answers, answers.map(describe).join('\n\n'))
+    })
+}
+
+function describe({ path, role, info, commit }: z.infer<typeof artifact>['data']): string {
+  return table([
+    ['path', path],
+    ['role', role],
+    ['length', `${info.length}`],
+    ...Object.entries(info.hashes),
+    ...(info.custom === undefined ? [] : [['custom', JSON.stringify(info.custom)]]),
+    ...(commit === undefined ? [] : [['commit', `${commit}`]]),
+  ])
+}
+
+const shownAtMost = 20
+
+function summary(artifacts: readonly ArtifactToAdd[]): string {
+  const rows = artifacts
+    .slice(0, shownAtMost)
+    .map(({ path, info }) => [`  ${path}`, plural(info.length, 'byte'), `sha256 ${short(info.hashes.sha256)}`])
+  const more = artifacts.length - rows.length
+  return more > 0 ? `${table(rows)}\n  and ${more} more` : table(rows)
+}
+
+function ended(done: string, what: string, { publish }: PublishOption, taskId: string): string {
+  return publish ? `${done} ${what}; clients can see it (task ${taskId}).` : `Parked: ${what} (task ${taskId}).`
+}

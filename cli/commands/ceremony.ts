@@ -1,0 +1,93 @@
+import { Command, Option } from 'commander'
+import { type BinDelegation, binDelegations, maximumBins } from '../../shared/tuf/bins.ts'
+import { collect, collectDays, type Days, wholeNumber } from '../arguments.ts'
+import type { Given } from '../ceremony/decisions.ts'
+import type { CustomRole } from '../ceremony/payload.ts'
+import { contextOf } from '../context.ts'
+import { passwords, terminalPrompter } from '../prompt.ts'
+
+interface CeremonyOptions {
+  readonly config?: string
+  readonly continue?: string
+  readonly expiration?: Days
+  readonly bins?: number
+  readonly delegation?: BinDelegation
+  readonly role?: readonly string[]
+  readonly threshold?: number
+  readonly key?: readonly string[]
+  readonly publicKey?: readonly string[]
+  readonly onlineKey?: readonly string[]
+  readonly passwordFd?: number
+  readonly trial?: boolean
+  readonly later?: boolean
+  readonly yes?: boolean
+  readonly out?: string
+  readonly send?: boolean
+}
+
+export function ceremonyCommand(): Command {
+  return new Command('ceremony')
+    .description('decide what a repository is founded on, sign its first root, and send it')
+    .option('--config <file>', 'read decisions from this JSON file; flags win over it')
+    .option('--expiration <role=days>', 'root, targets, snapshot, timestamp or bins; repeatable', collectDays)
+    .option('--bins <n>', 'number of hash bins, a power of two', wholeNumber(2, maximumBins))
+    .addOption(new Option('--delegation <kind>', 'how targets delegates to hash bins').choices(binDelegations))
+    .option('--role <name=pattern,…>', 'a custom role instead of hash bins; repeatable', collect)
+    .option('--threshold <n>', 'signatures that a root needs', wholeNumber(1))
+    .option('--key <file>', 'a private root key, which signs now; repeatable', collect)
+    .option('--public-key <file>', 'a public root key, whose holder signs later; repeatable', collect)
+    .option('--online-key <keyid>', 'refuse other online keys than this; repeatable', collect)
+    .option('--password-fd <n>', 'read passwords from this file descriptor, one a line', wholeNumber(0))
+    .option('--trial', 'allow a threshold of 1')
+    .option('--later', 'other holders sign later: save what there is')
+    .option('--continue <payload>', 'sign a saved payload with --key')
+    .option('-y, --yes', 'take every default, and confirm')
+    .option('--out <file>', 'where the payload goes (default: payload.json, or nowhere with --send)')
+    .option('--send', 'found the repository once there are enough signatures')
+    .addHelpText('after', help)
+    .action(async (options: CeremonyOptions, command: Command) => {
+      // Schemas and a TUF client: not for who asks for help.
+      const { merge, parseRole, readConfig } = await import('../ceremony/decisions.ts')
+      const { beginCeremony, continueCeremony } = await import('../ceremony/hold.ts')
+      const prompter = terminalPrompter()
+      const hands = { ...contextOf(command), prompter, passwords: passwords(options.passwordFd, prompter) }
+      const course = {
+        assumeDefaults: options.yes ?? false,
+        trial: options.trial ?? false,
+        later: options.later ?? false,
+        send: options.send ?? false,
+        out: options.out,
+      }
+      const flags = givenByFlags(options, options.role?.map(parseRole))
+      if (options.continue !== undefined) await continueCeremony(options.continue, flags, course, hands)
+      else await beginCeremony(merge(flags, options.config ? await readConfig(options.config) : {}), course, hands)
+    })
+}
+
+function givenByFlags(options: CeremonyOptions, roles: readonly CustomRole[] | undefined): Given {
+  return {
+    expiration: options.expiration,
+    bins: { number: options.bins, delegation: options.delegation },
+    roles,
+    threshold: options.threshold,
+    rootKeys: [
+      ...(options.key ?? []).map((file) => ({ file })),
+      ...(options.publicKey ?? []).map((publicKey) => ({ publicKey })),
+    ],
+    onlineKeys: options.onlineKey,
+  }
+}
+
+const help = `
+On a terminal it asks for what is not given. The config file holds the same:
+  {"expiration": {"root": 365, "targets": 90, "snapshot": 7, "timestamp": 1, "bins": 30},
+   "bins": {"number": 256, "delegation": "succinct_roles"},
+   "threshold": 2,
+   "rootKeys": [{"file": "alice.pem"}, {"publicKey": "bob.pem.pub"}],
+   "onlineKeys": ["<keyid>"]}
+with "roles": [{"name": "docs", "paths": ["docs/*"]}] instead of "bins" for custom roles.
+
+Examples:
+  $ tuffet ceremony --send
+  $ tuffet ceremony --key alice.pem --public-key bob.pem.pub --later --out payload.json
+  $ tuffet ceremony --continue payload.json --key bob.pem --send`

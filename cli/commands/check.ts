@@ -1,0 +1,95 @@
+import { Command } from 'commander'
+import type { CheckReport } from '../../shared/repository/check.ts'
+import { contextOf } from '../context.ts'
+import { exitCodes, paint } from '../output.ts'
+import { fromNow, plural, table } from '../table.ts'
+
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('is what is published a valid repository, and which clients can read it')
+    .argument('[where]', 'a metadata URL, a data directory, or a directory of metadata (default: --metadata-url)')
+    .option('--clients', 'say which TUF clients can read it')
+    .addHelpText('after', '\nExit code 4: something is missing, expired or not as it was signed.')
+    .addHelpText('after', '\nExamples:\n  $ tuffet check\n  $ tuffet check ./tuffet-data --clients')
+    .action(async (where: string | undefined, options: { clients?: boolean }, command: Command) => {
+      const { metadataUrl, output } = contextOf(command)
+      const [{ checkRepository }, { metadataSource }, { unusedFiles }, { clientVerdicts }] = await Promise.all([
+        import('../../shared/repository/check.ts'),
+        import('../metadata-source.ts'),
+        import('../../shared/repository/unused-files.ts'),
+        import('../../shared/repository/clients.ts'),
+      ])
+      const now = new Date()
+      const source = await metadataSource(where ?? metadataUrl.href)
+      const report = await output.during(`Checking ${source.where}`, (say) =>
+        checkRepository({ read: source.read, now, progress: (read, total) => say(progressBar(read, total)) }),
+      )
+      const unused = source.names && unusedFiles(report, source.names)
+      const clients = options.clients ? clientVerdicts(report.traits) : undefined
+      const document = {
+        where: source.where,
+        valid: report.findings.length === 0,
+        findings: report.findings,
+        roles: report.roles.length,
+        targets: report.targets,
+        bytes: report.bytes,
+        expires: report.roles.slice(0, 10),
+        ...(unused && { unused }),
+        ...(clients && { clients }),
+      }
+      const sections = [
+        summary(source.where, report, now),
+        ...(unused && unused.strange.length > 0 ? [strangers(unused.strange)] : []),
+        ...(clients ? [clientTable(clients)] : []),
+      ]
+      output.result(document, sections.join('\n\n'))
+      if (report.findings.length > 0) process.exitCode = exitCodes['not-verified']
+    })
+}
+
+const barWidth = 24
+
+function progressBar(read: number, total: number): string {
+  const full = Math.round((barWidth * read) / total)
+  return `${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${read} of ${plural(total, 'file')}`
+}
+
+const findingsShown = 20
+
+function summary(where: string, { findings, roles, targets, bytes, traits }: CheckReport, now: Date): string {
+  const facts = table([
+    ['where', where],
+    ['roots', plural(traits.rootVersions, 'version')],
+    ['roles', `${plural(roles.length, 'role')}, ${plural(bytes, 'byte')}`],
+    ['targets', String(targets)],
+    ['delegations', [...traits.delegations].join(', ') || 'none'],
+  ])
+  const next = roles.slice(0, 5).map(({ role, version, expires }) => {
+    const left = fromNow(expires, now)
+    return [`  ${role}`, `version ${version}`, expires <= now ? paint('red', `expired ${left}`) : left]
+  })
+  const expiry = next.length > 0 ? [`${paint('bold', 'Expires next')}\n${table(next)}`] : []
+  const wrong = findings
+    .slice(0, findingsShown)
+    .map(({ file, problem, message }) => [`  ${paint('red', problem)}`, file, message])
+  const more = findings.length > findingsShown ? `\n  and ${findings.length - findingsShown} more (--json has all)` : ''
+  const verdict =
+    findings.length === 0
+      ? paint('green', 'Valid: every signature, version, hash and expiry is as it should be.')
+      : `${paint('red', plural(findings.length, 'problem'))}\n${table(wrong)}${more}`
+  return [facts, ...expiry, verdict].join('\n\n')
+}
+
+function strangers(files: readonly string[]): string {
+  const shown = files.slice(0, 10).join(', ')
+  return paint('yellow', `Files that no client asks for: ${shown}${files.length > 10 ? ', …' : ''}`)
+}
+
+function clientTable(clients: readonly { name: string; reads: boolean; why: readonly string[] }[]): string {
+  const rows = clients.map(({ name, reads, why }) => [
+    `  ${name}`,
+    reads ? paint('green', 'reads it') : paint('yellow', 'cannot'),
+    why.join('; '),
+  ])
+  return `${paint('bold', 'Clients')}\n${table(rows)}`
+}

@@ -1,0 +1,86 @@
+import { Command } from 'commander'
+import type * as z from 'zod'
+import type { commit, commits } from '../../shared/app/result-schemas.ts'
+import { wholeNumber } from '../arguments.ts'
+import { contextOf } from '../context.ts'
+import { paint } from '../output.ts'
+import { plural, short, table } from '../table.ts'
+
+type Commits = z.infer<typeof commits>['data']
+type Commit = z.infer<typeof commit>['data']
+
+export function logCommand(): Command {
+  return new Command('log')
+    .description('the journal: what changed, when, for whom; newest first')
+    .argument('[commit]', 'show this one in full', wholeNumber(1))
+    .option('-n, --limit <n>', 'how many', wholeNumber(1, 100), 20)
+    .option('--newest <commit>', 'begin there', wholeNumber(1))
+    .addHelpText('after', '\nExamples:\n  $ tuffet log -n 5\n  $ tuffet log 42')
+    .action(async (number: number | undefined, options: { limit: number; newest?: number }, command: Command) => {
+      const { api, output } = contextOf(command)
+      if (number !== undefined) {
+        const { data } = await api.get<{ data: Commit }>(`commits/${number}`)
+        return output.result(data, describe(data))
+      }
+      const query = {
+        limit: String(options.limit),
+        ...(options.newest !== undefined && { newest: String(options.newest) }),
+      }
+      const { data } = await api.get<{ data: Commits }>('commits', query)
+      output.result(data, list(data))
+    })
+}
+
+function list({ commits, next }: Commits): string {
+  if (commits.length === 0) return 'There is no commit yet.'
+  const rows = commits.map(({ number, time, tasks, changes }) => [
+    String(number),
+    seconds(time),
+    tasks.length === 0 ? 'refresh' : [...new Set(tasks.map(({ task }) => task ?? 'unread'))].join(', '),
+    changes === 0 ? '' : plural(changes, 'target'),
+    [...new Set(tasks.map(({ principal }) => principal))].join(', '),
+    refused(tasks),
+  ])
+  const more = next === undefined ? '' : `\n${paint('dim', `older ones: tuffet log --newest ${next}`)}`
+  return table(rows) + more
+}
+
+function refused(tasks: Commits['commits'][number]['tasks']): string {
+  const count = tasks.filter(({ state }) => state !== 'SUCCESS').length
+  return count === 0 ? '' : paint('yellow', `${count} refused`)
+}
+
+function describe({ number, time, base, tasks, changes, creates }: Commit): string {
+  const sections = [
+    table([
+      ['commit', String(number)],
+      ['time', time],
+      ['base', `${base.number} (${short(base.sha256)})`],
+      ['files', creates.join(', ')],
+    ]),
+  ]
+  if (tasks.length > 0) {
+    const rows = tasks.map((task) => [
+      `  ${task.task_id}`,
+      task.task ?? '',
+      task.state,
+      task.principal,
+      task.error ?? '',
+    ])
+    sections.push(`${paint('bold', 'Tasks')}\n${table(rows)}`)
+  }
+  if (changes.length > 0) {
+    const rows = changes.map(({ path, role, before, after }) => [`  ${sign(before, after)}`, path, role])
+    sections.push(`${paint('bold', 'Targets')}\n${table(rows)}`)
+  }
+  return sections.join('\n\n')
+}
+
+function sign(before: unknown, after: unknown): string {
+  if (before === undefined) return paint('green', '+')
+  return after === undefined ? paint('red', '-') : paint('yellow', '~')
+}
+
+function seconds(time: string): string {
+  return `${time.slice(0, 19).replace('T', ' ')} UTC`
+}

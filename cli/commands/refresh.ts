@@ -1,0 +1,16 @@
+import { Command } from 'commander'
+import { detailsOf } from '../api-client.ts'
+import { contextOf } from '../context.ts'
+
+export function refreshCommand(): Command {
+  return new Command('refresh')
+    .description('sign online roles anew, before they are due')
+    .argument('[role...]', 'targets, snapshot, timestamp, bins or a custom role; none: all')
+    .addHelpText('after', '\nExample:\n  $ tuffet refresh timestamp')
+    .action(async (roles: string[], _options: unknown, command: Command) => {
+      const { api, output } = contextOf(command)
+      const task = await output.during('Signing', () => api.submit('POST', 'metadata/online', { roles }))
+      const { updated_roles = [] } = detailsOf<{ updated_roles: readonly string[] }>(task)
+      output.done({ task }, `Signed anew: ${updated_roles.join(', ')}.`)
+    })
+}

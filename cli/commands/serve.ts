@@ -1,0 +1,55 @@
+import { delimiter } from 'node:path'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { ServeOptions } from '../server/serve.ts'
+
+/** `tuffet serve`: the whole service in this process. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('serve a repository from a directory: API, metadata, publisher and refresher in one process')
+    .addOption(option('--data <directory>', 'where everything lies; made if missing').default('./tuffet-data'))
+    .addOption(option('--host <address>', 'where to listen').default('127.0.0.1'))
+    .addOption(option('--port <number>', '0 picks a free one').argParser(port).default(8080))
+    .addOption(
+      option(
+        '--key <file>',
+        'an online key, instead of one in the data directory; repeat it for keys to rotate to',
+      ).argParser((file: string, earlier?: readonly string[]) => [...(earlier ?? []), file]),
+    )
+    .addOption(option('--artifacts <directory>', 'serve its files under /artifacts/'))
+    .addOption(option('--token-file <file>', 'let in only who has one of these tokens: see `tuffet token new`'))
+    .addOption(option('--trial', 'found a repository with trial root keys if there is none'))
+    .addOption(option('--behind-proxy', 'a proxy in front of this authenticates; listen on any address'))
+    .addHelpText('after', `\nIn TUFFET_KEY, several files are separated by "${delimiter}".`)
+    .addHelpText('after', '\nExample:\n  $ tuffet serve --trial --artifacts dist')
+    .action(async (_, command: Command) => {
+      // Fastify and all that: not for who asks for help.
+      const { serve } = await import('../server/serve.ts')
+      await serve(readOptions(command))
+    })
+}
+
+/** An option that the environment may set too: `--token-file` is `TUFFET_TOKEN_FILE`. */
+function option(flags: string, description: string): Option {
+  const made = new Option(flags, description)
+  return made.env(`TUFFET_${made.name().toUpperCase().replaceAll('-', '_')}`)
+}
+
+function port(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new InvalidArgumentError('It has to be a number from 0 to 65535.')
+}
+
+function readOptions(command: Command): ServeOptions {
+  const options = command.opts<Omit<ServeOptions, 'keys'> & { readonly key?: readonly string[] }>()
+  const fromEnvironment = (name: string) => command.getOptionValueSource(name) === 'env'
+  const off = ['', '0', 'false', 'no']
+  const flag = (name: 'trial' | 'behindProxy', variable: string) =>
+    options[name] === true && !(fromEnvironment(name) && off.includes(process.env[variable]?.toLowerCase() ?? ''))
+  const keys = (options.key ?? []).flatMap((file) => (fromEnvironment('key') ? file.split(delimiter) : [file]))
+  return {
+    ...options,
+    keys: keys.filter((file) => file !== ''),
+    trial: flag('trial', 'TUFFET_TRIAL'),
+    behindProxy: flag('behindProxy', 'TUFFET_BEHIND_PROXY'),
+  }
+}

@@ -1,0 +1,57 @@
+import type { Command } from 'commander'
+import { type ApiClient, apiClient, siblingUrl } from './api-client.ts'
+import { CliError, createOutput, type Output } from './output.ts'
+
+/** The options that every command takes. */
+export interface GlobalOptions {
+  readonly api: string
+  readonly metadataUrl?: string
+  readonly tokenEnv?: string
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+/** What a command works with. */
+export interface Context {
+  readonly output: Output
+  readonly api: ApiClient
+  /** The base of the service, without `/api/v1`. */
+  readonly apiBase: URL
+  readonly metadataUrl: URL
+}
+
+/** Throws CliError 'usage' where a global option cannot be. */
+export function contextOf(command: Command): Context {
+  const options = command.optsWithGlobals<GlobalOptions>()
+  const apiBase = parseUrl(options.api, '--api')
+  return {
+    output: createOutput(options),
+    api: apiClient(apiBase, tokenOf(options)),
+    apiBase,
+    metadataUrl:
+      options.metadataUrl === undefined
+        ? siblingUrl(apiBase, 'metadata')
+        : folderUrl(options.metadataUrl, '--metadata-url'),
+  }
+}
+
+/** A URL under which files lie. */
+export function folderUrl(text: string, flag: string): URL {
+  const url = parseUrl(text, flag)
+  if (!url.pathname.endsWith('/')) url.pathname += '/'
+  return url
+}
+
+function parseUrl(text: string, flag: string): URL {
+  const url = URL.parse(text)
+  if (url !== null && ['http:', 'https:'].includes(url.protocol)) return url
+  throw new CliError('usage', `${flag} has to be an http or https URL, not ${JSON.stringify(text)}.`)
+}
+
+/** Tokens come from the environment, never from an argument: arguments are for everybody on the machine to see. */
+function tokenOf({ tokenEnv }: GlobalOptions): string | undefined {
+  if (tokenEnv === undefined) return process.env['TUFFET_TOKEN'] || undefined
+  const token = process.env[tokenEnv]
+  if (!token) throw new CliError('usage', `--token-env names ${tokenEnv}, which is not set in the environment.`)
+  return token
+}

@@ -1,0 +1,101 @@
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import type { EmbeddedService } from '../shared/app/embedded.ts'
+import { ApiError, errorAnswer, isOurFault, maximumBodyBytes, tooLarge } from '../shared/app/errors.ts'
+import type { Logger } from '../shared/app/logger.ts'
+import { prefix } from '../shared/app/routes.ts'
+import { apiEvent } from './server/api-event.ts'
+import { serveArtifacts } from './server/artifact-files.ts'
+import { serveDocs } from './server/docs-page.ts'
+import { serveMetadata } from './server/metadata-files.ts'
+import { refuseOtherSites } from './server/own-machine.ts'
+
+export interface ServerOptions {
+  readonly service: EmbeddedService
+  readonly log: Logger
+  /** A directory whose files are served as artifacts. */
+  readonly artifacts?: string
+  /** True where nobody has to show who they are: then pages of other sites are kept out. */
+  readonly open: boolean
+}
+
+/** What stands in for API Gateway and CloudFront: everything that the embedded service answers to over HTTP. */
+export function embeddedServer({ service, log, artifacts, open }: ServerOptions): FastifyInstance {
+  const server = fastify({
+    bodyLimit: maximumBodyBytes,
+    // Keep-alive connections without a request end when the server closes; those with one may finish.
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 4096 },
+    genReqId: () => crypto.randomUUID(),
+  })
+  // The API reads bodies itself, to the byte and whatever type they claim to be of.
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  server.addHook('onSend', async (_, reply) => {
+    reply.header('x-content-type-options', 'nosniff')
+    reply.header('referrer-policy', 'no-referrer')
+  })
+  server.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
+  server.setNotFoundHandler((_, reply) => {
+    reply.code(404).type('text/plain').send('There is nothing here. /docs says what there is.\n')
+  })
+
+  const limit = atMostAtOnce()
+  server.route({
+    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    url: `${prefix}/*`,
+    exposeHeadRoute: false,
+    onRequest: async (request) => {
+      if (open) refuseOtherSites(request)
+    },
+    handler: (request, reply) =>
+      limit(async () => {
+        const { statusCode = 200, headers = {}, body } = await service.api(apiEvent(request))
+        for (const [name, value] of Object.entries(headers)) reply.header(name, value)
+        return reply.code(statusCode).send(body)
+      }),
+  })
+  server.get('/openapi.json', async () => (await import('../shared/app/openapi.ts')).openapiDocument())
+  server.get('/health', async (_, reply) => {
+    await service.check()
+    return reply.header('cache-control', 'no-store').send({ status: 'ok' })
+  })
+  serveDocs(server)
+  serveMetadata(server, service.metadata)
+  if (artifacts !== undefined) serveArtifacts(server, artifacts)
+  return server
+}
+
+/** Each may hold a body of some MiB, or a client that waits for its task. */
+const maximumAtOnce = 1000
+
+function atMostAtOnce() {
+  let underWay = 0
+  return async <Result>(answer: () => Promise<Result>): Promise<Result> => {
+    if (underWay >= maximumAtOnce) {
+      const why = `At most ${maximumAtOnce} requests are answered at once. Try again in a second.`
+      throw new ApiError('too-many', 'Too many requests.', why, { headers: { 'retry-after': '1' } })
+    }
+    underWay++
+    try {
+      return await answer()
+    } finally {
+      underWay--
+    }
+  }
+}
+
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {
+  const { code, statusCode = 500 } = error as { code?: string; statusCode?: number }
+  const known = code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? tooLarge() : error
+  if (code?.startsWith('FST_') && known === error && statusCode < 500) {
+    const why = error instanceof Error ? error.message : String(error)
+    reply.code(statusCode).send({ detail: { message: 'Not understood.', error: why } })
+    return
+  }
+  const { statusCode: status = 500, headers = {}, body } = errorAnswer(known, request.id)
+  const line = { method: request.method, route: request.routeOptions.url, status, request: request.id }
+  if (isOurFault(known)) log.error({ ...line, err: error }, 'request failed')
+  else log.info(line, 'request')
+  for (const [name, value] of Object.entries(headers)) reply.header(name, value)
+  reply.code(status).send(body)
+}

@@ -1,0 +1,74 @@
+import { Command, CommanderError, Option } from 'commander'
+import { exitCodes, reportFailure } from './output.ts'
+import about from './package.json' with { type: 'json' }
+
+/** Each command is loaded when it is asked for, so that none pays for what the others need. In the order of the help. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
+  key: async () => (await import('./commands/key.ts')).keyCommand(),
+  ceremony: async () => (await import('./commands/ceremony.ts')).ceremonyCommand(),
+  artifact: async () => (await import('./commands/artifact.ts')).artifactCommand(),
+  download: async () => (await import('./commands/download.ts')).downloadCommand(),
+  config: async () => (await import('./commands/config.ts')).configCommand(),
+  refresh: async () => (await import('./commands/refresh.ts')).refreshCommand(),
+  task: async () => (await import('./commands/task.ts')).taskCommand(),
+  status: async () => (await import('./commands/status.ts')).statusCommand(),
+  log: async () => (await import('./commands/log.ts')).logCommand(),
+  check: async () => (await import('./commands/check.ts')).checkCommand(),
+  token: async () => (await import('./commands/token.ts')).tokenCommand(),
+}
+
+function rootCommand(): Command {
+  return new Command('tuffet')
+    .description('A serverless Repository Service for TUF.')
+    .version(about.version)
+    .addOption(
+      new Option('--api <url>', 'the service; /api/v1 is added if missing')
+        .env('TUFFET_API')
+        .default('http://127.0.0.1:8080'),
+    )
+    .addOption(new Option('--metadata-url <url>', "default: the API's base plus /metadata/").env('TUFFET_METADATA_URL'))
+    .option('--token-env <name>', 'the environment variable that holds the bearer token (default: TUFFET_TOKEN)')
+    .option('--json', 'one JSON document on standard output')
+    .option('--quiet', 'say nothing but what was asked for, and errors')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', '\nExample:\n  $ tuffet artifact add dist/app.tar.gz --base dist')
+    .exitOverride()
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const program = rootCommand()
+  const asked = Object.keys(commands).filter((name) => args.includes(name))
+  const versionAlone = args.length === 1 && (args[0] === '--version' || args[0] === '-V')
+  const load = asked.length > 0 || versionAlone ? asked : Object.keys(commands)
+  for (const name of load) {
+    const command = await commands[name]?.()
+    if (command !== undefined) program.addCommand(inheriting(command, program))
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return Number(process.exitCode ?? 0)
+  } catch (error) {
+    const json = args.includes('--json')
+    if (!(error instanceof CommanderError)) return reportFailure(error, { json })
+    // Commander has said it already.
+    if (error.exitCode === 0) return 0
+    const message = error.message.replace(/^error: /, '')
+    if (json) console.log(JSON.stringify({ error: { code: 'usage', message } }, undefined, 2))
+    return exitCodes.usage
+  }
+}
+
+/** A command made elsewhere, and those below it, behave as this one. */
+function inheriting(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent)
+  for (const child of command.commands) inheriting(child, command)
+  return command
+}
+
+// Whoever reads our output may have seen enough of it.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,56 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { unreachable } from './api-client.ts'
+import { folderUrl } from './context.ts'
+import { CliError } from './output.ts'
+
+/** Somewhere that metadata can be read. */
+export interface MetadataSource {
+  readonly where: string
+  /** The bytes of a file, or nothing if there is none. Throws CliError 'unreachable'. */
+  read(file: string): Promise<Uint8Array | undefined>
+  /** Every file there; nothing where that cannot be known. */
+  readonly names?: readonly string[]
+}
+
+/** A URL, a data directory of the embedded service, or a directory of metadata alone. Throws CliError. */
+export async function metadataSource(where: string): Promise<MetadataSource> {
+  return /^https?:\/\//.test(where) ? urlSource(folderUrl(where, 'WHERE')) : directorySource(where)
+}
+
+function urlSource(base: URL): MetadataSource {
+  return {
+    where: base.href,
+    async read(file) {
+      const url = new URL(encodeURIComponent(file), base)
+      try {
+        const response = await fetch(url, { headers: { 'cache-control': 'no-cache' } })
+        const bytes = new Uint8Array(await response.arrayBuffer())
+        if (response.ok) return bytes
+        // Some stores say 403 of what is not there.
+        if (response.status === 404 || response.status === 403) return undefined
+        throw new Error(`the server answered ${response.status}`)
+      } catch (cause) {
+        throw unreachable(url, cause)
+      }
+    },
+  }
+}
+
+async function directorySource(where: string): Promise<MetadataSource> {
+  const inner = join(where, 'metadata')
+  const isDataDirectory = (await stat(inner).catch(() => undefined))?.isDirectory() === true
+  const directory = isDataDirectory ? inner : where
+  let names: string[]
+  try {
+    names = await readdir(directory)
+  } catch (cause) {
+    throw new CliError('unreachable', `${directory} cannot be read: ${(cause as Error).message}`, { cause })
+  }
+  const there = new Set(names)
+  return {
+    where: directory,
+    names,
+    read: async (file) => (there.has(file) ? readFile(join(directory, file)) : undefined),
+  }
+}

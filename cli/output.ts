@@ -1,0 +1,100 @@
+import { styleText } from 'node:util'
+
+/** How a command can end, and the exit code of each ending. */
+export const exitCodes = {
+  done: 0,
+  /** The service or a file said no. */
+  refused: 1,
+  /** The command line is not one that can be carried out. */
+  usage: 2,
+  /** Nobody answered. */
+  unreachable: 3,
+  /** What was read is not what trusted metadata vouches for. */
+  'not-verified': 4,
+} as const
+export type Ending = keyof typeof exitCodes
+
+/** What ends a command before it is done. The message is for people: what was wrong, where, and what to do. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+  readonly code: Exclude<Ending, 'done'>
+  /** More for the document of `--json`. */
+  readonly details: Readonly<Record<string, unknown>>
+  constructor(
+    code: Exclude<Ending, 'done'>,
+    message: string,
+    options: { cause?: unknown; details?: Readonly<Record<string, unknown>> } = {},
+  ) {
+    super(message, options)
+    this.code = code
+    this.details = options.details ?? {}
+  }
+}
+
+export type Colour = 'bold' | 'dim' | 'green' | 'red' | 'yellow' | 'cyan'
+
+/** Where a command says things: its outcome on standard output, what goes on meanwhile on standard error. */
+export interface Output {
+  /** What was asked for: the document with `--json`, the text otherwise, `--quiet` or not. Once a command. */
+  result(document: unknown, text: string): void
+  /** The same for a command that did something: `--quiet` does not show the text. */
+  done(document: unknown, text: string): void
+  /** For people who watch: not with `--quiet` and not with `--json`. */
+  note(text: string): void
+  /** For everybody. */
+  warn(text: string): void
+  /** Shows what is going on while `work` runs, on a terminal only. */
+  during<Value>(text: string, work: (progress: (text: string) => void) => Promise<Value>): Promise<Value>
+}
+
+export interface OutputOptions {
+  readonly json?: boolean
+  readonly quiet?: boolean
+}
+
+/** Coloured where standard output is a terminal and NO_COLOR does not forbid it. */
+export function paint(colour: Colour, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  return styleText(colour, text, { stream })
+}
+
+export function createOutput({ json = false, quiet = false }: OutputOptions): Output {
+  const line = (text: string) => process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+  const showsProgress = !json && !quiet && process.stderr.isTTY
+  return {
+    result: (document, text) => line(json ? JSON.stringify(document, undefined, 2) : text),
+    done(document, text) {
+      if (json) this.result(document, text)
+      else if (!quiet) line(text)
+    },
+    note: (text) => {
+      if (!json && !quiet) process.stderr.write(`${text}\n`)
+    },
+    warn: (text) => process.stderr.write(`${paint('yellow', 'warning:', process.stderr)} ${text}\n`),
+    async during(text, work) {
+      if (!showsProgress) return work(() => undefined)
+      const { default: ora } = await import('ora')
+      const spinner = ora({ text, stream: process.stderr }).start()
+      try {
+        return await work((progress) => {
+          spinner.text = progress
+        })
+      } finally {
+        spinner.stop()
+      }
+    },
+  }
+}
+
+/** Says why a command ended early, and returns the exit code. */
+export function reportFailure(error: unknown, { json = false }: OutputOptions): number {
+  const known = error instanceof CliError
+  const code = known ? error.code : 'refused'
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`${paint('red', 'error:', process.stderr)} ${message}\n`)
+  if (!known && error instanceof Error && process.env['TUFFET_DEBUG']) process.stderr.write(`${error.stack}\n`)
+  if (json) {
+    const details = known ? error.details : {}
+    process.stdout.write(`${JSON.stringify({ error: { code, message }, ...details }, undefined, 2)}\n`)
+  }
+  return exitCodes[code]
+}

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { CliError } from './output.ts'
+
+/** Asks the person at the terminal. Each question has a default, which an empty answer takes. */
+export interface Prompter {
+  text(message: string, options?: { default?: string; validate?: Check }): Promise<string>
+  secret(message: string, options?: { validate?: Check }): Promise<string>
+  choose<Value>(message: string, choices: readonly Choice<Value>[]): Promise<Value>
+  confirm(message: string, assumed: boolean): Promise<boolean>
+}
+
+/** True, or what is wrong with the answer. */
+export type Check = (answer: string) => true | string
+
+export interface Choice<Value> {
+  readonly value: Value
+  readonly name: string
+  readonly description?: string
+}
+
+export interface Streams {
+  readonly input: NodeJS.ReadableStream
+  readonly output: NodeJS.WritableStream
+}
+
+/** Nothing unless somebody sits there: a script must never hang on a question that nobody sees. */
+export function terminalPrompter(): Prompter | undefined {
+  // Questions go to standard error, so that standard output holds the outcome alone.
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined
+  return prompter({ input: process.stdin, output: process.stderr })
+}
+
+export function prompter(streams: Streams): Prompter {
+  const asking = () => import('@inquirer/prompts')
+  return {
+    text: async (message, options = {}) => (await asking()).input({ message, ...options }, streams).catch(interrupted),
+    secret: async (message, options = {}) =>
+      (await asking()).password({ message, mask: true, ...options }, streams).catch(interrupted),
+    choose: async (message, choices) =>
+      (await asking()).select({ message, choices: [...choices] }, streams).catch(interrupted),
+    confirm: async (message, assumed) =>
+      (await asking()).confirm({ message, default: assumed }, streams).catch(interrupted),
+  }
+}
+
+function interrupted(cause: unknown): never {
+  if (cause instanceof Error && cause.name === 'ExitPromptError')
+    throw new CliError('refused', 'Interrupted. Nothing was done.', { cause })
+  throw cause
+}
+
+/** Without a terminal and without an answer on the command line. */
+export function missing(what: string, flag: string): CliError {
+  return new CliError('usage', `${what} is missing, and there is no terminal to ask at. Give it with ${flag}.`)
+}
+
+/** Where passwords come from: never from an argument, which everybody on the machine can read. */
+export interface Passwords {
+  /** The next one; `message` is what a person is asked. With `twice` it is a new one, asked for again to be sure. */
+  next(message: string, options?: { twice?: boolean }): Promise<string>
+}
+
+const shortest = 8
+
+/**
+ * Reads them from the file descriptor, one a line in the order in which they are needed (one line alone serves for all), or
+ * asks. Throws CliError 'usage' where neither is possible.
+ */
+export function passwords(descriptor: number | undefined, prompter: Prompter | undefined): Passwords {
+  const lines = descriptor === undefined ? undefined : readLines(descriptor)
+  let used = 0
+  return {
+    async next(message, { twice = false } = {}) {
+      const longEnough: Check = (answer) =>
+        !twice || answer.length >= shortest || `A password needs at least ${shortest} characters.`
+      if (lines === undefined) {
+        if (prompter === undefined) throw missing('A password', '--password-fd')
+        const answer = await prompter.secret(message, { validate: longEnough })
+        if (twice) {
+          const validate: Check = (again) => again === answer || 'That is not the same. Type it once more.'
+          await prompter.secret('The same again', { validate })
+        }
+        return answer
+      }
+      const line = lines.length === 1 ? lines[0] : lines[used++]
+      if (!line) throw new CliError('usage', `File descriptor ${descriptor} has no line left for: ${message}.`)
+      const judged = longEnough(line)
+      if (judged !== true) throw new CliError('usage', judged)
+      return line
+    },
+  }
+}
+
+function readLines(descriptor: number): string[] {
+  try {
+    return readFileSync(descriptor, 'utf8')
+      .replace(/\r?\n$/, '')
+      .split(/\r?\n/)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : cause
+    throw new CliError('usage', `No password can be read from file descriptor ${descriptor}: ${why}.`, { cause })
+  }
+}

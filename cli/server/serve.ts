@@ -1,0 +1,142 @@
+import { once } from 'node:events'
+import { stat } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { type EmbeddedService, openEmbedded } from '../../shared/app/embedded.ts'
+import { type Authenticate, everybodyAs } from '../../shared/app/principal.ts'
+import { bearer, newToken, type TokenEntry, tokensOf } from '../../shared/app/tokens.ts'
+import { embeddedServer } from '../embedded-server.ts'
+import { CliError } from '../output.ts'
+import { isLoopback } from './own-machine.ts'
+import { standardErrorLog } from './standard-error-log.ts'
+
+export interface ServeOptions {
+  readonly data: string
+  readonly host: string
+  readonly port: number
+  readonly keys: readonly string[]
+  readonly artifacts?: string
+  readonly tokenFile?: string
+  readonly trial: boolean
+  readonly behindProxy: boolean
+}
+
+/** Serves until SIGTERM or SIGINT. Throws CliError, or what the parts throw where they cannot be opened. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const stopped = stopSignal()
+  await checkOptions(options)
+  const { log, flush } = standardErrorLog()
+  const access = await accessFor(options)
+  const service = await openEmbedded({ ...options, authenticate: access.authenticate, log })
+  const { artifacts, tokenFile, behindProxy } = options
+  const open = tokenFile === undefined && !behindProxy
+  const server = embeddedServer({ service, log, open, ...(artifacts !== undefined && { artifacts }) })
+  try {
+    const url = await listen(server, options)
+    log.info({ url, data: options.data }, 'listening')
+    if (options.trial) await access.during((token) => foundTrial(options, server, token))
+    process.stdout.write(`${url}\n`)
+    log.info({ signal: await stopped }, 'stopping')
+  } finally {
+    await close(server, service)
+    flush()
+  }
+}
+
+/** Listened for from the first moment on, so that no signal falls between two steps. A second one ends the process at once. */
+async function stopSignal(): Promise<string> {
+  const ended = new AbortController()
+  const { signal } = ended
+  const name = await Promise.race(
+    ['SIGTERM', 'SIGINT'].map(async (name) => {
+      await once(process, name, { signal })
+      return name
+    }),
+  ).finally(() => ended.abort())
+  return name
+}
+
+async function checkOptions({ host, tokenFile, behindProxy, artifacts }: ServeOptions): Promise<void> {
+  if (!isLoopback(host) && tokenFile === undefined && !behindProxy) {
+    throw new CliError(
+      'usage',
+      `Whoever reaches ${host} could publish. Add --token-file FILE, or --behind-proxy if a proxy authenticates.`,
+    )
+  }
+  if (artifacts === undefined) return
+  const found = await stat(artifacts).catch(() => undefined)
+  if (!found?.isDirectory()) throw new CliError('usage', `--artifacts ${artifacts} is not a directory. Make it first.`)
+}
+
+interface Access {
+  readonly authenticate: Authenticate
+  /** Gives `work` a token of its own where one is needed, good for as long as it runs. */
+  during(work: (token: string | undefined) => Promise<void>): Promise<void>
+}
+
+async function accessFor({ tokenFile, behindProxy }: ServeOptions): Promise<Access> {
+  if (tokenFile === undefined) {
+    return { authenticate: everybodyAs(behindProxy ? 'proxy' : 'local'), during: (work) => work(undefined) }
+  }
+  const known = await tokensOf(tokenFile)
+  let own: TokenEntry | undefined
+  return {
+    async authenticate(event) {
+      const ours = own && isGood(event.headers['authorization'], own)
+      return ours ?? known(event)
+    },
+    async during(work) {
+      const { token, entry } = newToken('trial', 'administer')
+      own = entry
+      await work(token)
+      own = undefined
+    },
+  }
+}
+
+function isGood(header: string | undefined, entry: TokenEntry) {
+  try {
+    return bearer(header, [entry], new Date())
+  } catch {
+    return undefined
+  }
+}
+
+async function listen(server: FastifyInstance, { host, port }: ServeOptions): Promise<string> {
+  try {
+    await server.listen({ host, port })
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const why = code === 'EADDRINUSE' ? 'The port is taken; --port 0 picks a free one.' : message
+    throw new CliError('refused', `Cannot listen on ${host}, port ${port}. ${why}`, { cause })
+  }
+  return urlAt(host, server)
+}
+
+function urlAt(host: string, server: FastifyInstance): string {
+  const { port } = server.server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+async function foundTrial({ data, host }: ServeOptions, server: FastifyInstance, token: string | undefined) {
+  const { bootstrapTrial } = await import('../trial.ts')
+  const delegation = process.env['TUFFET_TRIAL_BINS'] ?? 'succinct_roles'
+  if (delegation !== 'succinct_roles' && delegation !== 'path_hash_prefixes') {
+    throw new CliError('usage', `TUFFET_TRIAL_BINS is ${delegation}; it can be succinct_roles or path_hash_prefixes.`)
+  }
+  const api = urlAt(isLoopback(host) ? host : '127.0.0.1', server)
+  await bootstrapTrial({ api, dataDirectory: data, delegation, ...(token !== undefined && { token }) })
+}
+
+/** Milliseconds that requests under way get to finish, such as one that waits for its task. */
+const patience = 5000
+
+async function close(server: FastifyInstance, service: EmbeddedService): Promise<void> {
+  // A connection that its client keeps for later becomes idle when its last request has been answered, not before.
+  const idle = setInterval(() => server.server.closeIdleConnections(), 20)
+  const impatience = setTimeout(() => server.server.closeAllConnections(), patience)
+  await server.close()
+  clearInterval(idle)
+  clearTimeout(impatience)
+  await service.close()
+}

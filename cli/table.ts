@@ -1,0 +1,45 @@
+import { stripVTControlCharacters } from 'node:util'
+
+/** Rows as columns of equal width, two spaces apart. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width(cell))
+  }
+  const line = (row: readonly string[]) =>
+    row.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - width(cell))).join('  ')
+  return rows.map((row) => line(row).trimEnd()).join('\n')
+}
+
+function width(cell: string): number {
+  return stripVTControlCharacters(cell).length
+}
+
+const units = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const
+
+/** Such as `in 6 days` or `3 hours ago`. */
+export function fromNow(time: Date, now: Date): string {
+  const seconds = Math.round((time.getTime() - now.getTime()) / 1000)
+  if (seconds === 0) return 'just now'
+  return seconds < 0 ? `${duration(-seconds)} ago` : `in ${duration(seconds)}`
+}
+
+/** Such as `6 days`: rounded, in the biggest unit that there is one of. */
+export function duration(seconds: number): string {
+  const [unit, length] = units.find(([, length]) => seconds >= length) ?? (['second', 1] as const)
+  return plural(Math.round(seconds / length), unit)
+}
+
+/** Such as `1 file` or `1,024 files`. */
+export function plural(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** Enough of a digest or keyid to tell it from others at a glance. */
+export function short(hex: string): string {
+  return hex.length > 16 ? `${hex.slice(0, 12)}…` : hex
+}

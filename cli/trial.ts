@@ -1,0 +1,91 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type * as z from 'zod'
+import { createKeyFile } from '../shared/adapters/local/key-file-signer.ts'
+import type { bootstrap } from '../shared/app/result-schemas.ts'
+import { StoreError } from '../shared/repository/ports.ts'
+import { defaultExpiration } from '../shared/repository/settings.ts'
+import type { BinDelegation } from '../shared/tuf/bins.ts'
+import { canonicalBytes } from '../shared/tuf/canonical.ts'
+import { type ApiClient, apiClient } from './api-client.ts'
+import { fetchOnlineKeys } from './ceremony/online-keys.ts'
+import { type Decisions, firstRoot, payloadOf } from './ceremony/payload.ts'
+import { verifyPayload } from './ceremony/verify.ts'
+import { openKeyFile } from './key-file.ts'
+import { CliError } from './output.ts'
+
+export interface TrialOptions {
+  /** Where the service answers. */
+  readonly api: string
+  /** The trial keys go to `trial/` below it. */
+  readonly dataDirectory: string
+  readonly token?: string
+  readonly delegation: BinDelegation
+}
+
+const trialBins = 16
+const notice = `The root keys in this directory are for trying Tuffet out: nobody encrypted them, and both lie on one machine.
+Whoever reads them owns the repository that they founded. For a real one, hold a ceremony: tuffet ceremony --help
+`
+
+/**
+ * Founds a repository with root keys made on the spot, unless there is one. May be interrupted at any moment and called again: keys
+ * are kept, and a repository that is being founded is waited for. Throws CliError.
+ */
+export async function bootstrapTrial({ api: url, dataDirectory, token, delegation }: TrialOptions): Promise<void> {
+  const api = apiClient(new URL(url), token)
+  if (await isFounded(api)) return
+  const directory = join(dataDirectory, 'trial')
+  const signers = await trialKeys(directory)
+  process.stderr.write(`TRIAL: founding a repository with unprotected root keys in ${directory}. Not for real use.\n`)
+
+  const decisions: Decisions = {
+    expiration: defaultExpiration,
+    delegations: { delegation, number: trialBins, expiration: defaultExpiration.bins },
+    threshold: signers.length,
+  }
+  const online = await fetchOnlineKeys(api)
+  const keys = signers.map(({ key }) => key)
+  const now = new Date()
+  const root = firstRoot(decisions, keys, online, now)
+  const bytes = canonicalBytes(root)
+  const signatures = await Promise.all(signers.map(async ({ keyid, sign }) => ({ keyid, sig: await sign(bytes) })))
+  const payload = payloadOf(decisions, root, signatures)
+  await verifyPayload(payload, now)
+  try {
+    await api.submit('POST', 'bootstrap', payload)
+  } catch (error) {
+    // One that an interrupted start had submitted may have come first.
+    if (!(error instanceof CliError && (await isFounded(api)))) throw error
+  }
+}
+
+/** Waits for a repository that is being founded right now. */
+async function isFounded(api: ApiClient): Promise<boolean> {
+  for (;;) {
+    const { data } = await api.get<z.infer<typeof bootstrap>>('bootstrap')
+    if (data.state === 'signing')
+      throw new CliError(
+        'refused',
+        'This repository waits for root signatures: it is not one for a trial. Finish its ceremony.',
+      )
+    if (data.bootstrap || data.state === undefined) return data.bootstrap
+    await sleep(50)
+  }
+}
+
+async function trialKeys(directory: string) {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await chmod(directory, 0o700)
+  await writeFile(join(directory, 'README.txt'), notice)
+  const files = ['root-1.pem', 'root-2.pem'].map((name) => join(directory, name))
+  return Promise.all(
+    files.map(async (file) => {
+      await createKeyFile(file).catch((error: unknown) => {
+        if (!(error instanceof StoreError && error.code === 'exists')) throw error
+      })
+      return openKeyFile(file)
+    }),
+  )
+}

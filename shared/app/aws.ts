@@ -1,0 +1,79 @@
+import { kmsSigner } from '../adapters/aws/kms-signer.ts'
+import { s3ObjectStore } from '../adapters/aws/s3-object-store.ts'
+import { sqsQueue } from '../adapters/aws/sqs-queue.ts'
+import { systemClock } from '../adapters/local/system-clock.ts'
+import { type Queue, type Signer, SignerError } from '../repository/ports.ts'
+import { openRepository, type Repository } from '../repository/repository.ts'
+import { variables } from './environment.ts'
+import type { PublisherService } from './handlers/publish.ts'
+import type { Logger } from './logger.ts'
+import { remembered } from './remembered.ts'
+import { type Telemetry, telemetry } from './telemetry.ts'
+
+/** A variable of the environment that is missing or says nothing. */
+export class EnvironmentError extends Error {
+  override readonly name = 'EnvironmentError'
+  readonly code = 'missing'
+}
+
+/** The value of a variable. Throws EnvironmentError. */
+export function setting(name: keyof typeof variables): string {
+  const value = process.env[variables[name]]?.trim()
+  if (!value) throw new EnvironmentError(`The environment variable ${variables[name]} is not set.`)
+  return value
+}
+
+/**
+ * The repository that the environment describes, over S3 and SQS. `signers`: none, for who only takes requests in and reads. Throws
+ * EnvironmentError.
+ */
+export function connect(log: Logger, signers: readonly Signer[] = []): Repository {
+  const metadata = s3ObjectStore({ bucket: setting('metadataBucket'), prefix: 'metadata/', cacheControl })
+  const state = s3ObjectStore({ bucket: setting('stateBucket') })
+  return openRepository({ metadata, state, signers, queue: bell('queue', log), clock: systemClock() })
+}
+
+/** What a function that publishes is made from; it meets KMS in its first invocation. Throws EnvironmentError. */
+export function publisherService(): PublisherService & Telemetry {
+  const told = telemetry(setting('stage'))
+  const { log } = told
+  return {
+    ...told,
+    repository: remembered(async () => connect(log, await onlineKeys(log))),
+    deadLetters: bell('deadLetters', log),
+  }
+}
+
+/** The doorbell, or the queue of tasks that somebody has to look at: a message for each, of its id. */
+export function bell(name: 'queue' | 'deadLetters', log: Logger): Queue {
+  return sqsQueue(setting(name), (err, task) => log.warn({ err, task, queue: name }, 'a ring was lost'))
+}
+
+/**
+ * The online keys, the one to sign with first. One that cannot be used is left out, and said so: others may suffice, and a role that needs it is
+ * refused with its keyid. Throws SignerError 'unavailable' where KMS does not answer, 'unusable' if no key is left.
+ */
+export async function onlineKeys(log: Logger): Promise<Signer[]> {
+  const ids = setting('onlineKeys')
+    .split(',')
+    .map((id) => id.trim())
+  const usable = await Promise.all(
+    ids.map(async (id) => {
+      try {
+        return await kmsSigner(id)
+      } catch (err) {
+        if (!(err instanceof SignerError && err.code === 'unusable')) throw err
+        log.error({ err, key: id }, 'an online key cannot be used')
+        return undefined
+      }
+    }),
+  )
+  const signers = usable.filter((signer) => signer !== undefined)
+  if (signers.length === 0) throw new SignerError('unusable', `None of the online keys can be used: ${ids.join(', ')}.`)
+  return signers
+}
+
+/** What caches may keep: files that never change for good, the one that does for no time (they may keep it, and ask each time). */
+function cacheControl(name: string): string {
+  return name === 'timestamp.json' ? 'no-cache' : 'public, max-age=31536000, immutable'
+}

@@ -1,0 +1,107 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { lockDirectory } from '../adapters/local/directory-lock.ts'
+import { openDirectoryObjectStore } from '../adapters/local/directory-object-store.ts'
+import { createKeyFile, keyFileSigner } from '../adapters/local/key-file-signer.ts'
+import { processQueue } from '../adapters/local/process-queue.ts'
+import { systemClock } from '../adapters/local/system-clock.ts'
+import { readCurrent } from '../repository/current.ts'
+import { expireLease } from '../repository/lease.ts'
+import { type ObjectStore, type Signer, StoreError } from '../repository/ports.ts'
+import { type Published, publish } from '../repository/publish.ts'
+import { openRepository, type Repository } from '../repository/repository.ts'
+import { type ApiHandler, apiHandler } from './handlers/api.ts'
+import type { Logger } from './logger.ts'
+import type { Authenticate } from './principal.ts'
+
+/** The whole service over one directory, in one process. */
+export interface EmbeddedService {
+  readonly api: ApiHandler
+  /** What clients read. */
+  readonly metadata: ObjectStore
+  /** Throws what keeps clients or publishers from their work. */
+  check(): Promise<void>
+  /** Ends when the cycle under way has; then another process may have the directory. */
+  close(): Promise<void>
+}
+
+export interface EmbeddedOptions {
+  /** Made if missing: `metadata/`, `state/`, and `keys/` unless keys are given. */
+  readonly data: string
+  /** Files of the online keys, the one to sign with first. None: a key of its own in the data directory. */
+  readonly keys: readonly string[]
+  readonly authenticate: Authenticate
+  readonly log: Logger
+}
+
+/** How often the refresher looks for roles that are due, and for what a lost ring left waiting. */
+const refreshInterval = 60_000
+
+/** Throws DirectoryLockError, StoreError or SignerError; the directory is free again then. */
+export async function openEmbedded({ data, keys, authenticate, log }: EmbeddedOptions): Promise<EmbeddedService> {
+  const lock = await lockDirectory(data)
+  try {
+    await makePrivate(join(data, 'state'))
+    const [metadata, state, signers] = await Promise.all([
+      openDirectoryObjectStore(join(data, 'metadata')),
+      openDirectoryObjectStore(join(data, 'state')),
+      openSigners(data, keys),
+    ])
+    // The lock says that no other publisher lives.
+    await expireLease(state)
+    let trouble: unknown
+    const queue = processQueue((error) => {
+      trouble = error
+      log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
+    })
+    const repository = openRepository({ metadata, state, signers, queue, clock: systemClock() })
+    queue.listen(async () => {
+      await publish(repository, (published) => report(log, published))
+      trouble = undefined
+    })
+    const ring = () => void queue.ring('')
+    ring()
+    const timer = setInterval(ring, refreshInterval)
+    return {
+      api: apiHandler({ repository, authenticate, log }),
+      metadata,
+      check: () => check(repository, trouble),
+      async close() {
+        clearInterval(timer)
+        queue.close()
+        await queue.idle()
+        lock.release()
+      },
+    }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function openSigners(data: string, files: readonly string[]): Promise<Signer[]> {
+  if (files.length > 0) return Promise.all(files.map((file) => keyFileSigner(file)))
+  await makePrivate(join(data, 'keys'))
+  const file = join(data, 'keys', 'online.pem')
+  await createKeyFile(file).catch((error: unknown) => {
+    if (!(error instanceof StoreError && error.code === 'exists')) throw error
+  })
+  return [await keyFileSigner(file)]
+}
+
+/** A directory that nobody but its owner looks into. */
+async function makePrivate(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await chmod(directory, 0o700)
+}
+
+async function check(repository: Repository, trouble: unknown): Promise<void> {
+  await readCurrent(repository)
+  if (trouble !== undefined) throw trouble
+}
+
+function report(log: Logger, { commit, head, tasks, refreshed, broken }: Published): void {
+  // The head's hash, so that an edit of history shows against the log.
+  log.info({ commit, head, tasks: tasks.length, refreshed }, 'published')
+  for (const [task, err] of broken) log.error({ task, err }, 'a task broke')
+}

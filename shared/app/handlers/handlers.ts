@@ -1,0 +1,45 @@
+import type { Routes } from '../routes.ts'
+import {
+  getArtifact,
+  getParkedArtifacts,
+  postArtifacts,
+  postArtifactsDelete,
+  postArtifactsPublish,
+} from './artifacts.ts'
+import { getBootstrap, postBootstrap } from './bootstrap.ts'
+import { postDelegatedMetadata, postDelegations, postDelegationsDelete, putDelegations } from './delegations.ts'
+import type { Handler } from './handler.ts'
+import { getCommit, getCommits } from './journal.ts'
+import { getMetadataSign, postMetadata, postMetadataSign, postMetadataSignDelete } from './metadata.ts'
+import { getOpenapi } from './openapi.ts'
+import { getConfig, postMetadataOnline, putConfig } from './settings.ts'
+import { getKeys, getStatus } from './status.ts'
+import { getTask } from './tasks.ts'
+
+/** The handler of each route; leaving one out does not compile. */
+export const handlers: { readonly [Id in keyof Routes]: Handler<Routes[Id]> } = {
+  getBootstrap,
+  postBootstrap,
+  getConfig,
+  putConfig,
+  postArtifacts,
+  postArtifactsDelete,
+  postArtifactsPublish,
+  getArtifact,
+  getParkedArtifacts,
+  postMetadata,
+  postMetadataOnline,
+  getMetadataSign,
+  postMetadataSign,
+  postMetadataSignDelete,
+  postDelegations,
+  putDelegations,
+  postDelegationsDelete,
+  postDelegatedMetadata,
+  getTask,
+  getKeys,
+  getCommits,
+  getCommit,
+  getStatus,
+  getOpenapi,
+}

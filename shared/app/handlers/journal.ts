@@ -1,0 +1,39 @@
+import type { Entry } from '../../repository/journal.ts'
+import { readCommits } from '../../repository/read.ts'
+import { jsonAnswer } from '../answer.ts'
+import { ApiError } from '../errors.ts'
+import type { Routes } from '../routes.ts'
+import type { Handler } from './handler.ts'
+
+export const getCommits: Handler<Routes['getCommits']> = async ({ query: { newest, limit } }, { repository }) => {
+  const entries = await readCommits(repository, { ...(newest && { newest }), limit })
+  const next = entries.at(-1)?.base.number
+  const commits = entries.map((entry) => ({
+    number: entry.number,
+    time: entry.time,
+    tasks: tasksOf(entry),
+    changes: entry.changes.length,
+  }))
+  return jsonAnswer(200, { data: { commits, next: next === 0 ? undefined : next }, message: 'Commits.' })
+}
+
+export const getCommit: Handler<Routes['getCommit']> = async ({ parameters: { number } }, { repository }) => {
+  const [entry] = await readCommits(repository, { newest: number, limit: 1 })
+  if (entry?.number !== number) {
+    const why = `There is no commit ${number}. GET /commits lists those that there are; numbers may be left out.`
+    throw new ApiError('not-found', 'Commit not found.', why)
+  }
+  const { time, base, changes, creates, supersedes } = entry
+  const data = { number, time, base, tasks: tasksOf(entry), changes, creates, supersedes }
+  return jsonAnswer(200, { data, message: 'Commit.' })
+}
+
+function tasksOf({ tasks }: Entry) {
+  return tasks.map(({ id, principal, state, result }) => ({
+    task_id: id,
+    task: result.task,
+    state,
+    principal,
+    error: result.error,
+  }))
+}

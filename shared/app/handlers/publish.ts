@@ -1,0 +1,103 @@
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import { listInbox } from '../../repository/inbox.ts'
+import type { Queue } from '../../repository/ports.ts'
+import { type Published, publish } from '../../repository/publish.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { Logger } from '../logger.ts'
+import type { Measure } from '../telemetry.ts'
+
+/** What a publisher is made from. */
+export interface PublisherService {
+  /** Asked for in each invocation, so that a failure to connect is this invocation's failure alone. */
+  readonly repository: () => Promise<Repository>
+  /** Where tasks go that somebody has to look at. */
+  readonly deadLetters: Queue
+  readonly log: Logger
+  readonly measure: Measure
+}
+
+/** How long an invocation may go on yet, as Lambda tells it. */
+export type Deadline = Pick<Context, 'getRemainingTimeInMillis'>
+
+const taskId = /^[0-9a-f]{32}$/
+
+/**
+ * Answers the bell. Whatever the messages say, all that waits is published. If that fails they come back, and at last into the
+ * dead-letter queue; the tasks themselves wait in the inbox. A message that is no task id is nobody's ring: it is logged and
+ * done with, for it would come back for ever.
+ */
+export function publishHandler(service: PublisherService) {
+  return async ({ Records }: SQSEvent, deadline: Deadline): Promise<SQSBatchResponse> => {
+    const { log } = service
+    const rings = Records.filter(({ body }) => taskId.test(body))
+    const strange = Records.filter((record) => !rings.includes(record))
+    for (const { messageId, body } of strange)
+      log.warn({ messageId, body: body.slice(0, 100) }, 'a message that is not ours')
+    if (rings.length === 0) return { batchItemFailures: [] }
+    const tasks = rings.map(({ body }) => body)
+    const published = await attempt(service, { tasks }, () => publishInTime(service, deadline))
+    return { batchItemFailures: published ? [] : rings.map(failure) }
+  }
+}
+
+const failure = ({ messageId }: SQSRecord) => ({ itemIdentifier: messageId })
+
+/** True if it succeeded; else it is logged and counted, and what was accepted waits for the next run. */
+export async function attempt(
+  { log, measure }: PublisherService,
+  fields: object,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (err) {
+    measure('failedRuns', 1)
+    log.error({ ...fields, err }, 'a run failed; what was accepted waits for the next one')
+    return false
+  }
+}
+
+/**
+ * Publishes what waits. A cycle begins only in the first half of the time that is left, so that it has at least the other half to end in;
+ * who is not done by then rings again.
+ */
+export async function publishInTime(service: PublisherService, deadline: Deadline): Promise<void> {
+  const repository = await service.repository()
+  const { clock, queue } = repository.ports
+  const until = new Date(clock.now().getTime() + deadline.getRemainingTimeInMillis() / 2)
+  const rung: Promise<void>[] = []
+  const onCommit = (published: Published) => {
+    const failed = report(service, published, clock.now())
+    rung.push(...failed.map((id) => service.deadLetters.ring(id)))
+  }
+  try {
+    if ((await publish(repository, onCommit, until)) === 'done') return
+  } finally {
+    await Promise.all(rung)
+  }
+  const [next] = await listInbox(repository)
+  service.log.info({ next }, 'out of time')
+  if (next !== undefined) await queue.ring(next)
+}
+
+/** Logs and counts a commit; returns the tasks that ended as FAILURE. */
+function report({ log, measure }: PublisherService, published: Published, now: Date): string[] {
+  const { commit, head, tasks, refreshed, broken } = published
+  // The head's hash, so that an edit of history shows against the log.
+  log.info({ commit, head, tasks: tasks.map(({ id, state }) => `${id} ${state}`), refreshed }, 'published')
+  const ended = (state: (typeof tasks)[number]['state']) => tasks.filter((task) => task.state === state)
+  const failed = ended('FAILURE').map(({ id }) => id)
+  measure('commits', 1)
+  measure('refreshedRoles', refreshed)
+  measure('refusedTasks', ended('ERRORED').length)
+  measure('failedTasks', failed.length)
+  for (const { id } of tasks) measure('publishLatency', Math.max(0, now.getTime() - acceptedAt(id)))
+  for (const task of failed) log.error({ task, err: broken.get(task) }, 'a task ended as FAILURE')
+  return failed
+}
+
+/** Milliseconds since 1970: a task id is a UUIDv7 and begins with the time at which it was made. */
+function acceptedAt(id: string): number {
+  return Number.parseInt(id.slice(0, 12), 16)
+}

@@ -1,0 +1,54 @@
+import { readCurrent } from '../../repository/current.ts'
+import { type PublishedStatus, readStatus } from '../../repository/status.ts'
+import { jsonAnswer } from '../answer.ts'
+import type { Routes } from '../routes.ts'
+import type { Handler } from './handler.ts'
+
+export const getStatus: Handler<Routes['getStatus']> = async (_, { repository }) => {
+  const { founding, waiting, published } = await readStatus(repository)
+  const data = {
+    bootstrap: { state: founding?.state, id: founding?.taskId },
+    tasks: { waiting: waiting.count, more: waiting.more, oldest: waiting.oldest?.toISOString() },
+    ...(published && publishedStatus(published, repository.ports.clock.now())),
+  }
+  return jsonAnswer(200, { data, message: 'Status.' })
+}
+
+function publishedStatus({ current, rootExpires, firstToExpire }: PublishedStatus, now: Date) {
+  const { entry, sha256, root, timestamp, snapshot, targets, parked, settings } = current
+  const [first] = firstToExpire
+  const left = first && Math.floor((first.expires.getTime() - now.getTime()) / 1000)
+  return {
+    commit: { number: entry.number, time: entry.time, head: sha256 },
+    versions: {
+      root: root.signed.version,
+      targets: targets.signed.version,
+      snapshot: snapshot.signed.version,
+      timestamp: timestamp.signed.version,
+    },
+    parked: parked.changes.length,
+    bins: settings.bins && { number: settings.bins.number, delegation: settings.bins.delegation },
+    expires: [
+      ...firstToExpire.map(({ role, version, signed, expires }) => ({
+        role,
+        version,
+        signed: signed?.toISOString(),
+        expires: expires.toISOString(),
+      })),
+      { role: 'root', version: root.signed.version, expires: rootExpires.toISOString() },
+    ],
+    survives_seconds: left === undefined ? undefined : Math.max(0, left),
+  }
+}
+
+export const getKeys: Handler<Routes['getKeys']> = async (_, { repository, onlineKeys }) => {
+  const signers = onlineKeys === undefined ? repository.ports.signers : await onlineKeys()
+  const current = await readCurrent(repository)
+  const online = { keyids: signers.slice(0, 1).map(({ keyid }) => keyid), threshold: 1 }
+  const roles = (['targets', 'snapshot', 'timestamp'] as const).map((role) => {
+    const { keyids, threshold } = current?.root.signed.roles[role] ?? online
+    return [role, { keyids, threshold }]
+  })
+  const keys = Object.fromEntries(signers.map(({ keyid, key }) => [keyid, key]))
+  return jsonAnswer(200, { data: { keys, roles: Object.fromEntries(roles) }, message: 'Online keys.' })
+}

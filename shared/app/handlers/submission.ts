@@ -1,0 +1,77 @@
+import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import { waitForTask } from '../../repository/read.ts'
+import { readFounding } from '../../repository/status.ts'
+import { type Submission, submit, wasSubmitted } from '../../repository/submit.ts'
+import type { TaskRequest } from '../../repository/task.ts'
+import { jsonAnswer } from '../answer.ts'
+import { ApiError, InvalidRequest } from '../errors.ts'
+import type { Call, Service } from './handler.ts'
+import { taskBody } from './task-body.ts'
+
+export interface Acceptance {
+  /** Compared by the `rstuf` command, to the letter. */
+  readonly message: string
+  /** What the answer tells besides the task. */
+  readonly data?: object
+  /** Throws an ApiError where the task cannot be taken as things stand; not asked about a request that was taken before. */
+  readonly mayBe?: (service: Service) => Promise<void>
+}
+
+/**
+ * Submits a task and answers 202; or 200 with the finished task, if the client prefers to wait and it is finished in time.
+ */
+export async function accept(
+  { headers, principal }: Pick<Call, 'headers' | 'principal'>,
+  service: Service,
+  request: TaskRequest,
+  { message, data, mayBe = requireBootstrap('Task not accepted.') }: Acceptance,
+): Promise<APIGatewayProxyStructuredResultV2> {
+  const { repository } = service
+  const key = idempotencyKey(headers['idempotency-key'])
+  const submission: Submission = {
+    request,
+    principal: principal.name,
+    ...(key !== undefined && { idempotencyKey: key }),
+  }
+  if (!(await wasSubmitted(repository, submission))) await mayBe(service)
+  const { id, accepted } = await submit(repository, submission)
+  const taskHeader = { 'tuffet-task': id }
+  const patience = preferredWait(headers['prefer'])
+  if (patience !== undefined) {
+    const standing = await waitForTask(repository, id, patience * 1000)
+    const applied = { ...taskHeader, 'preference-applied': `wait=${patience}` }
+    if (standing !== undefined && standing.state !== 'PENDING') return jsonAnswer(200, taskBody(id, standing), applied)
+  }
+  return jsonAnswer(202, { data: { ...data, task_id: id, last_update: accepted.toISOString() }, message }, taskHeader)
+}
+
+/** Throws ApiError 'not-found' before clients can read a repository. */
+export function requireBootstrap(title: string) {
+  return async ({ repository }: Service): Promise<void> => {
+    const founding = await readFounding(repository)
+    if (founding?.state === 'finished') return
+    const state = founding?.state ?? 'none'
+    throw new ApiError('not-found', title, `It requires bootstrap finished. State: ${state}. Run the ceremony first.`)
+  }
+}
+
+const maximumKeyLength = 256
+
+function idempotencyKey(sent: string | undefined): string | undefined {
+  if (sent === undefined) return undefined
+  if (sent.length <= maximumKeyLength && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(sent)) return sent
+  const msg = `Has to be 1 to ${maximumKeyLength} printable ASCII characters, such as a UUID.`
+  throw new InvalidRequest([{ type: 'value_error', loc: ['header', 'Idempotency-Key'], msg }])
+}
+
+/** A function of API Gateway has 30 seconds in all. */
+const maximumWait = 25
+
+/** Seconds (RFC 7240, section 4.3). A preference that cannot be understood is no reason to refuse. */
+function preferredWait(prefer: string | undefined): number | undefined {
+  for (const preference of prefer?.split(',') ?? []) {
+    const wait = /^\s*wait\s*=\s*"?(\d{1,9})"?\s*(;.*)?$/i.exec(preference)
+    if (wait !== null) return Math.min(Number(wait[1]), maximumWait)
+  }
+  return undefined
+}

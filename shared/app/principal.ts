@@ -1,0 +1,24 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+
+/** What a route asks of who calls it. Each includes those before it: who may publish may read. */
+export const permissions = ['read', 'publish', 'administer'] as const
+export type Permission = (typeof permissions)[number]
+
+/** Who makes a request, as the journal names them, and what they may do. */
+export interface Principal {
+  readonly name: string
+  readonly permissions: ReadonlySet<Permission>
+}
+
+/** Says who makes a request. Throws ApiError 'unauthenticated' where that is needed and not shown. */
+export type Authenticate = (event: APIGatewayProxyEventV2) => Promise<Principal>
+
+export function principal(name: string, permission: Permission): Principal {
+  return { name, permissions: new Set(permissions.slice(0, permissions.indexOf(permission) + 1)) }
+}
+
+/** For where whoever reaches the API has been let in already: by IAM, by a proxy, or by sitting at the machine. */
+export function everybodyAs(name: string): Authenticate {
+  const somebody = principal(name, 'administer')
+  return async () => somebody
+}

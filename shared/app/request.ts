@@ -1,0 +1,98 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import type * as z from 'zod'
+import { TufError } from '../tuf/errors.ts'
+import { type Json, parseJson } from '../tuf/json.ts'
+import { InvalidRequest, type Issue, maximumBodyBytes, tooLarge } from './errors.ts'
+
+/** What a request may hold; a part that is absent is not looked at. */
+export interface RequestSchemas {
+  readonly body?: z.ZodType
+  readonly query?: z.ZodType
+  readonly path?: z.ZodType
+}
+
+/** The parts of a request after their schemas. Throws InvalidRequest that says all that is wrong, and ApiError 'too-large'. */
+export function readRequest(schemas: RequestSchemas, event: APIGatewayProxyEventV2) {
+  const issues: Issue[] = []
+  const part = (place: string, schema: z.ZodType | undefined, sent: unknown): unknown => {
+    const parsed = schema?.safeParse(sent, { reportInput: true })
+    if (parsed?.success === false) issues.push(...parsed.error.issues.map((issue) => describe(place, issue)))
+    return parsed?.data
+  }
+  const path = part('path', schemas.path, event.pathParameters ?? {})
+  const query = part('query', schemas.query, Object.fromEntries(new URLSearchParams(event.rawQueryString)))
+  const body = part('body', schemas.body, schemas.body && readBody(event))
+  if (issues.length > 0) throw new InvalidRequest(issues)
+  return { path, query, body }
+}
+
+/** Metadata is a few levels deep. What is stored wraps what was sent in some more, and has to stay readable. */
+const maximumDepth = 32
+
+/** The JSON of the body, or nothing if there is no body. */
+function readBody(event: APIGatewayProxyEventV2): Json | undefined {
+  const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')
+  if (bytes.length > maximumBodyBytes) throw tooLarge()
+  if (bytes.length === 0) return undefined
+  let json: Json
+  try {
+    json = parseJson(bytes)
+  } catch (error) {
+    if (error instanceof TufError) throw invalidJson(error.message)
+    throw error
+  }
+  if (isDeeper(json, maximumDepth)) {
+    throw invalidJson(`The JSON is nested more than ${maximumDepth} levels deep. Send it flatter.`)
+  }
+  return json
+}
+
+function invalidJson(msg: string): InvalidRequest {
+  return new InvalidRequest([{ type: 'json_invalid', loc: ['body'], msg }])
+}
+
+function isDeeper(json: Json, levels: number): boolean {
+  if (typeof json !== 'object' || json === null) return false
+  return levels === 0 || Object.values(json).some((member) => isDeeper(member, levels - 1))
+}
+
+function describe(place: string, issue: z.core.$ZodIssue): Issue {
+  const { input } = issue
+  const missing = issue.code === 'invalid_type' && input === undefined
+  return {
+    type: missing ? 'missing' : (types[issue.code] ?? issue.code),
+    loc: [place, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))],
+    msg: missing ? `Is missing. Send ${article(issue.expected)}.` : message(issue),
+    ...(input !== undefined && { input: shortened(input) }),
+  }
+}
+
+const types: Readonly<Record<string, string>> = { custom: 'value_error', invalid_key: 'value_error' }
+
+function message(issue: z.core.$ZodIssue): string {
+  // What was wrong with a key says more than that one was.
+  if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => message).join(' ')
+  return issue.message.startsWith('Invalid input: expected') && issue.code === 'invalid_type'
+    ? `Has to be ${article(issue.expected)}.`
+    : issue.message
+}
+
+function article(expected: string): string {
+  const known: Readonly<Record<string, string>> = {
+    string: 'a string',
+    number: 'a whole number',
+    int: 'a whole number',
+    boolean: 'true or false',
+    array: 'an array',
+    object: 'an object',
+    record: 'an object',
+  }
+  return known[expected] ?? expected
+}
+
+const maximumInput = 200
+
+function shortened(input: unknown): unknown {
+  const text = JSON.stringify(input) ?? ''
+  return text.length <= maximumInput ? input : `${text.slice(0, maximumInput)}…`
+}

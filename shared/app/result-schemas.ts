@@ -1,0 +1,170 @@
+import * as z from 'zod'
+import { binDelegations } from '../tuf/bins.ts'
+import { untouchedObject } from './schemas.ts'
+
+/** What the API answers, for the OpenAPI document and for the tests that hold the answers to it. */
+
+const time = z.iso.datetime({ offset: true })
+const taskId = z.string().regex(/^[0-9a-f]{32}$/)
+const commitNumber = z.int().min(1)
+const role = z.string()
+
+export const answerOf = <Data extends z.ZodType>(data: Data) => z.object({ data, message: z.string() })
+
+export const accepted = answerOf(z.object({ task_id: taskId, last_update: time })).meta({ id: 'Accepted' })
+export const acceptedArtifacts = answerOf(
+  z.object({ artifacts: z.array(z.string()), task_id: taskId, last_update: time }),
+).meta({ id: 'AcceptedArtifacts' })
+
+const taskState = z.enum(['PENDING', 'SUCCESS', 'ERRORED', 'FAILURE'])
+
+export const task = answerOf(
+  z.object({
+    task_id: taskId,
+    state: taskState.describe('SUCCESS: done and visible. ERRORED: refused. FAILURE: the service broke.'),
+    result: z
+      .object({
+        task: z.string().optional(),
+        status: z.boolean(),
+        message: z.string(),
+        error: z.string().optional(),
+        last_update: time,
+        details: z.record(z.string(), z.unknown()),
+      })
+      .optional(),
+  }),
+).meta({ id: 'Task' })
+
+export const bootstrap = answerOf(
+  z.object({
+    bootstrap: z.boolean(),
+    state: z.enum(['pre', 'signing', 'finished']).optional(),
+    id: taskId.optional(),
+  }),
+).meta({ id: 'Bootstrap' })
+
+export const pending = z
+  .object({
+    data: z
+      .object({
+        metadata: z
+          .record(z.string(), untouchedObject('A whole metadata file.'))
+          .describe(
+            'By role; and `trusted_root` or `trusted_targets`, to compare it with. Sign the canonical JSON of `signed`.',
+          ),
+      })
+      .optional(),
+    message: z.string(),
+  })
+  .meta({ id: 'Pending' })
+
+export const config = answerOf(z.record(z.string(), z.unknown())).meta({ id: 'Config' })
+
+const key = z.object({ keytype: z.string(), scheme: z.string(), keyval: z.object({ public: z.string() }) })
+
+export const keys = answerOf(
+  z.object({
+    keys: z.record(z.string(), key).describe('By keyid: all that the service holds.'),
+    roles: z
+      .record(z.string(), z.object({ keyids: z.array(z.string()), threshold: z.int() }))
+      .describe('What signs targets, snapshot and timestamp; before the bootstrap, what a ceremony is to put there.'),
+  }),
+).meta({ id: 'Keys' })
+
+const info = z.object({
+  length: z.int(),
+  hashes: z.record(z.string(), z.string()),
+  custom: untouchedObject('As it was sent.').optional(),
+})
+
+export const artifact = answerOf(
+  z.object({ path: z.string(), role, info, commit: commitNumber.optional().describe('That last changed it.') }),
+).meta({ id: 'Artifact' })
+
+export const parked = answerOf(
+  z.object({
+    artifacts: z.array(
+      z.object({
+        path: z.string(),
+        info: info.optional().describe('Absent: it is to be removed.'),
+        task_id: taskId,
+        principal: z.string(),
+      }),
+    ),
+    total: z.int(),
+  }),
+).meta({ id: 'Parked' })
+
+const commitTask = z.object({
+  task_id: taskId,
+  task: z.string().optional(),
+  state: taskState,
+  principal: z.string(),
+  error: z.string().optional(),
+})
+
+export const commits = answerOf(
+  z.object({
+    commits: z.array(
+      z.object({
+        number: commitNumber,
+        time,
+        tasks: z.array(commitTask),
+        changes: z.int().describe('How many targets.'),
+      }),
+    ),
+    next: commitNumber.optional().describe('`newest` of the next page; absent on the last.'),
+  }),
+).meta({ id: 'Commits' })
+
+export const commit = answerOf(
+  z.object({
+    number: commitNumber,
+    time,
+    base: z.object({ number: z.int(), sha256: z.string() }),
+    tasks: z.array(commitTask),
+    changes: z.array(z.object({ role, path: z.string(), before: info.optional(), after: info.optional() })),
+    creates: z.array(z.string()),
+    supersedes: z.array(z.string()),
+  }),
+).meta({ id: 'Commit' })
+
+export const status = answerOf(
+  z.object({
+    bootstrap: z.object({ state: z.string().optional(), id: taskId.optional() }),
+    tasks: z.object({
+      waiting: z.int(),
+      more: z.boolean().describe('There are more than were counted.'),
+      oldest: time.optional(),
+    }),
+    commit: z.object({ number: commitNumber, time, head: z.string().describe('SHA-256 of its entry.') }).optional(),
+    versions: z.record(z.string(), z.int()).optional(),
+    parked: z.int().optional(),
+    bins: z.object({ number: z.int(), delegation: z.enum(binDelegations) }).optional(),
+    expires: z.array(z.object({ role, version: z.int(), signed: time.optional(), expires: time })).optional(),
+    survives_seconds: z.int().optional().describe('How long clients could go on if the service stopped now.'),
+  }),
+).meta({ id: 'Status' })
+
+export const refusal = z
+  .object({
+    detail: z.object({
+      message: z.string().optional(),
+      error: z.string(),
+      code: z.string().optional().describe('With a 503: what kind of trouble it is.'),
+    }),
+  })
+  .meta({ id: 'Refusal' })
+
+export const invalid = z
+  .object({
+    detail: z.array(
+      z.object({
+        type: z.string(),
+        loc: z.array(z.union([z.string(), z.int()])),
+        msg: z.string(),
+        input: z.unknown().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'Invalid' })

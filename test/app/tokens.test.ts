@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { type Permission, permissions } from '../../shared/app/principal.ts'
+import { type Route, routes } from '../../shared/app/routes.ts'
+import { decodeTokens, newToken, type TokenEntry, TokenFileError, tokensOf } from '../../shared/app/tokens.ts'
+import { apiOver, type TestApi } from '../support/api.ts'
+import { bootstrapped } from '../support/repository.ts'
+
+const made = new Map(permissions.map((permission) => [permission, newToken(`the-${permission}`, permission)]))
+const tokenOf = (permission: Permission) => ({ authorization: `Bearer ${made.get(permission)?.token}` })
+const expired = newToken('was', 'administer', new Date(Date.now() - 1000))
+
+describe('tokens', () => {
+  let directory: string
+  let file: string
+  let api: TestApi
+  const write = (entries: readonly TokenEntry[]) => writeFile(file, JSON.stringify(entries))
+  const all = [...made.values(), expired].map(({ entry }) => entry)
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'tuffet-tokens-'))
+    file = join(directory, 'tokens.json')
+    await write(all)
+    api = apiOver(await bootstrapped(), { authenticate: await tokensOf(file) })
+  })
+  after(() => rm(directory, { recursive: true }))
+
+  for (const route of Object.values<Route>(routes)) {
+    const request = `${route.method} ${route.path.replace(/\{\w+\}/, '1')}`
+    for (const [index, permission] of permissions.entries()) {
+      const enough = index >= permissions.indexOf(route.permission)
+      it(`${enough ? 'let in' : 'keep out'} who may ${permission} at ${request}`, async () => {
+        const { status, body } = await api.call(request, { headers: tokenOf(permission) })
+        if (enough) assert.ok(status !== 401 && status !== 403, `${status}`)
+        else {
+          assert.equal(status, 403)
+          assert.ok(String(body.detail['error']).includes(`permission to ${route.permission}`))
+        }
+      })
+    }
+
+    it(`are needed at ${request}`, async () => {
+      for (const headers of [
+        {},
+        { authorization: 'Basic eDp5' },
+        { authorization: 'Bearer x' },
+        { authorization: '' },
+      ]) {
+        const refused = await api.call(request, { headers })
+        assert.equal(refused.status, 401)
+        assert.match(String(refused.headers['www-authenticate']), /^Bearer/)
+      }
+    })
+  }
+
+  it('end when they expire', async () => {
+    const headers = { authorization: `Bearer ${expired.token}` }
+    const refused = await api.call('GET /status', { headers })
+    assert.equal(refused.status, 401)
+    assert.match(String(refused.body.detail['error']), /expired at/)
+  })
+
+  it('name who asked in the journal', async () => {
+    await api.call('POST /artifacts/publish', { headers: tokenOf('publish') })
+    const { body } = await api.call('GET /commits?limit=1', { headers: tokenOf('read') })
+    assert.ok(JSON.stringify(body).includes('"principal":"the-publish"'))
+  })
+
+  it('are read again when the file changes, and let nobody in when it cannot be read', async () => {
+    const { token, entry } = newToken('newcomer', 'read')
+    const headers = { authorization: `Bearer ${token}` }
+    assert.equal((await api.call('GET /status', { headers })).status, 401)
+    await write([...all, entry])
+    await utimes(file, 0, 0)
+    assert.equal((await api.call('GET /status', { headers })).status, 200)
+    await writeFile(file, '[')
+    const refused = await api.call('GET /status', { headers })
+    assert.equal(refused.status, 503)
+    await write(all)
+    assert.equal((await api.call('GET /status', { headers })).status, 401)
+  })
+})
+
+describe('a token file', () => {
+  it('does not hold the tokens', () => {
+    const { token, entry } = newToken('ci', 'publish')
+    assert.ok(!JSON.stringify(entry).includes(token))
+    assert.notEqual(newToken('ci', 'publish').token, token)
+    assert.deepEqual(decodeTokens(Buffer.from(JSON.stringify([entry]))), [entry])
+  })
+
+  it('is refused where it is none', () => {
+    const { entry } = newToken('ci', 'publish')
+    for (const wrong of [
+      {},
+      [{ ...entry, permission: 'all' }],
+      [{ ...entry, sha256: 'x' }],
+      [{ ...entry, expires: 'soon' }],
+      [{ ...entry, name: '' }],
+      [{ ...entry, token: 'x' }],
+    ]) {
+      assert.throws(() => decodeTokens(Buffer.from(JSON.stringify(wrong))), TokenFileError)
+    }
+  })
+})

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { artifact } from '../support/api.ts'
+import { post, type Served, serveInVain, serveProcess } from '../support/served.ts'
+
+let directory: string
+let count = 0
+const freshData = () => join(directory, `data-${count++}`)
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tuffet serve '))
+})
+after(() => rm(directory, { recursive: true }))
+
+describe('a service', () => {
+  let served: Served
+  let data: string
+  let artifacts: string
+  const get = (path: string) => fetch(new URL(path, served.url))
+  before(async () => {
+    data = freshData()
+    artifacts = join(directory, 'artifacts')
+    await mkdir(join(artifacts, 'dir'), { recursive: true })
+    served = await serveProcess(['--data', data, '--port', '0', '--trial', '--artifacts', artifacts])
+  })
+  after(() => served.stop())
+
+  it('says its URL, and nothing else, on standard output', async () => {
+    await get('/health')
+    assert.equal(served.output().stdout, `${served.url.origin}\n`)
+    assert.equal(served.url.hostname, '127.0.0.1')
+  })
+
+  it('keeps its key and its state to itself', async () => {
+    const mode = async (path: string) => ((await stat(join(data, path))).mode & 0o777).toString(8)
+    assert.equal(await mode('keys/online.pem'), '600')
+    assert.equal(await mode('keys'), '700')
+    assert.equal(await mode('state'), '700')
+    for (const path of [
+      '/keys/online.pem',
+      '/state/',
+      '/metadata/../keys/online.pem',
+      '/metadata/..%2fkeys%2fonline.pem',
+    ])
+      assert.equal((await get(path)).status, 404, path)
+  })
+
+  it('serves metadata', async () => {
+    const timestamp = await get('/metadata/timestamp.json')
+    assert.equal(timestamp.status, 200)
+    assert.match(timestamp.headers.get('cache-control') ?? '', /no-(cache|store)/)
+    const root = await get('/metadata/1.root.json')
+    assert.match(root.headers.get('cache-control') ?? '', /immutable/)
+    for (const missing of ['2.root.json', 'root.json', 'nothing', '%00', 'a%2fb']) {
+      const answer = await get(`/metadata/${missing}`)
+      assert.ok(answer.status === 404 || missing === '%00', missing)
+    }
+    const listing = await (await get('/metadata/')).text()
+    for (const name of ['1.root.json', 'timestamp.json', '1.bins-0.json'])
+      assert.ok(listing.includes(`"${name}"`), name)
+    const again = await fetch(timestamp.url, { headers: { 'if-none-match': timestamp.headers.get('etag') ?? '' } })
+    assert.equal(again.status, 304)
+  })
+
+  it('answers about its health and its contract', async () => {
+    assert.deepEqual(await (await get('/health')).json(), { status: 'ok' })
+    const contract = (await (await get('/openapi.json')).json()) as { openapi: string }
+    assert.match(contract.openapi, /^3\.1/)
+    assert.equal((await get('/nothing')).status, 404)
+  })
+
+  it('renders its contract with what it serves itself', async () => {
+    const page = await get('/docs')
+    assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'none'; script-src 'self'/)
+    const html = await page.text()
+    assert.doesNotMatch(html, /https?:/)
+    for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) assert.equal((await get(path ?? '')).status, 200)
+  })
+
+  it('serves artifacts under their plain and their hashed names', async () => {
+    const content = Buffer.from('content')
+    const [sha256, sha512] = ['sha256', 'sha512'].map((name) => createHash(name).update(content).digest('hex'))
+    await writeFile(join(artifacts, 'dir', "@a+b~(1)'!$&,;=.tgz"), content)
+    await writeFile(join(artifacts, '.hidden'), content)
+    await writeFile(join(artifacts, 'empty'), '')
+    const name = encodeURIComponent("@a+b~(1)'!$&,;=.tgz")
+    for (const path of [
+      `dir/${name}`,
+      `dir/${sha256}.${name}`,
+      `dir/${sha512}.${name}`,
+      `${sha256}.dir/${name}`,
+      `${sha256}..hidden`,
+    ]) {
+      const answer = await get(`/artifacts/${path}`)
+      assert.equal(answer.status, 200, path)
+      assert.equal(await answer.text(), 'content')
+      assert.equal(answer.headers.get('content-type'), 'application/octet-stream')
+      assert.match(answer.headers.get('content-security-policy') ?? '', /sandbox/)
+    }
+    assert.equal((await get('/artifacts/empty')).status, 200)
+    await writeFile(join(artifacts, '.hidden'), 'changed')
+    assert.equal((await get(`/artifacts/${sha256}..hidden`)).status, 404)
+    assert.equal(await (await get('/artifacts/.hidden')).text(), 'changed')
+  })
+
+  it('serves nothing from outside of its directories', async () => {
+    await writeFile(join(directory, 'secret'), 'secret')
+    await symlink(join(directory, 'secret'), join(artifacts, 'link'))
+    for (const path of [
+      '../secret',
+      '..%2fsecret',
+      'dir/../../secret',
+      'dir/%2e%2e/%2e%2e/secret',
+      'link',
+      'dir',
+      '',
+      '%00',
+    ])
+      assert.notEqual(await rawStatus(served, `/artifacts/${path}`), 200, path)
+  })
+
+  it('takes a body to the byte', async () => {
+    const url = new URL('/api/v1/artifacts', served.url)
+    const send = async (body: string | Uint8Array<ArrayBuffer>) => {
+      const answer = await fetch(url, { method: 'POST', body })
+      return { status: answer.status, text: await answer.text() }
+    }
+    const invalid = await send(Buffer.from('{"artifacts": ["\xff"]}', 'latin1'))
+    assert.equal(invalid.status, 422)
+    assert.match(invalid.text, /not valid UTF-8/)
+    const large = await send(Buffer.alloc(5 * 1024 * 1024 + 1, ' '))
+    assert.equal(large.status, 413)
+    assert.match(large.text, /5 MiB/)
+    const twice = await send('{"artifacts": [], "artifacts": []}')
+    assert.match(twice.text, /key twice/)
+  })
+
+  it('publishes what is posted', async () => {
+    const posted = await post(served, 'artifacts/', { artifacts: [artifact('a')] }, { prefer: 'wait=10' })
+    assert.equal(posted.status, 200)
+    assert.equal(posted.body.data.state, 'SUCCESS')
+    assert.equal((await get('/api/v1/artifacts/?path=a')).status, 200)
+  })
+
+  it('keeps out pages of other sites', async () => {
+    const status = async (headers: Record<string, string>) =>
+      rawStatus(served, '/api/v1/artifacts/publish', 'POST', headers)
+    const { host } = served.url
+    assert.equal(await status({ host, origin: 'https://evil.example' }), 403)
+    assert.equal(await status({ host, origin: 'null' }), 403)
+    assert.equal(await status({ host: 'evil.example' }), 403)
+    assert.equal(await status({ host, 'sec-fetch-site': 'cross-site' }), 403)
+    assert.equal(await status({ host: `127.0.0.1.evil.example:${served.url.port}` }), 403)
+    assert.equal(await status({ host, origin: served.url.origin, 'sec-fetch-site': 'same-origin' }), 202)
+    assert.equal(await status({ host: `localhost:${served.url.port}` }), 202)
+  })
+
+  it('keeps others off its directory', async () => {
+    const refused = await serveInVain(['--data', data, '--port', '0'])
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /in use by another/)
+    assert.equal(refused.stdout, '')
+  })
+})
+
+/** `fetch` would tidy up the path and the headers. */
+async function rawStatus(served: Served, path: string, method = 'GET', headers: Record<string, string> = {}) {
+  const { hostname, port } = served.url
+  return new Promise<number>((resolve, reject) => {
+    request({ hostname, port, path, method, headers }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode ?? 0)
+    })
+      .on('error', reject)
+      .end()
+  })
+}
