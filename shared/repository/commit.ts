@@ -1,26 +1,17 @@
-import { canonicalBytes, compareCodePoints } from '../tuf/canonical.ts'
-import {
-  formatExpires,
-  type Metadata,
-  type Snapshot,
-  specVersion,
-  type Targets,
-  type Timestamp,
-} from '../tuf/metadata.ts'
-import { assemble, lengthAndHashes, type Signed } from '../tuf/signed.ts'
-import { verifyThreshold } from '../tuf/threshold.ts'
-import { type Current, keysOfRole } from './current.ts'
+import { compareCodePoints } from '../tuf/canonical.ts'
+import { type Snapshot, specVersion, type Targets, type Timestamp } from '../tuf/metadata.ts'
+import { lengthAndHashes, type Signed } from '../tuf/signed.ts'
+import type { Current } from './current.ts'
 import { encodeDocument, schemaVersion, sha256 } from './documents.ts'
 import type { Draft } from './draft.ts'
-import { RepositoryError } from './errors.ts'
 import { type Entry, encodeEntry, entryName, lastClaimed, type StateName, stateObjectName } from './journal.ts'
 import type { Lease } from './lease.ts'
 import { inParallel } from './parallel.ts'
-import { type Signer, StoreError, type Tag } from './ports.ts'
+import { StoreError, type Tag } from './ports.ts'
 import { cacheRole, type Repository } from './repository.ts'
-import { previousRootOf } from './rotation.ts'
-import { expirationOf } from './settings.ts'
-import type { SigningGroup } from './signing.ts'
+import { delegatorsOf } from './settings.ts'
+import { signer, writeSignedElsewhere } from './sign.ts'
+import { numbered } from './signing.ts'
 import type { DecidedTask } from './task.ts'
 
 /** What a commit builds on: the current state, or the sealed bootstrap (number 0) before there is any. */
@@ -66,6 +57,7 @@ export async function commit(
   const now = clock.now()
   const { entry, sha256: entryHash } = await claim(repository, base, draft, tasks, now)
   const { number } = entry
+  const signing = numbered(draft.signing, draft.waiting, number)
   const sign = signer(repository, draft, now)
 
   const writeRoles = inParallel([...draft.toSign], repository.limits.parallel, async (role) => {
@@ -82,7 +74,12 @@ export async function commit(
     await metadata.create(`${number}.snapshot.json`, signed.bytes)
     return signed
   }
-  const [roles, snapshot] = await Promise.all([writeRoles, writeSnapshot(), writeState(repository, draft, number)])
+  const [roles, snapshot, offline] = await Promise.all([
+    writeRoles,
+    writeSnapshot(),
+    writeSignedElsewhere(repository, draft),
+    writeState(repository, { ...draft, signing }, number),
+  ])
 
   const timestamp = await sign<Timestamp>('timestamp', {
     _type: 'timestamp',
@@ -94,14 +91,16 @@ export async function commit(
   if (lease.isOver()) throw new Overtaken('The lease was over before the commit point.')
   const timestampTag = await swap(repository, base, timestamp.bytes)
 
-  for (const [role, signed] of roles)
-    if (role !== 'targets') cacheRole(repository.cache, `${number}.${role}.json`, signed)
+  const written = new Map([...offline, ...roles])
+  for (const [role, signed] of written)
+    if (role !== 'targets') cacheRole(repository.cache, `${signed.signed.version}.${role}.json`, signed)
   repository.cache.commitTimes.set(number, now)
-  const targets = new Map(roles).get('targets') ?? base.current?.targets
+  const delegators = delegatorsAfter(base, draft, written)
+  const targets = delegators.get('targets')
   if (targets === undefined) throw new Error('The first commit signs targets.')
-  const { root, settings, parked, signing, rotation } = draft
+  const { root, settings, parked, rotation } = draft
   const current: Current = {
-    ...{ timestampTag, timestamp, snapshot, targets, entry, sha256: entryHash },
+    ...{ timestampTag, timestamp, snapshot, targets, delegators, entry, sha256: entryHash },
     ...{ root, settings, parked, signing, rotation },
   }
   repository.cache.current = current
@@ -137,15 +136,31 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
   }
 }
 
-const snapshotChanges = (draft: Draft) => draft.toSign.size > 0 || draft.signSnapshot
+const snapshotChanges = (draft: Draft) => draft.toSign.size > 0 || draft.signed.size > 0 || draft.signSnapshot
 
+function delegatorsAfter({ current }: Base, draft: Draft, written: ReadonlyMap<string, Signed<Targets>>) {
+  const delegators = new Map<string, Signed<Targets>>()
+  for (const role of delegatorsOf(draft.settings)) {
+    const delegator = written.get(role) ?? current?.delegators.get(role)
+    if (delegator !== undefined) delegators.set(role, delegator)
+  }
+  return delegators
+}
+
+/**
+ * What is created under this number; files that were signed offline have numbers of their own, and the commit after an
+ * aborted one may find them written already.
+ */
 function filesOf({ current }: Base, draft: Draft, number: number): Pick<Entry, 'creates' | 'supersedes'> {
   const snapshot = current?.snapshot.signed
-  const signed = [...draft.toSign].map((role) => ({ role, old: snapshot?.meta.get(`${role}.json`)?.version }))
-  if (snapshotChanges(draft)) signed.push({ role: 'snapshot', old: snapshot?.version })
+  const withSnapshot = snapshotChanges(draft) ? ['snapshot'] : []
+  const old = (role: string) => (role === 'snapshot' ? snapshot?.version : snapshot?.meta.get(`${role}.json`)?.version)
   return {
-    creates: signed.map(({ role }) => `${number}.${role}.json`),
-    supersedes: signed.flatMap(({ role, old }) => (old === undefined ? [] : [`${old}.${role}.json`])),
+    creates: [...draft.toSign, ...withSnapshot].map((role) => `${number}.${role}.json`),
+    supersedes: [...draft.toSign, ...draft.signed.keys(), ...withSnapshot].flatMap((role) => {
+      const version = old(role)
+      return version === undefined ? [] : [`${version}.${role}.json`]
+    }),
   }
 }
 
@@ -167,9 +182,14 @@ async function writeState({ ports }: Repository, draft: Draft, number: number): 
 
 function snapshotOf(base: Snapshot | undefined, draft: Draft, number: number): Snapshot {
   const meta = new Map(base?.meta)
-  const files = [...draft.toSign].map((role) => `${role}.json`)
+  const versions = new Map([
+    ...[...draft.toSign].map((role) => [`${role}.json`, number] as const),
+    ...[...draft.signed].map(([role, { signed }]) => [`${role}.json`, signed.version] as const),
+  ])
+  const files = [...versions.keys()]
   // In canonical order from the first on, and kept so: an entry that is replaced stays where it is.
-  for (const file of base === undefined ? files.sort(compareCodePoints) : files) meta.set(file, { version: number })
+  for (const file of base === undefined ? files.sort(compareCodePoints) : files)
+    meta.set(file, { version: versions.get(file) ?? number })
   return { ...(base ?? { _type: 'snapshot', spec_version: specVersion, expires: '' }), version: number, meta }
 }
 
@@ -184,71 +204,4 @@ async function swap({ ports }: Repository, base: Base, bytes: Uint8Array): Promi
     }
     throw error
   }
-}
-
-/** How long the bytes of a role may be to be remembered: an empty hash bin's are. */
-const shortBytes = 1024
-
-/**
- * A function that dates and signs a role of this draft, checks its own work against the role's keys and threshold, and
- * signs equal bytes only once.
- */
-function signer({ ports }: Repository, draft: Draft, now: Date) {
-  const delegations = draft.roles.get('targets')?.delegations
-  const previousRoot = previousRootOf(draft.rotation)
-  const remembered = new Map<string, Promise<Signed>>()
-
-  /** While online keys change, a top-level role is signed as both roots ask. */
-  const groupsFor = (role: string): SigningGroup[] => {
-    const group = keysOfRole(role, draft.root.signed, delegations)
-    if (group === undefined) throw new RepositoryError('corrupt', `Nothing delegates to role ${role}.`)
-    if (previousRoot === undefined || group.keys !== draft.root.signed.keys) return [group]
-    const previous = keysOfRole(role, previousRoot, undefined)
-    const held = previous !== undefined && signersFor(previous, ports.signers).length >= previous.roleKeys.threshold
-    // Of a key that is in the wrong hands already, the service may have been relieved.
-    return previous === undefined || (draft.rotation.compromised && !held) ? [group] : [group, previous]
-  }
-
-  return async <Role extends Metadata>(role: string, metadata: Role): Promise<Signed<Role>> => {
-    const groups = groupsFor(role)
-    const days = expirationOf(draft.settings, role)
-    const dated = { ...metadata, expires: formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000)) }
-    const bytes = canonicalBytes(dated)
-    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups, ports.signers)
-    const memory = `${JSON.stringify(groups.map(({ roleKeys }) => roleKeys))}${bytes}`
-    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, groups, ports.signers)
-    remembered.set(memory, signed)
-    return (await signed) as Signed<Role>
-  }
-}
-
-function signersFor({ roleKeys }: SigningGroup, signers: readonly Signer[]): Signer[] {
-  return signers.filter(({ keyid }) => roleKeys.keyids.includes(keyid)).slice(0, roleKeys.threshold)
-}
-
-async function signBytes<Role extends Metadata>(
-  role: string,
-  signed: Role,
-  bytes: Uint8Array,
-  groups: readonly SigningGroup[],
-  signers: readonly Signer[],
-): Promise<Signed<Role>> {
-  const chosen = new Set<Signer>()
-  for (const group of groups) {
-    const { keyids, threshold } = group.roleKeys
-    const able = signersFor(group, signers)
-    if (able.length < threshold) {
-      throw new RepositoryError(
-        'key-not-held',
-        `Role ${role} needs ${threshold} of the keys ${keyids.join(', ')}; this service holds ${able.length}.`,
-      )
-    }
-    for (const one of able) chosen.add(one)
-  }
-  const signatures = await Promise.all(
-    [...chosen].map(async (one) => ({ keyid: one.keyid, sig: await one.sign(bytes) })),
-  )
-  const assembled = assemble(signed, bytes, signatures)
-  for (const { roleKeys, keys } of groups) verifyThreshold(`What was signed as ${role}`, roleKeys, keys, assembled)
-  return assembled
 }

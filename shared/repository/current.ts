@@ -1,5 +1,4 @@
-import { keysOfDelegated } from '../tuf/delegation.ts'
-import type { Delegations, Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
+import type { Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
 import { decodeSigned, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'
 import { type Document, decodeDocument, sha256 } from './documents.ts'
@@ -9,8 +8,9 @@ import { nothingParked } from './parked.ts'
 import type { Tag } from './ports.ts'
 import { type Current, cachedRole, cacheRole, type Repository } from './repository.ts'
 import { noRotation } from './rotation.ts'
-import type { Settings } from './settings.ts'
+import { delegatorsOf, type Settings } from './settings.ts'
 import { nothingPending } from './signing.ts'
+import { signersOf, type Tree, treeOf } from './tree.ts'
 
 export type { Current }
 
@@ -58,7 +58,13 @@ async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag
   const targetsFile = `${targetsVersion}.targets.json`
   const targets = await readPart(repository, 'metadata', targetsFile, (part) => decodeSigned('targets', part))
   understand(targetsFile, () => verifyThreshold(targetsFile, roles.targets, keys, targets))
-  return { ...stored, timestampTag, timestamp, root, snapshot, targets, settings, parked, signing, rotation }
+  const top = { root, snapshot, settings, delegators: new Map([['targets', targets]]) }
+  // One after the other: each is verified by what delegates to it.
+  for (const role of delegatorsOf(settings)) {
+    const delegator = await readRole(repository, top, role)
+    top.delegators.set(role, delegator)
+  }
+  return { ...stored, ...top, timestampTag, timestamp, targets, parked, signing, rotation }
 }
 
 /** A piece of private state as it is current for a commit; `initial` while no commit has decided it. */
@@ -86,28 +92,28 @@ async function readSnapshot(repository: Repository, timestamp: Timestamp): Promi
 }
 
 /** The metadata of a delegated role as the snapshot has it. Verified when it is read, not when it comes from memory. */
-export async function readRole(repository: Repository, current: Current, role: string): Promise<Signed<Targets>> {
-  if (role === 'targets') return current.targets
+export async function readRole(
+  repository: Repository,
+  current: Pick<Current, 'root' | 'snapshot' | 'settings' | 'delegators'>,
+  role: string,
+): Promise<Signed<Targets>> {
+  const delegator = current.delegators.get(role)
+  if (delegator !== undefined) return delegator
   const version = current.snapshot.signed.meta.get(`${role}.json`)?.version
   if (version === undefined) throw corrupt(`${role}.json`, 'the snapshot does not name it')
   const file = `${version}.${role}.json`
   const known = cachedRole(repository.cache, file)
   if (known !== undefined) return known
   const metadata = await readPart(repository, 'metadata', file, (part) => decodeSigned('targets', part))
-  const { delegations } = current.targets.signed
-  const roleKeys = delegations && keysOfDelegated(role, delegations)
-  if (delegations === undefined || roleKeys === undefined) throw corrupt(file, 'targets does not delegate to it')
-  understand(file, () => verifyThreshold(file, roleKeys, delegations.keys, metadata))
+  const signers = signersOf(treeOfCurrent(current), role)
+  if (signers === undefined) throw corrupt(file, 'no role delegates to it.')
+  understand(file, () => verifyThreshold(file, signers.roleKeys, signers.keys, metadata))
   cacheRole(repository.cache, file, metadata)
   return metadata
 }
 
-/** Who signs a role: targets' keys come from the root, those of all below from targets' delegations. */
-export function keysOfRole(role: string, root: Root, delegations: Delegations | undefined) {
-  if (role === 'targets' || role === 'snapshot' || role === 'timestamp')
-    return { roleKeys: root.roles[role], keys: root.keys }
-  const roleKeys = delegations && keysOfDelegated(role, delegations)
-  return roleKeys && { roleKeys, keys: delegations.keys }
+export function treeOfCurrent({ root, settings, delegators }: Pick<Current, 'root' | 'settings' | 'delegators'>): Tree {
+  return treeOf(root.signed, settings, (role) => delegators.get(role)?.signed)
 }
 
 async function readPart<Part>(

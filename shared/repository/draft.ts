@@ -1,4 +1,5 @@
-import { delegatedNames, rolesTrustedWith } from '../tuf/delegation.ts'
+import { canonicalText } from '../tuf/canonical.ts'
+import { isHiddenFromSome, rolesTrustedWith } from '../tuf/delegation.ts'
 import type { Delegations, Root, TargetFile, Targets } from '../tuf/metadata.ts'
 import { isTopLevel } from '../tuf/names.ts'
 import type { Signed } from '../tuf/signed.ts'
@@ -8,6 +9,7 @@ import type { Parked } from './parked.ts'
 import type { Rotation } from './rotation.ts'
 import type { Settings } from './settings.ts'
 import type { Signing } from './signing.ts'
+import { rolesBelow, type Tree, treeOf } from './tree.ts'
 
 /**
  * The next state of a repository while it is being made. Operations change it and nothing else; the commit signs what
@@ -19,10 +21,16 @@ export interface Draft {
   parked: Parked
   signing: Signing
   rotation: Rotation
-  /** The roles that this draft knows the content of: `targets`, and each delegated role that an operation asked for. */
+  /** What clients see now of the roles that were loaded. */
+  readonly published: Map<string, Signed<Targets>>
+  /** The roles that this draft knows the content of: those that delegate, and each other one that an operation asked for. */
   readonly roles: Map<string, Targets>
   /** Those of `roles` that are to be signed again, changed or not. */
   readonly toSign: Set<string>
+  /** Roles that were signed elsewhere: their files are written as they are, under the versions that they have. */
+  readonly signed: Map<string, Signed<Targets>>
+  /** Roles whose metadata begins to wait for signatures; its version will be the number of this draft's commit. */
+  readonly waiting: Set<string>
   /** True where a new snapshot is asked for although no role below it is signed. */
   signSnapshot: boolean
   /** Private state that this draft decides anew. */
@@ -40,8 +48,11 @@ export function draftFrom(current: Current): Draft {
     parked: current.parked,
     signing: current.signing,
     rotation: current.rotation,
-    roles: new Map([['targets', current.targets.signed]]),
+    published: new Map(current.delegators),
+    roles: new Map([...current.delegators].map(([role, { signed }]) => [role, signed])),
     toSign: new Set(),
+    signed: new Map(),
+    waiting: new Set(),
     signSnapshot: false,
     decides: new Set(),
     changes: new Map(),
@@ -49,16 +60,52 @@ export function draftFrom(current: Current): Draft {
   }
 }
 
-/** The roles below targets, in the order in which clients ask them. */
-export function delegatedRoles(draft: Draft): string[] {
-  const delegations = roleOf(draft, 'targets').delegations
-  return delegations === undefined ? [] : delegatedNames(delegations)
+/** A role that was read is known to the draft as it is published, unless the draft has changed it already. */
+export function provide(draft: Draft, role: string, published: Signed<Targets>): void {
+  draft.published.set(role, published)
+  if (!draft.roles.has(role)) draft.roles.set(role, published.signed)
 }
 
-/** The first role that is trusted with this path: the one that its target goes into. Nothing if there is none. */
-export function roleFor(draft: Draft, path: string): string | undefined {
-  const delegations = roleOf(draft, 'targets').delegations
-  return delegations === undefined ? undefined : rolesTrustedWith(path, delegations)[0]?.name
+/**
+ * A copy to work on, whose changes count only once it is adopted: an operation that may still refuse, half done, leaves
+ * nothing behind.
+ */
+export function trialOf(draft: Draft): Draft {
+  return {
+    ...draft,
+    published: new Map(draft.published),
+    roles: new Map(draft.roles),
+    toSign: new Set(draft.toSign),
+    signed: new Map(draft.signed),
+    waiting: new Set(draft.waiting),
+    decides: new Set(draft.decides),
+    changes: new Map(draft.changes),
+    copies: new Map(),
+  }
+}
+
+export function adoptTrial(draft: Draft, trial: Draft): void {
+  Object.assign(draft, trial)
+}
+
+export function treeOfDraft(draft: Draft): Tree {
+  return treeOf(draft.root.signed, draft.settings, (role) => draft.roles.get(role))
+}
+
+/** The roles below targets, in the order in which clients ask them. */
+export function delegatedRoles(draft: Draft): string[] {
+  return rolesBelow(treeOfDraft(draft))
+}
+
+/**
+ * The first role that is trusted with this path, by every client: the one that its target goes into. Where a role delegates
+ * itself, one of those below it. Nothing if there is none.
+ */
+export function roleFor(draft: Draft, path: string, from = 'targets'): string | undefined {
+  const { delegations } = roleOf(draft, from)
+  const [role] = delegations === undefined ? [] : rolesTrustedWith(path, delegations)
+  if (role === undefined || isHiddenFromSome(path, role)) return undefined
+  return draft.roles.get(role.name)?.delegations === undefined ? role.name : roleFor(draft, path, role.name)
 }
 
 /** The content of a role that was loaded before the operation was applied. */
@@ -76,6 +123,25 @@ export function setTarget(draft: Draft, role: string, path: string, after: Targe
   if (after === undefined) targets.delete(path)
   else targets.set(path, after)
   draft.changes.set(path, { role, path, ...(before && { before }), ...(after && { after }) })
+  draft.toSign.add(role)
+}
+
+/** Notes how the targets of a role change that come, or go, as a whole. */
+export function noteChanges(draft: Draft, role: string, next: Targets['targets']): void {
+  const old = roleOf(draft, role).targets
+  for (const path of new Set([...old.keys(), ...next.keys()])) {
+    const earlier = draft.changes.get(path)
+    const before = earlier === undefined ? old.get(path) : earlier.before
+    const after = next.get(path)
+    if (canonicalText(before ?? null) === canonicalText(after ?? null)) continue
+    draft.changes.set(path, { role, path, ...(before && { before }), ...(after && { after }) })
+  }
+}
+
+/** A role whose content has nothing to do with what was known under its name. */
+export function setRole(draft: Draft, role: string, content: Targets): void {
+  draft.roles.set(role, content)
+  draft.copies.delete(role)
   draft.toSign.add(role)
 }
 
@@ -123,9 +189,9 @@ export class NextCommit extends Error {
   override readonly name = 'NextCommit'
 }
 
-export function setDelegations(draft: Draft, delegations: Delegations): void {
-  draft.roles.set('targets', { ...roleOf(draft, 'targets'), delegations })
-  draft.toSign.add('targets')
+export function setDelegations(draft: Draft, role: string, delegations: Delegations): void {
+  draft.roles.set(role, { ...roleOf(draft, role), delegations })
+  draft.toSign.add(role)
 }
 
 /** Has roles signed again as they are: `snapshot` and `timestamp` too. */

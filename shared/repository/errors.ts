@@ -1,3 +1,5 @@
+import { SignerError, StoreError } from './ports.ts'
+
 export type RepositoryErrorCode =
   /** What is stored is not what was written, or a part of it is missing. Nothing is published over it. */
   | 'corrupt'
@@ -29,4 +31,9 @@ export class Refusal extends Error {
     super(reason)
     this.details = details
   }
+}
+
+/** The cycle cannot go on, and no task is to blame: those at hand wait for the next one. */
+export function isNoTasksFault(error: unknown): boolean {
+  return error instanceof StoreError || error instanceof SignerError || error instanceof RepositoryError
 }

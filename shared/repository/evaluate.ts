@@ -1,15 +1,16 @@
-import type { Targets } from '../tuf/metadata.ts'
+import { decodeSigned } from '../tuf/signed.ts'
 import { type Current, readRole } from './current.ts'
-import { type Draft, draftFrom, NextCommit, setRotation, signAgain } from './draft.ts'
-import { Refusal, RepositoryError } from './errors.ts'
+import { type Draft, draftFrom, NextCommit, provide, setRotation, signAgain, treeOfDraft } from './draft.ts'
+import { isNoTasksFault, Refusal } from './errors.ts'
 import type { WaitingTask } from './inbox.ts'
 import { operations } from './operations/index.ts'
 import type { Operation, OperationContext } from './operations/operation.ts'
 import { inParallel } from './parallel.ts'
-import { SignerError, StoreError } from './ports.ts'
+import type { Signer } from './ports.ts'
 import type { Repository } from './repository.ts'
 import { noRotation } from './rotation.ts'
 import type { AcceptedTask, DecidedTask, TaskKind, TaskRequest } from './task.ts'
+import { canSign, signersOf } from './tree.ts'
 
 /** The next state, how each task ended, and what was thrown by the operations that broke. */
 export interface Evaluation {
@@ -47,17 +48,14 @@ export async function evaluate(
   tasks: readonly WaitingTask[],
   now: Date,
 ): Promise<Evaluation> {
-  const loaded = new Map<string, Targets>()
-  await load(repository, current, loaded, [
-    ...upkeep.due.filter(isDelegated),
-    ...rolesNeeded(draftFrom(current), tasks),
-  ])
+  const prepared = draftFrom(current)
+  await load(repository, current, prepared, [...upkeep.due.filter(isDelegated), ...rolesNeeded(prepared, tasks)])
   const broken = new Map<string, unknown>()
   for (;;) {
     const draft = draftFrom(current)
-    for (const [role, content] of loaded) draft.roles.set(role, content)
+    for (const [role, published] of prepared.published) provide(draft, role, published)
     for (const role of upkeep.due) signAgain(draft, role)
-    if (upkeep.endRotation) endRotation(draft)
+    if (upkeep.endRotation) endRotation(draft, repository.ports.signers)
     try {
       const decided: DecidedTask[] = []
       for (const task of tasks) {
@@ -75,18 +73,18 @@ export async function evaluate(
 }
 
 /** From here on the new keys sign alone. */
-function endRotation(draft: Draft): void {
+function endRotation(draft: Draft, signers: readonly Signer[]): void {
   setRotation(draft, noRotation)
   signAgain(draft, 'snapshot')
-  signAgain(draft, 'targets')
+  if (canSign(signersOf(treeOfDraft(draft), 'targets'), signers)) signAgain(draft, 'targets')
 }
 
 const isDelegated = (role: string) => role !== 'timestamp' && role !== 'snapshot' && role !== 'targets'
 
-async function load(repository: Repository, current: Current, into: Map<string, Targets>, roles: Iterable<string>) {
-  const missing = [...new Set(roles)].filter((role) => !into.has(role))
+async function load(repository: Repository, current: Current, into: Draft, roles: Iterable<string>) {
+  const missing = [...new Set(roles)].filter((role) => !into.roles.has(role))
   await inParallel(missing, repository.limits.parallel, async (role) => {
-    into.set(role, (await readRole(repository, current, role)).signed)
+    provide(into, role, await readRole(repository, current, role))
   })
 }
 
@@ -130,15 +128,20 @@ async function decide(
     signers: repository.ports.signers,
   }
   try {
-    await load(repository, current, draft.roles, operation.needs(draft, request))
-    return succeeded(task, now, operation.apply(draft, request, context))
+    await load(repository, current, draft, operation.needs(draft, request))
+    const fileInPlace = await signedInFile(repository, operation.file?.(request))
+    return succeeded(task, now, operation.apply(draft, request, { ...context, ...(fileInPlace && { fileInPlace }) }))
   } catch (error) {
     if (error instanceof NextCommit) return undefined
     if (error instanceof Refusal) return refused(task, now, operation.refusedMessage, error)
-    // Not the task's fault: the cycle ends, and the task waits for the next one.
-    if (error instanceof StoreError || error instanceof SignerError || error instanceof RepositoryError) throw error
+    if (isNoTasksFault(error)) throw error
     throw new BrokenTask(taskId, error)
   }
+}
+
+async function signedInFile({ ports }: Repository, file: string | undefined): Promise<Uint8Array | undefined> {
+  const stored = file === undefined ? undefined : await ports.metadata.read(file)
+  return stored && decodeSigned('targets', stored.bytes).signedBytes
 }
 
 /** The kind says which operation takes which request; TypeScript cannot follow that through a table. */

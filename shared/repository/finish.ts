@@ -6,13 +6,20 @@ import { type DecidedTask, type FinishedTask, inboxName, taskName } from './task
 /**
  * Writes down how tasks ended, then takes them out of the inbox: what remains to be done after the commit that decided
  * them. May be repeated at any time, and is, by whoever commits next, if a crash came between.
+ *
+ * `listed` is what the inbox held after that commit was read: a task that is not there has been finished already, unless it
+ * lies behind the end of a list that was cut short.
  */
 export async function finishTasks(
   { ports, limits }: Repository,
   commit: number,
   decided: readonly DecidedTask[],
+  listed: readonly string[] = decided.map(({ id }) => id),
 ): Promise<void> {
-  await inParallel(decided, limits.parallel, async (task) => {
+  const waiting = new Set(listed)
+  const end = listed.length < limits.tasksPerCycle ? undefined : listed.at(-1)
+  const unfinished = decided.filter(({ id }) => waiting.has(id) || (end !== undefined && id > end))
+  await inParallel(unfinished, limits.parallel, async (task) => {
     const finished: FinishedTask = { schema: schemaVersion, ...task, commit }
     await ports.state.create(taskName(task.id), encodeDocument(finished))
     await ports.state.delete(inboxName(task.id))

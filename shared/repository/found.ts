@@ -1,12 +1,13 @@
 import { verifySignature } from '../tuf/keys.ts'
-import { commit, type Published } from './commit.ts'
+import { commit, Overtaken, type Published } from './commit.ts'
+import { readCurrent } from './current.ts'
 import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256 } from './documents.ts'
 import { Refusal, RepositoryError } from './errors.ts'
 import { poisoned, refused, succeeded } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
 import { readTasks, type WaitingTask } from './inbox.ts'
 import type { Lease } from './lease.ts'
-import { checkBootstrap, foundingDraft, isSigned, readBootstrap, signBootstrap } from './operations/bootstrap.ts'
+import { checkBootstrap, foundingDraft, readBootstrap, signBootstrap, unsignedRole } from './operations/bootstrap.ts'
 import { deleteSignMetadata, signMetadata } from './operations/offline-signatures.ts'
 import { type Signer, StoreError, type Tag } from './ports.ts'
 import type { Repository } from './repository.ts'
@@ -28,30 +29,34 @@ export interface BootstrapDocument extends Document {
 
 export const bootstrapName = 'bootstrap.json'
 
+/** What a cycle builds on while there is no commit. */
+export interface Head {
+  readonly document: BootstrapDocument
+  readonly tag: Tag
+  readonly sha256: string
+}
+
+export async function readHead({ ports }: Repository): Promise<Head | undefined> {
+  const stored = await ports.state.read(bootstrapName)
+  if (stored === undefined) return undefined
+  const document = decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
+  return { document, tag: stored.tag, sha256: sha256(stored.bytes) }
+}
+
 /** One cycle while there is no repository: refuses what comes too early, seals the bootstrap, makes the first commit. */
 export async function foundRepository(
   repository: Repository,
+  head: Head | undefined,
   ids: readonly string[],
   lease: Lease,
   now: Date,
 ): Promise<Published | 'go on'> {
-  const { state } = repository.ports
-  const stored = await state.read(bootstrapName)
-  const head = stored && decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
-  if (stored !== undefined && head?.sealed !== undefined) {
-    return firstCommit(repository, head.sealed, { decided: head.tasks, sha256: sha256(stored.bytes) }, ids, lease)
-  }
-  const waiting = new Set(ids)
-  const unfinished = (head?.tasks ?? []).filter(({ id }) => waiting.has(id))
-  await finishTasks(repository, 0, unfinished)
-  const done = new Set(unfinished.map(({ id }) => id))
-  const tasks = await readTasks(
-    repository,
-    lease.batch.filter((id) => !done.has(id)),
-    lease.poisoned,
-  )
+  const { sealed, pending, tasks: decided = [] } = head?.document ?? {}
+  if (head !== undefined && sealed !== undefined) return firstCommit(repository, head, sealed, lease)
+  await finishTasks(repository, 0, decided, ids)
+  const tasks = await readTasks(repository, lease.batch, lease.poisoned)
   if (tasks.length === 0) return 'go on'
-  await writeHead(repository, await decideTasks(repository, tasks, head?.pending, now), stored?.tag)
+  await writeHead(repository, await decideTasks(repository, tasks, pending, now), head?.tag)
   return 'go on'
 }
 
@@ -73,9 +78,11 @@ async function decideTasks(
     }
     try {
       const step = decideStep(task, pending, signers, now)
-      const complete = step.pending !== undefined && isSigned(step.pending)
+      const unsigned = step.pending && unsignedRole(step.pending)
+      const complete = step.pending !== undefined && unsigned === undefined
       if (complete) await Promise.all(signers.map(testSignature))
-      const bootstrap = complete ? `Bootstrap finished ${task.id}` : step.bootstrap
+      const waits = unsigned === 'targets' ? 'Targets v1 is pending signature' : 'Root v1 is pending signature'
+      const bootstrap = complete ? `Bootstrap finished ${task.id}` : (step.stopped ?? waits)
       decided.push(succeeded(task, now, { message: step.message, details: { bootstrap } }))
       pending = step.pending
       if (complete && pending)
@@ -98,31 +105,33 @@ interface Step {
   readonly message: string
   /** What waits for signatures after it. */
   readonly pending?: BootstrapRequest
-  readonly bootstrap: string
+  readonly stopped?: string
 }
 
 /** What one task does while there is no repository. Throws a Refusal. */
 function decideStep(
-  { request, id }: AcceptedTask,
+  { request, id: taskId, principal }: AcceptedTask,
   pending: BootstrapRequest | undefined,
   signers: readonly Signer[],
   now: Date,
 ): Step {
-  const waits = 'Root v1 is pending signature'
+  const context = { now, signers, taskId, principal }
   switch (request.kind) {
     case 'bootstrap':
       if (pending !== undefined)
         throw new Refusal('Another bootstrap waits for signatures. Sign it, or stop its signing first.')
-      return { message: 'Bootstrap Processed', pending: checkBootstrap(request, { now, signers }), bootstrap: waits }
+      return { message: 'Bootstrap Processed', pending: checkBootstrap(request, context) }
     case 'sign_metadata':
-      if (pending === undefined || request.role !== 'root')
-        throw new Refusal(`No metadata of role ${request.role} waits for signatures.`)
-      return { message: 'Signature Processed', pending: signBootstrap(pending, request.signature), bootstrap: waits }
+      if (pending === undefined) throw new Refusal(`No metadata of role ${request.role} waits for signatures.`)
+      return {
+        message: 'Signature Processed',
+        pending: signBootstrap(pending, request.role, request.signature, context),
+      }
     case 'delete_sign_metadata':
       if (pending === undefined || request.role !== 'root') throw new Refusal(`No signing process for ${request.role}.`)
       return {
         message: 'Deletion of root metadata successful, signing process stopped',
-        bootstrap: `Bootstrap has been stopped by ${id}`,
+        stopped: `Bootstrap has been stopped by ${taskId}`,
       }
     default:
       throw new Refusal('The repository is not bootstrapped. Run the ceremony first.')
@@ -154,28 +163,26 @@ async function writeHead(
 
 async function firstCommit(
   repository: Repository,
+  { document: { tasks }, sha256 }: Head,
   { taskId, request }: NonNullable<BootstrapDocument['sealed']>,
-  head: { readonly decided: readonly DecidedTask[]; readonly sha256: string },
-  ids: readonly string[],
   lease: Lease,
 ): Promise<Published> {
-  if (!ids.includes(taskId)) {
+  const waiting = await readTasks(repository, [taskId], undefined)
+  if (waiting.length === 0) {
     // The first commit takes this task out of the inbox, so there has been one.
+    if ((await readCurrent(repository)) !== undefined) throw new Overtaken('Another publisher made the first commit.')
     throw new RepositoryError(
       'corrupt',
       'timestamp.json is missing, although the repository was bootstrapped. Restore it from a backup of the same time as the rest.',
     )
   }
   const bootstrapped = readBootstrap(request)
+  const now = repository.ports.clock.now()
+  const { principal = 'unknown' } = tasks.find(({ id }) => id === taskId) ?? {}
+  const draft = foundingDraft(bootstrapped, { signers: repository.ports.signers, now, taskId, principal })
   await repository.ports.metadata.create('1.root.json', bootstrapped.root.bytes)
-  const current = await commit(
-    repository,
-    { number: 0, sha256: head.sha256 },
-    foundingDraft(bootstrapped),
-    head.decided,
-    lease,
-  )
-  await finishTasks(repository, current.entry.number, head.decided)
+  const current = await commit(repository, { number: 0, sha256 }, draft, tasks, lease)
+  await finishTasks(repository, current.entry.number, tasks)
   repository.cache.finished = current.sha256
-  return { commit: current.entry.number, head: current.sha256, tasks: head.decided, refreshed: 0, broken: new Map() }
+  return { commit: current.entry.number, head: current.sha256, tasks, refreshed: 0, broken: new Map() }
 }

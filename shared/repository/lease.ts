@@ -26,12 +26,16 @@ export interface Lease {
   isOver(): boolean
   /** Has more time from now on, if half of it is used up. */
   renew(): Promise<void>
-  /** Lets others in. Who releases it looks at the inbox once more: a publisher that was sent away has seen a task there. */
-  release(): Promise<void>
+  /**
+   * Lets others in. Who releases it looks at the inbox once more: a publisher that was sent away has seen a task there.
+   * `crashed`: the next one is to find it as if this one had died.
+   */
+  release(crashed: boolean): Promise<void>
 }
 
 const name = 'lease.json'
 const crashesOfPoison = 3
+const longAgo = new Date(0).toISOString()
 
 /** Takes the lease for these tasks; nothing if another publisher holds it, who will look at the inbox once more. */
 export async function takeLease(repository: Repository, ids: readonly string[]): Promise<Lease | undefined> {
@@ -54,7 +58,7 @@ export async function takeLease(repository: Repository, ids: readonly string[]):
 export async function expireLease(state: ObjectStore): Promise<void> {
   const stored = await state.read(name)
   const before = stored && decodeDocument<LeaseDocument>(name, stored.bytes)
-  if (before?.holder !== undefined) await write(state, { ...before, until: new Date(0).toISOString() }, stored)
+  if (before?.holder !== undefined) await write(state, { ...before, until: longAgo }, stored)
 }
 
 /** Half of what it had at hand; once that is a single task, the same again, and the crashes are counted. */
@@ -93,9 +97,9 @@ function held(repository: Repository, first: LeaseDocument, written: Stored): Le
       })
       await renewing
     },
-    async release() {
+    async release(crashed) {
       await renewing
-      await change({ holder: undefined, batch: [], crashes: 0 })
+      await change(crashed ? { until: longAgo } : { holder: undefined, batch: [], crashes: 0 })
     },
   }
 }

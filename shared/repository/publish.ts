@@ -1,9 +1,9 @@
 import { baseOf, commit, Overtaken, type Published } from './commit.ts'
 import { type Current, readCurrent } from './current.ts'
-import { RepositoryError } from './errors.ts'
+import { isNoTasksFault, RepositoryError } from './errors.ts'
 import { evaluate, type Upkeep } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
-import { foundRepository } from './found.ts'
+import { foundRepository, readHead } from './found.ts'
 import { listInbox, readTasks } from './inbox.ts'
 import { type Lease, takeLease } from './lease.ts'
 import { dueRoles } from './refresh.ts'
@@ -16,19 +16,27 @@ export type { Published }
 const maximumOvertaken = 20
 
 /**
- * Publishes until nothing is left to do: everything that waits in the inbox, and roles that are due to be signed again.
- * Reports each commit. Whatever woke it makes no difference. Throws RepositoryError, StoreError or SignerError; what was
- * accepted then waits in the inbox for the next call.
+ * Publishes until nothing is left in the inbox, and one cycle's worth of the roles that are due to be signed again.
+ * Reports each commit. Whatever woke it makes no difference. Throws RepositoryError, StoreError or SignerError, and anything
+ * else as a crash of the publisher; what was accepted then waits in the inbox for the next call.
+ *
+ * No cycle begins after `until`, by the repository's clock; 'out of time' says that something may be left.
  */
 export async function publish(
   repository: Repository,
   report: (published: Published) => void = () => {},
-): Promise<void> {
+  until?: Date,
+): Promise<'done' | 'out of time'> {
+  let refreshed = 0
   for (let overtaken = 0; ; ) {
+    if (until !== undefined && repository.ports.clock.now() > until) return 'out of time'
     try {
-      const cycle = await publishOnce(repository)
-      if (cycle === 'nothing to do') return
-      if (cycle !== 'go on') report(cycle)
+      const cycle = await publishOnce(repository, refreshed === 0)
+      if (cycle === 'nothing to do') return 'done'
+      if (cycle !== 'go on') {
+        refreshed += cycle.refreshed
+        report(cycle)
+      }
       overtaken = 0
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error
@@ -42,24 +50,30 @@ export async function publish(
   }
 }
 
-async function publishOnce(repository: Repository): Promise<Published | 'nothing to do' | 'go on'> {
+async function publishOnce(repository: Repository, refresh: boolean): Promise<Published | 'nothing to do' | 'go on'> {
   const now = repository.ports.clock.now()
   const current = await readCurrent(repository)
-  // After the base was read, not before: see `finishBase`.
+  const head = current === undefined ? await readHead(repository) : undefined
+  // After what this cycle builds on was read, not before: see `finishTasks`.
   const ids = await listInbox(repository)
-  const upkeep = current === undefined ? noUpkeep : await upkeepOf(repository, current, now)
+  const upkeep = current === undefined ? noUpkeep : await upkeepOf(repository, current, refresh, now)
   const finished = current === undefined || repository.cache.finished === current.sha256
   if (finished && ids.length === 0 && isNothing(upkeep)) return 'nothing to do'
 
   const lease = await takeLease(repository, ids)
   // Whoever holds it has been told to look again.
   if (lease === undefined) return 'nothing to do'
+  let crashed = false
   try {
-    if (current === undefined) return await foundRepository(repository, ids, lease, now)
+    if (current === undefined) return await foundRepository(repository, head, ids, lease, now)
     await finishBase(repository, current, ids)
     return await publishOn(repository, current, lease, upkeep, now)
+  } catch (error) {
+    // Whatever nobody foresaw counts as a crash, so that half of the batch is tried next, and at last one task alone.
+    crashed = !(error instanceof Overtaken || isNoTasksFault(error))
+    throw error
   } finally {
-    await lease.release()
+    await lease.release(crashed)
   }
 }
 
@@ -67,26 +81,22 @@ const noUpkeep: Upkeep = { due: [], endRotation: false }
 
 const isNothing = ({ due, endRotation }: Upkeep) => due.length === 0 && !endRotation
 
-async function upkeepOf(repository: Repository, current: Current, now: Date): Promise<Upkeep> {
-  return { due: await dueRoles(repository, current, now), endRotation: await rotationIsOver(repository, current) }
+async function upkeepOf(repository: Repository, current: Current, refresh: boolean, now: Date): Promise<Upkeep> {
+  const due = refresh ? await dueRoles(repository, current, now) : []
+  return { due, endRotation: await rotationIsOver(repository, current) }
 }
 
-/**
- * Completes what the commit that we build on has decided: no commit before the one below it is finished. A task of that
- * commit which is not in `ids`, listed after the commit was read, has been finished already.
- */
+/** Completes what the commit that we build on has decided: no commit before the one below it is finished. */
 async function finishBase(
   repository: Repository,
   { entry, root, sha256 }: Current,
-  ids: readonly string[],
+  listed?: readonly string[],
 ): Promise<void> {
   if (repository.cache.finished === sha256) return
   if (entry.state.root === entry.number) {
     await repository.ports.metadata.create(`${root.signed.version}.root.json`, root.bytes)
   }
-  const waiting = new Set(ids)
-  const unfinished = entry.tasks.filter(({ id }) => waiting.has(id))
-  await finishTasks(repository, entry.number, unfinished)
+  await finishTasks(repository, entry.number, entry.tasks, listed)
   repository.cache.finished = sha256
 }
 
@@ -97,20 +107,11 @@ async function publishOn(
   upkeep: Upkeep,
   now: Date,
 ): Promise<Published | 'go on'> {
-  const own = new Set(current.entry.tasks.map(({ id }) => id))
-  const tasks = await readTasks(
-    repository,
-    lease.batch.filter((id) => !own.has(id)),
-    lease.poisoned,
-  )
+  const tasks = await readTasks(repository, lease.batch, lease.poisoned)
   if (tasks.length === 0 && isNothing(upkeep)) return 'go on'
 
   const { draft, decided, broken } = await evaluate(repository, current, upkeep, tasks, now)
   const next = await commit(repository, baseOf(current), draft, decided, lease)
-  await finishBase(
-    repository,
-    next,
-    decided.map(({ id }) => id),
-  )
+  await finishBase(repository, next)
   return { commit: next.entry.number, head: next.sha256, tasks: decided, refreshed: upkeep.due.length, broken }
 }

@@ -1,11 +1,12 @@
 import { findTarget } from '../tuf/delegation.ts'
-import type { Root, TargetFile } from '../tuf/metadata.ts'
+import type { Root, TargetFile, Targets } from '../tuf/metadata.ts'
 import type { TargetPath } from '../tuf/names.ts'
-import { type Signed, signedFromJson } from '../tuf/signed.ts'
+import type { Signed } from '../tuf/signed.ts'
 import { type Current, readCurrent, readRole } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { type BootstrapDocument, bootstrapName } from './found.ts'
-import { type Entry, readEntry } from './journal.ts'
+import { type Entry, entryName, readEntry } from './journal.ts'
+import { readBootstrap } from './operations/bootstrap.ts'
 import type { Repository } from './repository.ts'
 import { type AcceptedTask, type FinishedTask, inboxName, taskName } from './task.ts'
 
@@ -53,7 +54,7 @@ export type BootstrapStanding =
   /** Nobody can read it yet, and nothing waits. */
   | { readonly state: 'pre' }
   /** The first root waits for signatures; without it they are complete, and the first commit is being made. */
-  | { readonly state: 'signing'; readonly root?: Signed<Root> }
+  | { readonly state: 'signing'; readonly root?: Signed<Root>; readonly targets?: Signed<Targets> }
   /** Clients can read it. */
   | { readonly state: 'finished' }
 
@@ -61,7 +62,10 @@ export async function readBootstrapStanding(repository: Repository): Promise<Boo
   if ((await readCurrent(repository)) !== undefined) return { state: 'finished' }
   const stored = await repository.ports.state.read(bootstrapName)
   const head = stored && decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
-  if (head?.pending !== undefined) return { state: 'signing', root: signedFromJson('root', head.pending.root) }
+  if (head?.pending !== undefined) {
+    const { root, targets } = readBootstrap(head.pending)
+    return { state: 'signing', root, ...(targets && { targets }) }
+  }
   return { state: head?.sealed === undefined ? 'pre' : 'signing' }
 }
 
@@ -98,7 +102,11 @@ async function lastChange(
 ): Promise<number | undefined> {
   let version = newest
   for (let looked = 0; looked < maximumVersions; looked++) {
-    const { entry } = await readEntry(ports.state, version)
+    // A version that was not given here (signed offline) is the number of some commit, or of none.
+    const stored = await ports.state.read(entryName(version))
+    if (stored === undefined) return undefined
+    const entry = decodeDocument<Entry>(entryName(version), stored.bytes)
+    if (!entry.creates.includes(`${version}.${role}.json`)) return undefined
     if (entry.changes.some((change) => change.path === path)) return version
     const before = entry.supersedes.find((file) => file.endsWith(`.${role}.json`))
     if (before === undefined) return undefined

@@ -1,8 +1,9 @@
-import { delegatedNames } from '../tuf/delegation.ts'
-import type { Current } from './current.ts'
+import { expiresAt } from '../tuf/metadata.ts'
+import { type Current, readRole, treeOfCurrent } from './current.ts'
 import { readEntry } from './journal.ts'
 import type { Repository } from './repository.ts'
-import { expirationClass, expirationOf } from './settings.ts'
+import { defaultDelegatedExpiration, expirationClass, expirationOf } from './settings.ts'
+import { canSign, signedBelow } from './tree.ts'
 
 const day = 24 * 60 * 60 * 1000
 
@@ -20,10 +21,11 @@ export interface Life {
  */
 export async function dueRoles(repository: Repository, current: Current, now: Date): Promise<string[]> {
   const { cache, limits } = repository
-  if (cache.nextDue !== undefined && now < cache.nextDue) return []
+  const settings = current.entry.state.settings
+  if (cache.nextDue?.settings === settings && now < cache.nextDue.time) return []
   const due: string[] = []
   let next = Number.POSITIVE_INFINITY
-  for (const queue of queuesByAge(current)) {
+  for (const queue of queuesByAge(repository, current)) {
     for (const { role, version } of queue) {
       const half = halfLife(await lifeOf(repository, current, role, version))
       if (half > now.getTime() || due.length >= limits.refreshedPerCycle) {
@@ -34,22 +36,24 @@ export async function dueRoles(repository: Repository, current: Current, now: Da
     }
   }
   // What is signed from now on becomes due by its own half life, even the shortest one.
-  const shortest = Math.min(...Object.values(current.settings.expiration)) * (day / 2)
-  cache.nextDue = new Date(due.length > 0 ? now.getTime() : Math.min(next, now.getTime() + shortest))
+  const days = [...Object.values(current.settings.expiration), defaultDelegatedExpiration]
+  const shortest = Math.min(...days) * (day / 2)
+  const time = new Date(due.length > 0 ? now.getTime() : Math.min(next, now.getTime() + shortest))
+  cache.nextDue = { time, settings }
   return due
 }
 
 /** Each role that the service signs, in queues whose order is also that of their expiry. */
-function queuesByAge({ entry, snapshot, targets, settings }: Current): { role: string; version: number }[][] {
+function queuesByAge(repository: Repository, current: Current): { role: string; version: number }[][] {
+  const { entry, snapshot, settings } = current
   const version = (role: string) => snapshot.signed.meta.get(`${role}.json`)?.version ?? 0
   const single = [
     { role: 'timestamp', version: entry.number },
     { role: 'snapshot', version: snapshot.signed.version },
-    { role: 'targets', version: version('targets') },
   ]
-  const delegations = targets.signed.delegations
   const queues = new Map<string, { role: string; version: number }[]>(single.map((role) => [role.role, [role]]))
-  for (const role of delegations === undefined ? [] : delegatedNames(delegations)) {
+  for (const { role, online } of rolesWithTargets(repository, current)) {
+    if (!online) continue
     const era = settings.past.findIndex(({ through }) => version(role) <= through)
     const key = `${expirationClass(settings, role)}/${era}`
     const queue = queues.get(key) ?? []
@@ -59,10 +63,30 @@ function queuesByAge({ entry, snapshot, targets, settings }: Current): { role: s
   return [...queues.values()].map((queue) => queue.sort((one, other) => one.version - other.version))
 }
 
-/** The life of each kind of role that ends first: what a person wants to know of when things expire. */
+/** Targets and all roles below, and whether the service can sign them. */
+function rolesWithTargets({ ports }: Repository, current: Current): { role: string; online: boolean }[] {
+  const { roles, keys } = current.root.signed
+  const targets = { role: 'targets', group: { roleKeys: roles.targets, keys } }
+  const all = [targets, ...signedBelow(treeOfCurrent(current))]
+  return all.map(({ role, group }) => ({ role, online: canSign(group, ports.signers) }))
+}
+
+/** The life of each kind of online role that ends first: what a person wants to know of when things expire. */
 export async function firstToExpire(repository: Repository, current: Current): Promise<Life[]> {
-  const oldest = queuesByAge(current).flatMap((queue) => queue.slice(0, 1))
+  const oldest = queuesByAge(repository, current).flatMap((queue) => queue.slice(0, 1))
   const lives = await Promise.all(oldest.map(({ role, version }) => lifeOf(repository, current, role, version)))
+  return lives.sort((one, other) => one.expires.getTime() - other.expires.getTime())
+}
+
+/** The roles whose holders have to sign them anew, for the service cannot; the one that expires first in front. */
+export async function signedOffline(repository: Repository, current: Current): Promise<Omit<Life, 'signed'>[]> {
+  const offline = rolesWithTargets(repository, current).filter(({ online }) => !online)
+  const lives = await Promise.all(
+    offline.map(async ({ role }) => {
+      const { signed } = await readRole(repository, current, role)
+      return { role, version: signed.version, expires: expiresAt(signed) }
+    }),
+  )
   return lives.sort((one, other) => one.expires.getTime() - other.expires.getTime())
 }
 
@@ -70,8 +94,9 @@ function halfLife({ signed, expires }: Life): number {
   return (signed.getTime() + expires.getTime()) / 2
 }
 
-async function lifeOf(repository: Repository, { settings }: Current, role: string, version: number): Promise<Life> {
-  const signed = await timeOfCommit(repository, version)
+async function lifeOf(repository: Repository, current: Current, role: string, version: number): Promise<Life> {
+  const { entry, settings } = current
+  const signed = version === entry.number ? new Date(entry.time) : await timeOfCommit(repository, version)
   const expires = new Date(signed.getTime() + expirationOf(settings, role, version) * day)
   return { role, version, signed, expires }
 }

@@ -14,6 +14,8 @@ export interface Current extends StoredEntry {
   readonly root: Signed<Root>
   readonly snapshot: Signed<Snapshot>
   readonly targets: Signed<Targets>
+  /** Targets, and each role below it that delegates itself. */
+  readonly delegators: ReadonlyMap<string, Signed<Targets>>
   readonly settings: Settings
   readonly parked: Parked
   readonly signing: Signing
@@ -62,8 +64,8 @@ export interface Cache {
   finished?: string
   /** When each commit was made, by number. */
   readonly commitTimes: Map<number, Date>
-  /** Before this time no role is due for refresh. */
-  nextDue?: Date
+  /** Before this time no role is due for refresh, as long as the settings are those of this version. */
+  nextDue?: { readonly time: Date; readonly settings: number }
 }
 
 const cachedRoleBytes = 16 * 1024 * 1024

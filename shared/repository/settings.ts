@@ -1,4 +1,4 @@
-import type { HashBins } from '../tuf/bins.ts'
+import { type HashBins, isBinName } from '../tuf/bins.ts'
 import type { Document } from './documents.ts'
 
 /** What a team decides about its repository, in the bootstrap and later; private state, versioned by commits. */
@@ -7,8 +7,32 @@ export interface Settings extends Document {
   readonly expiration: Readonly<Record<string, number>>
   /** What was in force before, oldest first: for roles signed by the commits up to `through`. */
   readonly past: readonly { readonly through: number; readonly expiration: Settings['expiration'] }[]
-  /** Absent where targets delegates to custom roles only. */
+  /** Those of targets, or of the role between them that `intermediateRole` names. Absent where there are custom roles only. */
   readonly bins?: HashBins
+  /** The roles below targets that delegate themselves. */
+  readonly delegators?: readonly Delegator[]
+}
+
+export interface Delegator {
+  readonly role: string
+  /** Hash bins that only this role delegates to. */
+  readonly bins?: HashBins
+}
+
+/** Stands between targets and succinct hash bins once there are custom roles: see docs/adr/0005. */
+export const intermediateRole = 'bins'
+
+/** Every role that delegates, each before those below it. */
+export function delegatorsOf({ delegators }: Pick<Settings, 'delegators'>): string[] {
+  return ['targets', ...(delegators ?? []).map(({ role }) => role)]
+}
+
+/** The prefix of the hash bins inside a custom role. */
+export const innerBinsPrefix = (role: string) => `${role}-bins`
+
+/** Whether no custom role can have this name, for a hash bin or the role above them may get it. */
+export function isReservedName(name: string): boolean {
+  return name === intermediateRole || /(^|-)bins-[0-9a-f]{1,4}$/.test(name)
 }
 
 export const defaultExpiration = { root: 365, targets: 90, snapshot: 7, timestamp: 1, bins: 30 } as const
@@ -34,7 +58,12 @@ export function withExpiration(settings: Settings, days: Settings['expiration'],
   }
 }
 
-/** The name under which a role's days are set: its own, or `bins` for every hash bin. */
-export function expirationClass(settings: Pick<Settings, 'bins'>, role: string): string {
-  return settings.bins !== undefined && role.startsWith(`${settings.bins.namePrefix}-`) ? 'bins' : role
+/**
+ * The name under which a role's days are set: its own; `bins` for every hash bin and the role above them; for hash bins
+ * inside a custom role, that role's.
+ */
+export function expirationClass({ bins, delegators }: Pick<Settings, 'bins' | 'delegators'>, role: string): string {
+  if (bins !== undefined && isBinName(bins.namePrefix, role)) return 'bins'
+  const above = delegators?.find(({ bins }) => bins !== undefined && isBinName(bins.namePrefix, role))
+  return above?.role ?? role
 }

@@ -1,11 +1,13 @@
+import { canonicalBytes } from '../tuf/canonical.ts'
 import type { Json } from '../tuf/json.ts'
 import { parseJson } from '../tuf/json.ts'
 import { type Key, verifySignature } from '../tuf/keys.ts'
-import type { Metadata, MetadataByType, RoleKeys } from '../tuf/metadata.ts'
+import type { Metadata, MetadataByType, RoleKeys, Targets } from '../tuf/metadata.ts'
 import { assemble, type Signature, type Signed, signedFromJson } from '../tuf/signed.ts'
 import { goodSignatures } from '../tuf/threshold.ts'
 import { type Document, schemaVersion } from './documents.ts'
 import { Refusal } from './errors.ts'
+import type { RequestOf } from './task.ts'
 
 /** Metadata that waits for signatures of offline keys, by role; private state, versioned by commits. */
 export interface Signing extends Document {
@@ -17,6 +19,23 @@ export interface Pending {
   readonly metadata: Json
   /** See `MetadataUpdateRequest`. */
   readonly compromised: boolean
+  /** What waits with it; absent for a root. */
+  readonly change?: WaitingChange
+}
+
+export type WaitingRequest = RequestOf<
+  'metadata_delegation' | 'add_artifacts' | 'remove_artifacts' | 'publish_artifacts'
+>
+
+/** A request that is done, again from the start, once the metadata of each of these roles is signed. */
+export interface WaitingChange {
+  readonly request: WaitingRequest
+  readonly taskId: string
+  readonly principal: string
+  readonly roles: readonly string[]
+  /** Who signs this role. */
+  readonly signers: RoleKeys
+  readonly keys: Readonly<Record<string, Key>>
 }
 
 export const nothingPending: Signing = { schema: schemaVersion, roles: {} }
@@ -35,9 +54,49 @@ export function withPending(signing: Signing, role: string, metadata: Signed, co
   return { ...signing, roles: { ...signing.roles, [role]: pending } }
 }
 
+/** Without what waits for this role, and for those that wait with it. */
 export function withoutPending(signing: Signing, role: string): Signing {
-  const { [role]: _, ...roles } = signing.roles
-  return { ...signing, roles }
+  const gone = new Set([role, ...(changeOf(signing, role)?.roles ?? [])])
+  return { ...signing, roles: Object.fromEntries(Object.entries(signing.roles).filter(([name]) => !gone.has(name))) }
+}
+
+export const isPending = (signing: Signing, role: string) => Object.hasOwn(signing.roles, role)
+
+/** What is done once this role is signed, and the roles that wait with it. */
+export function changeOf(signing: Signing, role: string): WaitingChange | undefined {
+  return isPending(signing, role) ? signing.roles[role]?.change : undefined
+}
+
+/** A delegated role, or targets, that waits: its metadata and who signs it. */
+export function pendingTargets(
+  signing: Signing,
+  role: string,
+): { readonly metadata: Signed<Targets>; readonly group: SigningGroup } | undefined {
+  const change = changeOf(signing, role)
+  const metadata = pendingOf(signing, role, 'targets')
+  if (change === undefined || metadata === undefined) return undefined
+  return { metadata, group: { roleKeys: change.signers, keys: new Map(Object.entries(change.keys)) } }
+}
+
+export function withWaiting(signing: Signing, role: string, metadata: Signed, change: WaitingChange): Signing {
+  const pending: Pending = { metadata: parseJson(metadata.bytes), compromised: false, change }
+  return { ...signing, roles: { ...signing.roles, [role]: pending } }
+}
+
+/**
+ * With the number of the commit that brings them out as the version of these roles' metadata: no other commit has it, and
+ * what the service signs itself has a smaller one before and a bigger one after.
+ */
+export function numbered(signing: Signing, roles: ReadonlySet<string>, number: number): Signing {
+  let result = signing
+  for (const role of roles) {
+    const change = changeOf(signing, role)
+    const metadata = pendingOf(signing, role, 'targets')
+    if (change === undefined || metadata === undefined) continue
+    const signed = { ...metadata.signed, version: number }
+    result = withWaiting(result, role, assemble(signed, canonicalBytes(signed), []), change)
+  }
+  return result
 }
 
 /** Who may sign a piece of metadata, and how many of them must; a root has two such groups, its own and its predecessor's. */

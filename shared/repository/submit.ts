@@ -43,12 +43,8 @@ export async function submit({ ports }: Repository, submission: Submission): Pro
   return { id, accepted: now }
 
   async function idFor({ request, principal }: Submission, key: string): Promise<string> {
-    const name = `idempotency/${sha256(`${principal}\0${key}`)}.json`
-    const mine: IdempotencyDocument = {
-      schema: schemaVersion,
-      id: ports.clock.newId(),
-      request: sha256(JSON.stringify(request)),
-    }
+    const name = idempotencyName(principal, key)
+    const mine: IdempotencyDocument = { schema: schemaVersion, id: ports.clock.newId(), request: requestHash(request) }
     try {
       await ports.state.create(name, encodeDocument(mine))
       return mine.id
@@ -66,3 +62,17 @@ export async function submit({ ports }: Repository, submission: Submission): Pro
     return earlier.id
   }
 }
+
+/** True if this very request came with its key before: the answer is that task then, whatever has changed since. */
+export async function wasSubmitted({ ports }: Repository, submission: Submission): Promise<boolean> {
+  const { request, principal, idempotencyKey } = submission
+  if (idempotencyKey === undefined) return false
+  const name = idempotencyName(principal, idempotencyKey)
+  const stored = await ports.state.read(name)
+  return (
+    stored !== undefined && decodeDocument<IdempotencyDocument>(name, stored.bytes).request === requestHash(request)
+  )
+}
+
+const idempotencyName = (principal: string, key: string) => `idempotency/${sha256(`${principal}\0${key}`)}.json`
+const requestHash = (request: TaskRequest) => sha256(JSON.stringify(request))

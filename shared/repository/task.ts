@@ -17,6 +17,8 @@ export type TaskRequest =
   | MetadataUpdateRequest
   | SignMetadataRequest
   | DeleteSignMetadataRequest
+  | MetadataDelegationRequest
+  | UploadDelegatedMetadataRequest
 
 export type TaskKind = TaskRequest['kind']
 export type RequestOf<Kind extends TaskKind> = Extract<TaskRequest, { kind: Kind }>
@@ -25,6 +27,8 @@ export interface BootstrapRequest {
   readonly kind: 'bootstrap'
   /** A root's whole file, as JSON: what was signed must survive to the byte. */
   readonly root: Json
+  /** The first targets, where root names keys for it that the service does not hold: made by the service, for their holders to sign. */
+  readonly targets?: Json
   /** Days by role. */
   readonly expiration: Readonly<Record<string, number>>
   readonly delegations: BinsRequest | CustomRolesRequest
@@ -37,14 +41,24 @@ export interface BinsRequest {
 
 export interface CustomRolesRequest {
   readonly keys: Readonly<Record<string, Key>>
-  /** In the order in which clients ask them. No keyids: the service's online key. */
-  readonly roles: readonly {
-    readonly name: RoleName
-    readonly terminating: boolean
-    readonly keyids: readonly string[]
-    readonly threshold: number
-    readonly paths: readonly string[]
-  }[]
+  /** In the order in which clients ask them. */
+  readonly roles: readonly CustomRole[]
+}
+
+/** A role that targets delegates to by path patterns. */
+export interface CustomRole {
+  readonly name: RoleName
+  readonly terminating: boolean
+  /** None: the service's online key. */
+  readonly keyids: readonly string[]
+  readonly threshold: number
+  readonly paths: readonly string[]
+  /** Days; absent: as they are, or the default. */
+  readonly expiration?: number
+  /** It is asked before the first of these that is there; if none is, after the other custom roles, or where it was. */
+  readonly before?: readonly string[]
+  /** Hash bins inside it, signed online, that hold its targets. Decided when the role is added. */
+  readonly bins?: BinsRequest
 }
 
 export interface AddArtifactsRequest {
@@ -97,6 +111,32 @@ export interface SignMetadataRequest {
 export interface DeleteSignMetadataRequest {
   readonly kind: 'delete_sign_metadata'
   readonly role: string
+}
+
+/** Custom roles added, changed (each is given as it is to be, whole) or taken away. */
+export type MetadataDelegationRequest =
+  | {
+      readonly kind: 'metadata_delegation'
+      readonly action: 'add' | 'update'
+      /** Those that the roles name, unless targets knows them already. */
+      readonly keys: Readonly<Record<string, Key>>
+      readonly roles: readonly CustomRole[]
+      /** Artifacts that clients would not find any more are removed, and not a reason to refuse. */
+      readonly removeArtifacts: boolean
+    }
+  | {
+      readonly kind: 'metadata_delegation'
+      readonly action: 'delete'
+      /** Their artifacts go with them. */
+      readonly names: readonly RoleName[]
+    }
+
+/** Metadata of a custom role that its holders have made and signed themselves. */
+export interface UploadDelegatedMetadataRequest {
+  readonly kind: 'upload_delegated_metadata'
+  readonly role: RoleName
+  /** The whole file, as JSON. */
+  readonly metadata: Json
 }
 
 /** `inbox/<id>.json`: accepted, durable, not finished. */

@@ -49,18 +49,21 @@ export function signRole<Role extends Metadata>(role: Role, signers: readonly Te
   return assemble(role, bytes, signatures)
 }
 
+/** What a root says of a key, whoever can sign with it. */
+export type PublicKey = Pick<TestKey, 'key' | 'keyid'>
+
 export interface RootOptions {
   readonly version?: number
   readonly root: readonly TestKey[]
   readonly threshold?: number
   /** For targets, snapshot and timestamp; the root's keys where there are none. */
-  readonly online?: readonly TestKey[]
+  readonly online?: readonly PublicKey[]
   readonly expires?: Date
 }
 
 /** A root that says what a usable one has to say. */
 export function makeRoot({ version = 1, root, threshold = 1, online = root, expires = inAYear() }: RootOptions): Root {
-  const signers = (keys: readonly TestKey[], threshold: number): RoleKeys => ({
+  const signers = (keys: readonly PublicKey[], threshold: number): RoleKeys => ({
     keyids: keys.map((key) => key.keyid),
     threshold,
   })

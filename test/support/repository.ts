@@ -9,7 +9,7 @@ import type { AddArtifactsRequest, BootstrapRequest, TaskRequest } from '../../s
 import type { Json } from '../../shared/tuf/json.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
-import { makeKey, signRoot, type TestKey } from './keys.ts'
+import { makeKey, type PublicKey, signRoot, type TestKey } from './keys.ts'
 
 /** A repository in memory, whose clock stands still unless it is moved, and the keys of its root. */
 export interface TestRepository extends Repository {
@@ -69,8 +69,14 @@ export function restarted(repository: TestRepository): TestRepository {
   return { ...repository, ...openRepository(repository.ports, repository.limits) }
 }
 
+/** The keys that a root is made of. */
+export interface RootKeys {
+  readonly rootKeys: readonly TestKey[]
+  readonly online: readonly PublicKey[]
+}
+
 export function bootstrapRequest(
-  { rootKeys, online }: Pick<TestRepository, 'rootKeys' | 'online'>,
+  { rootKeys, online }: RootKeys,
   delegations: BootstrapRequest['delegations'] = { delegation: 'succinct_roles', number: 4 },
 ): BootstrapRequest {
   const root = signRoot({ root: rootKeys, online, threshold: rootKeys.length })

@@ -2,77 +2,94 @@ import type { TargetFile } from '../../tuf/metadata.ts'
 import { type Draft, roleFor, roleOf, setParked, setTarget } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { type ParkedChange, withChanges, withoutPaths } from '../parked.ts'
-import type { AddArtifactsRequest } from '../task.ts'
+import { isPending } from '../signing.ts'
+import type { AddArtifactsRequest, PublishArtifactsRequest, RemoveArtifactsRequest } from '../task.ts'
 import type { Operation, OperationContext } from './operation.ts'
+import { changeOrWait, isOnline, refusePending } from './waiting.ts'
+
+type Request = AddArtifactsRequest | RemoveArtifactsRequest | PublishArtifactsRequest
+type Asking = Pick<OperationContext, 'taskId' | 'principal'>
 
 export const addArtifacts: Operation<'add_artifacts'> = {
   refusedMessage: 'Artifact(s) not added',
-  needs: (draft, request) => (request.publish ? rolesFor(draft, pathsOf(request)) : []),
+  needs: (draft, request) => (request.publish ? rolesForArtifacts(draft, request) : []),
   apply(draft, request, context) {
-    const paths = pathsOf(request)
+    const paths = request.artifacts.map(({ path }) => path)
     const roles = trustedRoles(draft, paths)
-    const changes = request.artifacts.map(({ path, info }) => change(path, withTaskId(info, request, context), context))
-    if (request.publish) applyChanges(draft, changes)
-    else setParked(draft, withChanges(draft.parked, changes))
+    const waits = publishOrPark(draft, request, changesOf(draft, request, context), context)
     return {
       message: 'Artifact(s) Added',
-      details: { added_artifacts: paths, invalid_paths: [], artifact_roles: roles },
+      details: { added_artifacts: paths, invalid_paths: [], artifact_roles: roles, ...waits },
     }
   },
 }
 
 export const removeArtifacts: Operation<'remove_artifacts'> = {
   refusedMessage: 'Artifact(s) not removed',
-  needs: (draft, request) => rolesFor(draft, request.paths),
+  needs: (draft, request) => rolesForArtifacts(draft, request),
   apply(draft, request, context) {
-    // A path may be known by being published, or by being parked and not published yet.
-    const parkedPaths = new Map(draft.parked.changes.map((parked) => [parked.path, parked.info !== undefined]))
-    const exists = (path: string) => {
-      const role = roleFor(draft, path)
-      const published = role !== undefined && roleOf(draft, role).targets.has(path)
-      return published || parkedPaths.get(path as ParkedChange['path']) === true
-    }
-    const paths = [...new Set(request.paths)]
-    const deleted = paths.filter(exists)
-    const notFound = paths.filter((path) => !exists(path))
-    const changes = deleted.map((path) => change(path, undefined, context))
-    if (request.publish) applyChanges(draft, changes)
-    else setParked(draft, withChanges(draft.parked, changes))
+    const changes = changesOf(draft, request, context)
+    const deleted = new Set(changes.map(({ path }) => path))
+    const notFound = new Set(request.paths).difference(deleted)
+    const waits = publishOrPark(draft, request, changes, context)
     return {
       message: 'Artifact(s) removed',
-      details: { deleted_artifacts: deleted, not_found_artifacts: notFound },
+      details: { deleted_artifacts: [...deleted], not_found_artifacts: [...notFound], ...waits },
     }
   },
 }
 
 export const publishArtifacts: Operation<'publish_artifacts'> = {
   refusedMessage: 'Publish Artifacts Failed',
-  needs: (draft) =>
-    rolesFor(
-      draft,
-      draft.parked.changes.map(({ path }) => path),
-    ),
-  apply(draft) {
+  needs: (draft, request) => rolesForArtifacts(draft, request),
+  apply(draft, request, context) {
     const { changes } = draft.parked
-    const roles = trustedRoles(
-      draft,
-      changes.flatMap(({ path, info }) => (info === undefined ? [] : [path])),
-    )
-    applyChanges(draft, changes)
-    return { message: 'Publish Artifacts Processed', details: { artifact_roles: roles } }
+    const added = changes.flatMap(({ path, info }) => (info === undefined ? [] : [path]))
+    const roles = trustedRoles(draft, added)
+    const waits = publishOrPark(draft, request, changes, context)
+    return { message: 'Publish Artifacts Processed', details: { artifact_roles: roles, ...waits } }
   },
 }
 
-function pathsOf(request: AddArtifactsRequest) {
-  return request.artifacts.map(({ path }) => path)
+export function rolesForArtifacts(draft: Draft, request: Request): Set<string> {
+  return rolesFor(draft, pathsOf(draft, request))
 }
 
-function change(path: ParkedChange['path'], info: TargetFile | undefined, context: OperationContext): ParkedChange {
-  return { path, ...(info && { info }), task: context.taskId, principal: context.principal }
+/** Makes the changes of a request visible with this commit. Every path that it adds has to have a role. */
+export function changeArtifacts(draft: Draft, request: Request, asking: Asking): void {
+  const changes = changesOf(draft, request, asking)
+  trustedRoles(
+    draft,
+    changes.flatMap(({ path, info }) => (info === undefined ? [] : [path])),
+  )
+  applyChanges(draft, changes)
 }
 
-function withTaskId(info: TargetFile, request: AddArtifactsRequest, { taskId }: OperationContext): TargetFile {
-  return request.addTaskIdToCustom ? { ...info, custom: { ...info.custom, task_id: taskId } } : info
+function pathsOf(draft: Draft, request: Request): readonly ParkedChange['path'][] {
+  if (request.kind === 'publish_artifacts') return draft.parked.changes.map(({ path }) => path)
+  return request.kind === 'add_artifacts' ? request.artifacts.map(({ path }) => path) : request.paths
+}
+
+/** What a request changes: of what it removes, that which is there. */
+function changesOf(draft: Draft, request: Request, asking: Asking): readonly ParkedChange[] {
+  const change = (path: ParkedChange['path'], info?: TargetFile): ParkedChange => {
+    return { path, ...(info && { info }), task: asking.taskId, principal: asking.principal }
+  }
+  if (request.kind === 'publish_artifacts') return draft.parked.changes
+  if (request.kind === 'add_artifacts')
+    return request.artifacts.map(({ path, info }) => change(path, withTaskId(info, request, asking)))
+  // A path may be known by being published, or by being parked and not published yet.
+  const parkedPaths = new Map(draft.parked.changes.map((parked) => [parked.path, parked.info !== undefined]))
+  const exists = (path: ParkedChange['path']) => {
+    const role = roleFor(draft, path)
+    const published = role !== undefined && roleOf(draft, role).targets.has(path)
+    return published || parkedPaths.get(path) === true
+  }
+  return [...new Set(request.paths)].filter(exists).map((path) => change(path))
+}
+
+function withTaskId(info: TargetFile, request: AddArtifactsRequest, { taskId }: Asking): TargetFile {
+  return request.addTaskIdToCustom ? { ...info, custom: { ...info.custom, added_by_task_id: taskId } } : info
 }
 
 function rolesFor(draft: Draft, paths: readonly string[]): Set<string> {
@@ -84,12 +101,57 @@ function trustedRoles(draft: Draft, paths: readonly string[]): string[] {
   const orphans = paths.filter((path) => roleFor(draft, path) === undefined)
   if (orphans.length > 0) {
     throw new Refusal(
-      `No delegated role is trusted with ${orphans.slice(0, 10).join(', ')}${orphans.length > 10 ? ', …' : ''}. ` +
+      `No delegated role is trusted by every client with ${orphans.slice(0, 10).join(', ')}${orphans.length > 10 ? ', …' : ''}. ` +
         'Use a path that a delegation matches, or add a delegation for it. Nothing of the request was done.',
       { added_artifacts: [], invalid_paths: orphans, artifact_roles: [] },
     )
   }
   return [...rolesFor(draft, paths)]
+}
+
+/**
+ * Publishes the changes of a request, parks them, or has them wait for the signatures of the one role that they touch; the
+ * details say so then. Throws a Refusal if they touch others beside a role that is signed offline.
+ */
+function publishOrPark(
+  draft: Draft,
+  request: Request,
+  changes: readonly ParkedChange[],
+  context: OperationContext,
+): { readonly update?: string } {
+  const publish = request.kind === 'publish_artifacts' || request.publish
+  const roles = rolesFor(
+    draft,
+    changes.map(({ path }) => path),
+  )
+  const special = [...roles].filter((role) => isPending(draft.signing, role) || !isOnline(draft, role, context.signers))
+  const [role] = special
+  if (role === undefined) {
+    if (publish) applyChanges(draft, changes)
+    else setParked(draft, withChanges(draft.parked, changes))
+    return {}
+  }
+  if (roles.size > 1) throw mixed(draft, changes, special)
+  refusePending(draft, role)
+  if (!publish) {
+    throw new Refusal(
+      `Role ${role} is signed offline, so its changes wait for signatures anyway and cannot be parked. Send them to be published.`,
+    )
+  }
+  changeOrWait(draft, request, context, (trial) => applyChanges(trial, changes))
+  return { update: `Role ${role} is pending signatures` }
+}
+
+function mixed(draft: Draft, changes: readonly ParkedChange[], offline: readonly string[]): Refusal {
+  const byRole = Object.groupBy(changes, ({ path }) => roleFor(draft, path) ?? '')
+  const shown = Object.entries(byRole).map(([role, of = []]) => {
+    const paths = of.map(({ path }) => path)
+    return `${role}${offline.includes(role) ? ' (signed offline)' : ''}: ${paths.slice(0, 10).join(', ')}${paths.length > 10 ? ', …' : ''}`
+  })
+  return new Refusal(
+    `What a role signed offline is to hold becomes visible when it is signed, and one request becomes visible as a whole. ` +
+      `Send one request for each role signed offline, and one for all others: ${shown.join('; ')}.`,
+  )
 }
 
 /** Makes changes visible with this commit; what was parked for the same paths before is overtaken by them. */

@@ -1,152 +1,168 @@
 import { binNames, delegateBins, hashBins } from '../../tuf/bins.ts'
+import { canonicalBytes } from '../../tuf/canonical.ts'
 import { parseJson } from '../../tuf/json.ts'
-import type { Key } from '../../tuf/keys.ts'
-import {
-  type DelegatedRole,
-  type Delegations,
-  expiresAt,
-  formatExpires,
-  type Root,
-  specVersion,
-  type Targets,
-} from '../../tuf/metadata.ts'
+import { expiresAt, formatExpires, type Root, type Targets } from '../../tuf/metadata.ts'
 import { checkRoot } from '../../tuf/root.ts'
-import { type Signature, type Signed, signedFromJson } from '../../tuf/signed.ts'
+import { assemble, decodeSigned, type Signature, type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { schemaVersion } from '../documents.ts'
-import type { Draft } from '../draft.ts'
+import { type Draft, roleOf, setDelegations, setRole } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { nothingParked } from '../parked.ts'
-import type { Signer } from '../ports.ts'
 import { noRotation } from '../rotation.ts'
-import type { Settings } from '../settings.ts'
-import { isComplete, nothingPending, withGoodSignatures, withSignature } from '../signing.ts'
+import { expirationOf, type Settings } from '../settings.ts'
+import { isComplete, nothingPending, type SigningGroup, withGoodSignatures, withSignature } from '../signing.ts'
 import type { BootstrapRequest, CustomRolesRequest } from '../task.ts'
+import { onlineGroup } from '../tree.ts'
+import { emptyTargets, withUsedKeys } from './delegate.ts'
+import { changeDelegations } from './delegations.ts'
 import type { OperationContext } from './operation.ts'
 import { checkOnlineKeys, refuseTufErrors } from './root-update.ts'
+import { changeOrWait, isOnline } from './waiting.ts'
 
 /** What a bootstrap decides: the first root, and the settings. */
 export interface Bootstrapped {
   readonly root: Signed<Root>
+  /** Where the holders of its keys sign it. */
+  readonly targets?: Signed<Targets>
   readonly settings: Settings
   readonly customRoles?: CustomRolesRequest
 }
 
+type Context = Pick<OperationContext, 'signers' | 'now' | 'taskId' | 'principal'>
+
 /**
  * Throws a Refusal unless this request can found a repository once its root is signed by enough holders. Returns it with
- * the signatures that are good.
+ * the signatures that are good, and with the targets that is to be signed if the service cannot.
  */
-export function checkBootstrap(
-  request: BootstrapRequest,
-  { signers, now }: Pick<OperationContext, 'signers' | 'now'>,
-): BootstrapRequest {
-  const { root, customRoles } = refuseTufErrors(() => {
-    const bootstrapped = readBootstrap(request)
-    checkRoot(bootstrapped.root.signed)
-    return bootstrapped
+export function checkBootstrap(request: BootstrapRequest, context: Context): BootstrapRequest {
+  const { now, signers } = context
+  const bootstrapped = refuseTufErrors(() => {
+    const read = readBootstrap(request)
+    checkRoot(read.root.signed)
+    return read
   })
+  const { root } = bootstrapped
   if (root.signed.version !== 1) throw new Refusal(`The first root has version 1, not ${root.signed.version}.`)
   if (expiresAt(root.signed) <= now) {
     throw new Refusal(`This root expired at ${root.signed.expires}. Sign one that expires later.`)
   }
   checkOnlineKeys(root.signed, signers)
-  if (customRoles !== undefined) checkCustomRoles(customRoles, signers)
-  return withRoot(request, withGoodSignatures(root, firstRootGroups(root.signed)))
+  // What is sealed cannot be taken back, so it is tried now whether it can be read once it is written.
+  const draft = foundingDraft(bootstrapped, context)
+  const targets = targetsToSign(draft, bootstrapped, now)
+  refuseTufErrors(() => decodeSigned('targets', targets.bytes))
+  if (expiresAt(targets.signed) <= now) {
+    throw new Refusal(
+      `The targets that waits for signatures expired at ${targets.signed.expires}. Stop the signing and begin again.`,
+    )
+  }
+  const checked = withRoot(request, withGoodSignatures(root, firstGroups(root.signed).root))
+  return isOnline(draft, 'targets', signers) ? checked : withTargets(checked, targets)
 }
 
-/** The request with one signature more. Throws a Refusal if it is not good. */
-export function signBootstrap(request: BootstrapRequest, signature: Signature): BootstrapRequest {
-  const { root } = readBootstrap(request)
-  return withRoot(request, withSignature(root, signature, firstRootGroups(root.signed)))
+function targetsToSign(draft: Draft, { targets, settings }: Bootstrapped, now: Date): Signed<Targets> {
+  if (targets !== undefined) return targets
+  const days = expirationOf(settings, 'targets')
+  const expires = formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000))
+  const content = { ...roleOf(draft, 'targets'), expires }
+  return assemble(content, canonicalBytes(content), [])
 }
 
-export function isSigned(request: BootstrapRequest): boolean {
-  const { root } = readBootstrap(request)
-  return isComplete(root, firstRootGroups(root.signed))
+/** The request with one signature more. Throws a Refusal if it is not good, or if this root has become unusable while it waited. */
+export function signBootstrap(
+  request: BootstrapRequest,
+  role: string,
+  signature: Signature,
+  context: Context,
+): BootstrapRequest {
+  const { root, targets } = readBootstrap(request)
+  const groups = firstGroups(root.signed)
+  if (role === 'root') return checkBootstrap(withRoot(request, withSignature(root, signature, groups.root)), context)
+  if (role !== 'targets' || targets === undefined)
+    throw new Refusal(`No metadata of role ${role} waits for signatures.`)
+  return checkBootstrap(withTargets(request, withSignature(targets, signature, groups.targets)), context)
 }
 
-const firstRootGroups = ({ roles, keys }: Root) => [{ roleKeys: roles.root, keys }]
+/** The role whose signatures are missing yet, or nothing if all are there. */
+export function unsignedRole(request: BootstrapRequest): 'root' | 'targets' | undefined {
+  const { root, targets } = readBootstrap(request)
+  const groups = firstGroups(root.signed)
+  if (!isComplete(root, groups.root)) return 'root'
+  return targets === undefined || isComplete(targets, groups.targets) ? undefined : 'targets'
+}
+
+function firstGroups({ roles, keys }: Root): { root: SigningGroup[]; targets: SigningGroup[] } {
+  return { root: [{ roleKeys: roles.root, keys }], targets: [{ roleKeys: roles.targets, keys }] }
+}
+
 const withRoot = (request: BootstrapRequest, root: Signed<Root>) => ({ ...request, root: parseJson(root.bytes) })
+const withTargets = (request: BootstrapRequest, targets: Signed<Targets>) => {
+  return { ...request, targets: parseJson(targets.bytes) }
+}
 
 /** What a request decides that has been checked. Throws TufError where it cannot be read. */
-export function readBootstrap({ root, expiration, delegations }: BootstrapRequest): Bootstrapped {
+export function readBootstrap({ root, targets, expiration, delegations }: BootstrapRequest): Bootstrapped {
+  const decoded = {
+    root: signedFromJson('root', root),
+    ...(targets !== undefined && { targets: signedFromJson('targets', targets) }),
+  }
   const settings = { schema: schemaVersion, expiration, past: [] } as const
-  const decoded = signedFromJson('root', root)
-  if ('roles' in delegations) return { root: decoded, settings, customRoles: delegations }
-  return { root: decoded, settings: { ...settings, bins: hashBins(delegations.delegation, delegations.number) } }
+  if ('roles' in delegations) return { ...decoded, settings, customRoles: delegations }
+  return { ...decoded, settings: { ...settings, bins: hashBins(delegations.delegation, delegations.number) } }
 }
 
-/** The first draft: targets with its delegations, and each delegated role, empty. */
-export function foundingDraft({ root, settings, customRoles }: Bootstrapped): Draft {
-  const { keyids, threshold } = root.signed.roles.targets
-  const onlineKeys = new Map([...root.signed.keys].filter(([keyid]) => keyids.includes(keyid)))
-  const delegations =
-    customRoles === undefined ? binDelegations() : customDelegations(customRoles, onlineKeys, { keyids, threshold })
-  const names =
-    settings.bins === undefined ? (delegations.roles ?? []).map(({ name }) => name) : binNames(settings.bins)
-  // One and the same object for each role, so that roles with equal bytes can be signed once.
-  const empty = emptyTargets()
-  const roles = new Map<string, Targets>([
-    ['targets', { ...empty, delegations }],
-    ...names.map((name) => [name, empty] as const),
-  ])
-  return {
+/**
+ * The first draft: targets with its delegations, and each delegated role, empty. Custom roles that their holders sign wait
+ * for that, and are not delegated to before. Throws a Refusal for custom roles that cannot be.
+ */
+export function foundingDraft(bootstrapped: Bootstrapped, context: Context): Draft {
+  const { root, targets, settings, customRoles } = bootstrapped
+  const draft: Draft = {
     root,
     settings,
     parked: nothingParked,
     signing: nothingPending,
     rotation: noRotation,
-    roles,
-    toSign: new Set(roles.keys()),
+    published: new Map(),
+    roles: new Map([['targets', { ...emptyTargets(), delegations: { keys: new Map(), roles: [] } }]]),
+    toSign: new Set(['targets']),
+    signed: new Map(),
+    waiting: new Set(),
     signSnapshot: true,
     decides: new Set(['root', 'settings']),
     changes: new Map(),
     copies: new Map(),
   }
-
-  function binDelegations(): Delegations {
-    if (settings.bins === undefined) throw new Error('A bootstrap has either bins or custom roles.')
-    return { keys: onlineKeys, ...delegateBins(settings.bins, { keyids, threshold }) }
+  if (settings.bins !== undefined) {
+    const { roleKeys, keys } = onlineGroup(root.signed, context.signers)
+    setDelegations(draft, 'targets', withUsedKeys({ keys, ...delegateBins(settings.bins, roleKeys) }))
+    // One and the same object for each role, so that roles with equal bytes can be signed once.
+    const empty = emptyTargets()
+    for (const bin of binNames(settings.bins)) setRole(draft, bin, empty)
   }
+  if (customRoles !== undefined) addCustomRoles(draft, customRoles, context)
+  if (targets !== undefined) {
+    draft.toSign.delete('targets')
+    draft.signed.set('targets', targets)
+    draft.roles.set('targets', targets.signed)
+  }
+  return draft
 }
 
-function emptyTargets(): Targets {
-  const expires = formatExpires(new Date(0))
-  return { _type: 'targets', spec_version: specVersion, version: 1, expires, targets: new Map() }
-}
-
-function customDelegations(
-  request: CustomRolesRequest,
-  onlineKeys: ReadonlyMap<string, Key>,
-  online: { keyids: readonly string[]; threshold: number },
-): Delegations {
-  const keys = new Map([...onlineKeys, ...Object.entries(request.keys)])
-  const roles: DelegatedRole[] = request.roles.map(({ name, terminating, keyids, threshold, paths }) => ({
-    name,
-    terminating,
-    paths,
-    ...(keyids.length === 0 ? online : { keyids, threshold }),
-  }))
-  const used = new Set(roles.flatMap(({ keyids }) => keyids))
-  return { keys: new Map([...keys].filter(([keyid]) => used.has(keyid))), roles }
-}
-
-function checkCustomRoles({ keys, roles }: CustomRolesRequest, signers: readonly Signer[]): void {
-  const held = new Set(signers.map(({ keyid }) => keyid))
-  const names = new Set<string>()
-  for (const { name, keyids, threshold } of roles) {
-    if (names.has(name)) throw new Refusal(`Role ${name} is delegated to twice. Role names are unique.`)
-    names.add(name)
-    for (const keyid of keyids) {
-      if (!Object.hasOwn(keys, keyid))
-        throw new Refusal(`Role ${name} names key ${keyid}, which is not among the delegations' keys.`)
-      if (!held.has(keyid)) {
-        throw new Refusal(
-          `Role ${name} names key ${keyid}, which this service does not hold. Leave the keyids out to have it signed online.`,
-        )
-      }
-    }
-    if (keyids.length > 0 && threshold > keyids.length) {
-      throw new Refusal(`Role ${name} asks for ${threshold} signatures and has ${keyids.length} keys.`)
-    }
+function addCustomRoles(draft: Draft, { keys, roles }: CustomRolesRequest, context: Context): void {
+  const onlineTargets = isOnline(draft, 'targets', context.signers)
+  for (const [at, role] of roles.entries()) {
+    if (roles.findIndex(({ name }) => name === role.name) < at)
+      throw new Refusal(`Role ${role.name} is delegated to twice. Role names are unique.`)
+    const before = roles.slice(at + 1).map(({ name }) => name)
+    const placed = [{ ...role, before: [...(role.before ?? []), ...before] }]
+    const request = { kind: 'metadata_delegation', action: 'add', keys, roles: placed, removeArtifacts: false } as const
+    const whole = { ...context, baseNumber: 0 }
+    if (onlineTargets) changeOrWait(draft, request, whole, (trial) => changeDelegations(trial, request, whole))
+    else changeDelegations(draft, request, whole)
+    if (onlineTargets || isOnline(draft, role.name, context.signers)) continue
+    throw new Refusal(
+      `Role ${role.name} and targets are both signed offline. Add the role once the repository is founded, or have it signed online.`,
+    )
   }
 }

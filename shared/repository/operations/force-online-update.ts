@@ -1,21 +1,38 @@
-import { type Draft, delegatedRoles, signAgain } from '../draft.ts'
+import { type Draft, delegatedRoles, signAgain, treeOfDraft } from '../draft.ts'
 import { Refusal } from '../errors.ts'
+import type { Signer } from '../ports.ts'
 import { expirationClass } from '../settings.ts'
+import { isPending } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
+import { canSign, signersOf } from '../tree.ts'
 import type { Operation } from './operation.ts'
 
 /** Signs online roles anew as they are, before they are due: all of them, or those that are named (`bins` names all bins). */
 export const forceOnlineMetadataUpdate: Operation<'force_online_metadata_update'> = {
   refusedMessage: 'Force new online metadata update failed',
   needs: (draft, request) => rolesNamed(draft, request).filter((role) => !topLevel.includes(role)),
-  apply(draft, request) {
-    const roles = rolesNamed(draft, request)
+  apply(draft, request, { signers }) {
+    const named = rolesNamed(draft, request)
+    const offline = offlineOf(draft, named, signers)
+    if (request.roles.length > 0 && offline.size > 0) {
+      throw new Refusal(
+        `${[...offline].join(', ')}: signed offline. Have the holders of the keys sign what is to be new.`,
+      )
+    }
+    const roles = named.filter((role) => !offline.has(role))
     for (const role of roles) signAgain(draft, role)
     return { message: 'Force new online metadata update succeeded', details: { updated_roles: roles } }
   },
 }
 
 const topLevel = ['targets', 'snapshot', 'timestamp']
+
+/** The roles that the service cannot sign, and those that wait to become such. */
+function offlineOf(draft: Draft, roles: readonly string[], signers: readonly Signer[]): Set<string> {
+  const tree = treeOfDraft(draft)
+  const isOffline = (role: string) => !canSign(signersOf(tree, role), signers) || isPending(draft.signing, role)
+  return new Set(roles.filter(isOffline))
+}
 
 function rolesNamed(draft: Draft, request: RequestOf<'force_online_metadata_update'>): string[] {
   const delegated = delegatedRoles(draft)

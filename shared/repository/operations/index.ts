@@ -1,10 +1,12 @@
 import type { TaskKind } from '../task.ts'
 import { addArtifacts, publishArtifacts, removeArtifacts } from './artifacts.ts'
+import { metadataDelegation } from './delegations.ts'
 import { forceOnlineMetadataUpdate } from './force-online-update.ts'
 import { deleteSignMetadata, signMetadata } from './offline-signatures.ts'
 import type { Operation } from './operation.ts'
 import { metadataUpdate } from './root-update.ts'
 import { updateSettings } from './settings-update.ts'
+import { uploadDelegatedMetadata } from './upload.ts'
 
 /** Every kind of task that changes a repository which exists. Founding one has steps of its own: `bootstrap.ts`. */
 export const operations: { readonly [Kind in Exclude<TaskKind, 'bootstrap'>]: Operation<Kind> } = {
@@ -16,4 +18,6 @@ export const operations: { readonly [Kind in Exclude<TaskKind, 'bootstrap'>]: Op
   metadata_update: metadataUpdate,
   sign_metadata: signMetadata,
   delete_sign_metadata: deleteSignMetadata,
+  metadata_delegation: metadataDelegation,
+  upload_delegated_metadata: uploadDelegatedMetadata,
 }

@@ -11,6 +11,8 @@ export interface OperationContext {
   /** When the cycle began. */
   readonly now: Date
   readonly signers: readonly Signer[]
+  /** What is signed in the file that `file` names, if there is one. */
+  readonly fileInPlace?: Uint8Array
 }
 
 export interface Outcome {
@@ -25,6 +27,8 @@ export interface Outcome {
 export interface Operation<Kind extends TaskKind> {
   /** The roles below targets whose metadata `apply` reads or changes; those are loaded into the draft first. */
   readonly needs: (draft: Draft, request: RequestOf<Kind>) => Iterable<string>
+  /** A metadata file that `apply` wants to have the name of: one with other content may lie there, left by an aborted commit. */
+  readonly file?: (request: RequestOf<Kind>) => string | undefined
   /** Changes the draft, or throws a Refusal before it has changed anything. */
   readonly apply: (draft: Draft, request: RequestOf<Kind>, context: OperationContext) => Outcome
   /** The message of its result when it is refused; the reason stands beside it. */

@@ -1,6 +1,6 @@
 import { TufError } from '../../tuf/errors.ts'
 import { parseJson } from '../../tuf/json.ts'
-import { type Delegations, expiresAt, type Root } from '../../tuf/metadata.ts'
+import { type Delegations, expiresAt, type RoleKeys, type Root } from '../../tuf/metadata.ts'
 import { checkRoot } from '../../tuf/root.ts'
 import { type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { schemaVersion } from '../documents.ts'
@@ -13,11 +13,14 @@ import {
   setRotation,
   setSigning,
   signAgain,
+  treeOfDraft,
 } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import type { Signer } from '../ports.ts'
+import { delegatorsOf } from '../settings.ts'
 import {
   isComplete,
+  isPending,
   pendingOf,
   type SigningGroup,
   withGoodSignatures,
@@ -25,21 +28,23 @@ import {
   withPending,
 } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
-import type { Operation } from './operation.ts'
+import { canSign, onlineGroup, signedBelow, signersOf } from '../tree.ts'
+import { withUsedKeys } from './delegate.ts'
+import type { Operation, OperationContext } from './operation.ts'
 
 const onlineRoles = ['targets', 'snapshot', 'timestamp'] as const
 
 export const metadataUpdate: Operation<'metadata_update'> = {
   refusedMessage: 'Metadata Update Failed',
   needs: (draft, request) => rolesToSignFor(draft, rootIn(request)?.signed),
-  apply(draft, request, { signers, now }) {
+  apply(draft, request, context) {
     const submitted = refuseTufErrors(() => signedFromJson('root', request.root))
     if (pendingOf(draft.signing, 'root', 'root') !== undefined) {
       throw new Refusal('Another root waits for signatures. Sign it, or stop its signing first.')
     }
-    checkNextRoot(draft, submitted.signed, request.compromised, signers, now)
+    checkNextRoot(draft, submitted.signed, request.compromised, context)
     const root = withGoodSignatures(submitted, rootGroups(draft, submitted.signed))
-    if (adoptIfComplete(draft, root, request.compromised)) {
+    if (adoptIfComplete(draft, root, request.compromised, context.signers)) {
       return { message: 'Metadata Update Processed', details: { role: 'root' } }
     }
     setSigning(draft, withPending(draft.signing, 'root', root, request.compromised))
@@ -54,14 +59,20 @@ export function rootGroups(draft: Draft, next: Root): SigningGroup[] {
 }
 
 /** Makes the root the current one if its signatures are complete; says whether they are. */
-export function adoptIfComplete(draft: Draft, root: Signed<Root>, compromised: boolean): boolean {
+export function adoptIfComplete(
+  draft: Draft,
+  root: Signed<Root>,
+  compromised: boolean,
+  signers: readonly Signer[],
+): boolean {
   if (!isComplete(root, rootGroups(draft, root.signed))) return false
   const before = draft.root
   setRoot(draft, root)
   setSigning(draft, withoutPending(draft.signing, 'root'))
   if (onlineKeysChange(before.signed, root.signed)) {
     setRotation(draft, { schema: schemaVersion, previousRoot: parseJson(before.bytes), compromised })
-    giveOnlineKeys(draft, before.signed, root.signed)
+    const old = onlineGroup(before.signed, signers).roleKeys
+    giveOnlineKeys(draft, old, onlineGroup(root.signed, signers), signers)
   }
   return true
 }
@@ -73,33 +84,36 @@ export function rolesToSignFor(draft: Draft, next: Root | undefined): string[] {
 
 /**
  * Delegated roles that the old online keys sign are delegated to the new ones and signed by them, in the same commit:
- * the snapshot holds both together, so no client ever sees one without the other.
+ * the snapshot holds both together, so no client ever sees one without the other. What a role that is signed offline
+ * delegates to keeps its keys: only its holders can change them.
  */
-function giveOnlineKeys(draft: Draft, before: Root, after: Root): void {
-  const old = new Set(before.roles.targets.keyids)
-  const { keyids, threshold } = after.roles.targets
-  const isOnline = (role: { readonly keyids: readonly string[] }) => role.keyids.every((keyid) => old.has(keyid))
-  const { delegations } = roleOf(draft, 'targets')
-  if (delegations === undefined) return
-  const { roles, succinct_roles: succinct } = delegations
-  const changed: Delegations = {
-    ...delegations,
-    ...(roles && { roles: roles.map((role) => (isOnline(role) ? { ...role, keyids, threshold } : role)) }),
-    ...(succinct && isOnline(succinct) && { succinct_roles: { ...succinct, keyids, threshold } }),
+function giveOnlineKeys(draft: Draft, old: RoleKeys, online: SigningGroup, signers: readonly Signer[]): void {
+  const { keyids, threshold } = online.roleKeys
+  const isOnline = (role: RoleKeys) => role.keyids.every((keyid) => old.keyids.includes(keyid))
+  signAgain(draft, 'snapshot')
+  for (const delegator of delegatorsOf(draft.settings)) {
+    const { delegations } = roleOf(draft, delegator)
+    // From above to below: who signs this one has been decided.
+    if (delegations === undefined || !canSign(signersOf(treeOfDraft(draft), delegator), signers)) continue
+    const { roles, succinct_roles: succinct } = delegations
+    const changed: Delegations = {
+      ...delegations,
+      keys: new Map([...delegations.keys, ...online.keys]),
+      ...(roles && { roles: roles.map((role) => (isOnline(role) ? { ...role, keyids, threshold } : role)) }),
+      ...(succinct && isOnline(succinct) && { succinct_roles: { ...succinct, keyids, threshold } }),
+    }
+    const given = signedBelow({ root: draft.root.signed, delegations: [delegations] })
+    for (const { role, group } of given) if (isOnline(group.roleKeys)) signAgain(draft, role)
+    setDelegations(draft, delegator, withUsedKeys(changed))
   }
-  const used = new Set(
-    [...(changed.roles ?? []), ...(changed.succinct_roles ? [changed.succinct_roles] : [])].flatMap(
-      (role) => role.keyids,
-    ),
-  )
-  const keys = new Map([...delegations.keys, ...after.keys].filter(([keyid]) => used.has(keyid)))
-  setDelegations(draft, { ...changed, keys })
-  const stillOffline = new Set((roles ?? []).filter((role) => !isOnline(role)).map(({ name }) => name))
-  for (const role of ['snapshot', 'targets', ...delegatedRoles(draft)])
-    if (!stillOffline.has(role)) signAgain(draft, role)
 }
 
-function checkNextRoot(draft: Draft, next: Root, compromised: boolean, signers: readonly Signer[], now: Date): void {
+export function checkNextRoot(
+  draft: Draft,
+  next: Root,
+  compromised: boolean,
+  { signers, now }: Pick<OperationContext, 'signers' | 'now'>,
+): void {
   const current = draft.root.signed
   refuseTufErrors(() => checkRoot(next))
   if (next.version !== current.version + 1) {
@@ -110,6 +124,7 @@ function checkNextRoot(draft: Draft, next: Root, compromised: boolean, signers: 
   }
   if (expiresAt(next) <= now) throw new Refusal(`This root expired at ${next.expires}. Sign one that expires later.`)
   checkOnlineKeys(next, signers)
+  checkOfflineTargets(draft, next, signers)
   if (!onlineKeysChange(current, next)) return
   if (draft.rotation.previousRoot !== undefined) {
     throw new Refusal('A change of online keys is under way. Wait until it is over (GET /api/v1/status says when).')
@@ -122,7 +137,24 @@ function checkNextRoot(draft: Draft, next: Root, compromised: boolean, signers: 
     )
 }
 
-/** The keys of the online roles have to be ours, all of them, and no key of the root's holders may be among them. */
+/**
+ * Where targets is signed offline, before or after, nobody here can sign it for other keys: the signatures that it has must do.
+ */
+function checkOfflineTargets(draft: Draft, next: Root, signers: readonly Signer[]): void {
+  const groups = [draft.root.signed, next].map(({ roles, keys }) => ({ roleKeys: roles.targets, keys }))
+  if (groups.every((group) => canSign(group, signers))) return
+  if (isPending(draft.signing, 'targets')) {
+    throw new Refusal('Metadata of role targets waits for signatures. Sign it, or stop its signing first.')
+  }
+  const targets = draft.signed.get('targets') ?? draft.published.get('targets')
+  if (targets !== undefined && isComplete(targets, groups)) return
+  throw new Refusal(
+    'This root asks for signatures of targets that the published targets does not have, and the service does not hold these keys. ' +
+      'Leave the keys of targets as they are, or change them so that enough of the holders who have signed remain.',
+  )
+}
+
+/** The keys of the online roles have to be ours, all of them (those of targets: all or none), and no key of the root's holders may be among them. */
 export function checkOnlineKeys(root: Root, signers: readonly Signer[]): void {
   checkHeld(root, signers, 'GET /api/v1/keys lists those that it holds.')
   const held = new Set(signers.map(({ keyid }) => keyid))
@@ -134,7 +166,9 @@ export function checkOnlineKeys(root: Root, signers: readonly Signer[]): void {
 
 function checkHeld(root: Root, signers: readonly Signer[], advice: string): void {
   const held = new Set(signers.map(({ keyid }) => keyid))
-  for (const role of onlineRoles) {
+  for (const role of ['snapshot', 'timestamp', 'targets'] as const) {
+    // None of them held: targets is signed offline.
+    if (role === 'targets' && !root.roles.targets.keyids.some((keyid) => held.has(keyid))) continue
     const strange = root.roles[role].keyids.find((keyid) => !held.has(keyid))
     if (strange !== undefined)
       throw new Refusal(`Role ${role} names key ${strange}, which this service does not hold. ${advice}`)

@@ -1,6 +1,7 @@
-import { type Draft, delegatedRoles, setSettings } from '../draft.ts'
+import { type Draft, setSettings } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { withExpiration } from '../settings.ts'
+import { customRoles } from './delegation-rules.ts'
 import type { Operation } from './operation.ts'
 
 /** Changes how long roles live; each role takes it on when it is signed next. */
@@ -31,6 +32,6 @@ export const updateSettings: Operation<'update_settings'> = {
 
 /** The names that have days of their own. Root is not among them: its holders decide its expiry when they sign it. */
 function expirationRoles(draft: Draft): Set<string> {
-  const delegated = draft.settings.bins === undefined ? delegatedRoles(draft) : ['bins']
-  return new Set(['targets', 'snapshot', 'timestamp', ...delegated])
+  const bins = draft.settings.bins === undefined ? [] : ['bins']
+  return new Set(['targets', 'snapshot', 'timestamp', ...bins, ...customRoles(draft).map(({ name }) => name)])
 }

@@ -1,0 +1,80 @@
+import { type Key, keyIdentity, keyid as keyidOf, publicKeyOf } from '../../tuf/keys.ts'
+import type { DelegatedRole } from '../../tuf/metadata.ts'
+import { pathPattern, roleName } from '../../tuf/names.ts'
+import { type Draft, delegatedRoles, roleOf } from '../draft.ts'
+import { Refusal } from '../errors.ts'
+import type { Signer } from '../ports.ts'
+import { isReservedName } from '../settings.ts'
+import type { CustomRole } from '../task.ts'
+import { onlineGroup } from '../tree.ts'
+import { refuseTufErrors } from './root-update.ts'
+
+/** The roles that targets delegates to by patterns, in the order in which clients ask them. */
+export function customRoles(draft: Draft): DelegatedRole[] {
+  return (roleOf(draft, 'targets').delegations?.roles ?? []).filter(({ name }) => !isReservedName(name))
+}
+
+/** Throws a Refusal unless a role can be added under this name. */
+export function checkNewName(draft: Draft, name: string): void {
+  refuseTufErrors(() => roleName(name))
+  if (isReservedName(name)) {
+    throw new Refusal(`Role name ${name} is one that hash bins or the role above them may have. Choose another name.`)
+  }
+  if (delegatedRoles(draft).includes(name)) {
+    throw new Refusal(`There is a role ${name} already, and names are unique. Update it, or choose another name.`)
+  }
+}
+
+/** Throws a Refusal unless there is a custom role of this name. */
+export function checkKnownName(draft: Draft, name: string): void {
+  const names = customRoles(draft).map((role) => role.name)
+  if (names.includes(name)) return
+  throw new Refusal(
+    `There is no custom role ${name}${names.length > 0 ? `; there are ${names.join(', ')}` : ', nor any other'}. Add it first.`,
+  )
+}
+
+/** Ten years: beyond that an expiry protects nobody. */
+const maximumDays = 3650
+
+/** Throws a Refusal unless clients can live with this role, and it can be signed. `keys`: all that it may name. */
+export function checkRole(role: CustomRole, keys: ReadonlyMap<string, Key>, draft: Draft, signers: readonly Signer[]) {
+  const refuse = (why: string) => new Refusal(`Role ${role.name} ${why}`)
+  const { keyids, threshold, paths, expiration } = role
+  if (paths.length === 0) throw refuse('has no path patterns. Give at least one, such as "project/*".')
+  for (const pattern of paths) refuseTufErrors(() => pathPattern(pattern))
+  if (!Number.isInteger(expiration ?? 1) || (expiration ?? 1) < 1 || (expiration ?? 1) > maximumDays)
+    throw refuse(`is to expire after ${expiration} days. Give a whole number from 1 to ${maximumDays}.`)
+  const known = keyids.length === 0 ? onlineGroup(draft.root.signed, signers).roleKeys.keyids : keyids
+  if (!Number.isInteger(threshold) || threshold < 1 || threshold > known.length) {
+    throw refuse(
+      `asks for ${threshold} signatures and has ${known.length} keys. Name more keys, or lower the threshold.`,
+    )
+  }
+  const identities = new Map<string, string>()
+  for (const keyid of keyids) {
+    const key = keys.get(keyid)
+    if (key === undefined) throw refuse(`names key ${keyid}, which is not among the delegations' keys. Send it along.`)
+    checkKey(keyid, key, refuse)
+    const other = identities.get(keyIdentity(key))
+    if (other !== undefined) throw refuse(`names keyids ${other} and ${keyid}, which are one and the same key.`)
+    identities.set(keyIdentity(key), keyid)
+  }
+  const held = known.filter((keyid) => signers.some((signer) => signer.keyid === keyid)).length
+  if (held < threshold && known.length - held < threshold) {
+    throw refuse(
+      `asks for ${threshold} signatures; the service holds ${held} of its keys and its holders ${known.length - held}, ` +
+        'so neither can sign alone. Lower the threshold, or name more keys of one side.',
+    )
+  }
+}
+
+function checkKey(keyid: string, key: Key, refuse: (why: string) => Refusal): void {
+  refuseTufErrors(() => publicKeyOf(key))
+  const fields = [...Object.keys(key), ...Object.keys(key.keyval).map((field) => `keyval.${field}`)]
+  const extra = fields.find((field) => !['keytype', 'scheme', 'keyval', 'keyval.public'].includes(field))
+  if (extra !== undefined)
+    throw refuse(`has key ${keyid} with a field "${extra}", which some clients drop. Leave it out.`)
+  if (keyidOf(key) !== keyid)
+    throw refuse(`names key ${keyid}, whose keyid by its canonical form is ${keyidOf(key)}. Name it by that.`)
+}

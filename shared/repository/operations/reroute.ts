@@ -1,0 +1,60 @@
+import { type Draft, delegatedRoles, roleFor, roleOf, setTarget } from '../draft.ts'
+import { Refusal } from '../errors.ts'
+import type { Signer } from '../ports.ts'
+import { isOnline } from './waiting.ts'
+
+export interface Rerouted {
+  readonly moved: readonly string[]
+  readonly removed: readonly string[]
+}
+
+/** The roles that hold targets: those that do not delegate. */
+export function rolesWithTargets(draft: Draft): string[] {
+  return delegatedRoles(draft).filter((role) => draft.roles.get(role)?.delegations === undefined)
+}
+
+/**
+ * After a change of delegations: every target goes into the role that is the first to be trusted with its path now. Throws a
+ * Refusal where there is none, or where one of the two is signed offline, unless `remove` has such targets removed.
+ * `roles`: those that may hold some, all loaded.
+ */
+export function reroute(
+  draft: Draft,
+  roles: readonly string[],
+  { remove, signers }: { readonly remove: boolean; readonly signers: readonly Signer[] },
+): Rerouted {
+  const moved: string[] = []
+  const lost: { readonly path: string; readonly from: string; readonly to?: string }[] = []
+  const online = new Map<string, boolean>()
+  const signsOnline = (role: string) => {
+    const known = online.get(role) ?? isOnline(draft, role, signers)
+    online.set(role, known)
+    return known
+  }
+  for (const from of roles) {
+    for (const [path, target] of [...roleOf(draft, from).targets]) {
+      const to = roleFor(draft, path)
+      if (to === from) continue
+      if (to === undefined || !signsOnline(to) || !signsOnline(from)) {
+        lost.push({ path, from, ...(to !== undefined && { to }) })
+        continue
+      }
+      setTarget(draft, from, path, undefined)
+      setTarget(draft, to, path, target)
+      moved.push(path)
+    }
+  }
+  if (lost.length > 0 && !remove) throw refusal(lost)
+  for (const { path, from } of lost) setTarget(draft, from, path, undefined)
+  return { moved, removed: lost.map(({ path }) => path) }
+}
+
+function refusal(lost: readonly { readonly path: string; readonly from: string; readonly to?: string }[]): Refusal {
+  const shown = lost.slice(0, 10).map(({ path, from, to }) => `${path} (in ${from}${to ? `, would be in ${to}` : ''})`)
+  return new Refusal(
+    `Clients would not find ${lost.length} artifacts any more, because no role is trusted with them or because only the holders ` +
+      `of offline keys can move them: ${shown.join(', ')}${lost.length > 10 ? ', …' : ''}. ` +
+      'Remove them first, choose other paths, or ask for their removal with the request.',
+    { lost_artifacts: lost.map(({ path }) => path) },
+  )
+}

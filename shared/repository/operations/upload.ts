@@ -1,0 +1,81 @@
+import type { Json } from '../../tuf/json.ts'
+import { expiresAt, type Targets } from '../../tuf/metadata.ts'
+import { targetPath } from '../../tuf/names.ts'
+import { type Signed, signedFromJson } from '../../tuf/signed.ts'
+import { verifyThreshold } from '../../tuf/threshold.ts'
+import { type Draft, NextCommit, noteChanges, roleFor, treeOfDraft } from '../draft.ts'
+import { Refusal } from '../errors.ts'
+import { signersOf } from '../tree.ts'
+import { checkKnownName, customRoles } from './delegation-rules.ts'
+import type { Operation, OperationContext } from './operation.ts'
+import { refuseTufErrors } from './root-update.ts'
+import { refusePending } from './waiting.ts'
+
+/** Metadata of a custom role that was made and signed elsewhere: visible at once, byte for byte. */
+export const uploadDelegatedMetadata: Operation<'upload_delegated_metadata'> = {
+  refusedMessage: 'Metadata Upload Failed',
+  needs: (draft, { role }) => (customRoles(draft).some(({ name }) => name === role) ? [role] : []),
+  file: ({ role, metadata }) => {
+    const version = versionIn(metadata)
+    return version === undefined ? undefined : `${version}.${role}.json`
+  },
+  apply(draft, { role, metadata }, context) {
+    checkKnownName(draft, role)
+    refusePending(draft, role)
+    const before = draft.signed.get(role) ?? draft.published.get(role)
+    const uploaded = refuseTufErrors(() => signedFromJson('targets', metadata))
+    checkUpload(draft, role, uploaded, before?.signed.version ?? 0, context)
+    // Signed online in this commit, it would have two versions at once.
+    if (draft.toSign.has(role)) throw new NextCommit(`Role ${role} is signed online in this commit.`)
+    noteChanges(draft, role, uploaded.signed.targets)
+    draft.roles.set(role, uploaded.signed)
+    draft.copies.delete(role)
+    draft.signed.set(role, uploaded)
+    return {
+      message: 'Metadata Upload Processed',
+      details: { role, version: uploaded.signed.version, targets: uploaded.signed.targets.size },
+    }
+  },
+}
+
+function checkUpload(
+  draft: Draft,
+  role: string,
+  { signed, ...rest }: Signed<Targets>,
+  version: number,
+  { now, baseNumber, fileInPlace }: OperationContext,
+): void {
+  const refuse = (why: string) => new Refusal(`This metadata of role ${role} ${why}`)
+  const group = signersOf(treeOfDraft(draft), role)
+  if (group === undefined) throw refuse('is of a role that nobody delegates to.')
+  refuseTufErrors(() => verifyThreshold(`The uploaded metadata of role ${role}`, group.roleKeys, group.keys, rest))
+  if (draft.roles.get(role)?.delegations !== undefined || signed.delegations !== undefined)
+    throw refuse('delegates to others, or has hash bins inside it. Upload roles that hold their targets themselves.')
+  // Numbers to come are those of commits, which must find them free.
+  if (signed.version <= version || signed.version > baseNumber) {
+    const wanted =
+      version < baseNumber
+        ? `Choose one from ${version + 1} to ${baseNumber}`
+        : 'Wait for the next commit, and choose its number'
+    throw refuse(`has version ${signed.version}, and the published one has version ${version}. ${wanted}.`)
+  }
+  if (fileInPlace !== undefined && Buffer.compare(fileInPlace, rest.signedBytes) !== 0)
+    throw refuse(`has version ${signed.version}, under which other content was signed before. Choose another version.`)
+  if (expiresAt(signed) <= now) throw refuse(`expired at ${signed.expires}. Sign one that expires later.`)
+  for (const path of signed.targets.keys()) refuseTufErrors(() => targetPath(path))
+  const strange = [...signed.targets.keys()].filter((path) => roleFor(draft, path) !== role)
+  if (strange.length > 0) {
+    throw refuse(
+      `has targets that another role is trusted with, or none: ${strange.slice(0, 10).join(', ')}${strange.length > 10 ? ', …' : ''}. ` +
+        'Leave them out, or change the delegation first.',
+    )
+  }
+}
+
+function versionIn(metadata: Json): number | undefined {
+  try {
+    return signedFromJson('targets', metadata).signed.version
+  } catch {
+    return undefined
+  }
+}

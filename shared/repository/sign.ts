@@ -1,0 +1,108 @@
+import { canonicalBytes } from '../tuf/canonical.ts'
+import { formatExpires, type Metadata, type Targets } from '../tuf/metadata.ts'
+import { assemble, decodeSigned, type Signed } from '../tuf/signed.ts'
+import { verifyThreshold } from '../tuf/threshold.ts'
+import { type Draft, treeOfDraft } from './draft.ts'
+import { RepositoryError } from './errors.ts'
+import { type Signer, StoreError } from './ports.ts'
+import type { Repository } from './repository.ts'
+import { previousRootOf } from './rotation.ts'
+import { expirationOf } from './settings.ts'
+import type { SigningGroup } from './signing.ts'
+import { heldBy, signersOf } from './tree.ts'
+
+/** How long the bytes of a role may be to be remembered: an empty hash bin's are. */
+const shortBytes = 1024
+
+/**
+ * A function that dates and signs a role of this draft, checks its own work against the role's keys and threshold, and
+ * signs equal bytes only once.
+ */
+export function signer({ ports }: Repository, draft: Draft, now: Date) {
+  const tree = treeOfDraft(draft)
+  const previousRoot = previousRootOf(draft.rotation)
+  const remembered = new Map<string, Promise<Signed>>()
+
+  /** While online keys change, a top-level role is signed as both roots ask. */
+  const groupsFor = (role: string): SigningGroup[] => {
+    const group = signersOf(tree, role)
+    if (group === undefined) throw new RepositoryError('corrupt', `Nothing delegates to role ${role}.`)
+    if (previousRoot === undefined || group.keys !== draft.root.signed.keys) return [group]
+    const previous = signersOf({ root: previousRoot, delegations: [] }, role)
+    const held = previous !== undefined && heldBy(previous, ports.signers).length >= previous.roleKeys.threshold
+    // Of a key that is in the wrong hands already, the service may have been relieved.
+    return previous === undefined || (draft.rotation.compromised && !held) ? [group] : [group, previous]
+  }
+
+  return async <Role extends Metadata>(role: string, metadata: Role): Promise<Signed<Role>> => {
+    const groups = groupsFor(role)
+    const days = expirationOf(draft.settings, role)
+    const dated = { ...metadata, expires: formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000)) }
+    const bytes = canonicalBytes(dated)
+    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups, ports.signers)
+    const memory = `${JSON.stringify(groups.map(({ roleKeys }) => roleKeys))}${bytes}`
+    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, groups, ports.signers)
+    remembered.set(memory, signed)
+    return (await signed) as Signed<Role>
+  }
+}
+
+async function signBytes<Role extends Metadata>(
+  role: string,
+  signed: Role,
+  bytes: Uint8Array,
+  groups: readonly SigningGroup[],
+  signers: readonly Signer[],
+): Promise<Signed<Role>> {
+  const chosen = new Set<Signer>()
+  for (const group of groups) {
+    const { keyids, threshold } = group.roleKeys
+    const able = heldBy(group, signers)
+    if (able.length < threshold) {
+      throw new RepositoryError(
+        'key-not-held',
+        `Role ${role} needs ${threshold} of the keys ${keyids.join(', ')}; this service holds ${able.length}.`,
+      )
+    }
+    for (const one of able) chosen.add(one)
+  }
+  const signatures = await Promise.all(
+    [...chosen].map(async (one) => ({ keyid: one.keyid, sig: await one.sign(bytes) })),
+  )
+  const assembled = assemble(signed, bytes, signatures)
+  for (const { roleKeys, keys } of groups) verifyThreshold(`What was signed as ${role}`, roleKeys, keys, assembled)
+  return assembled
+}
+
+/**
+ * Writes the roles that were signed elsewhere, and returns what is stored of them. Their versions cannot be skipped, for the
+ * signatures cover them; an aborted commit may have written the same with another choice of signatures, which is as good.
+ */
+export async function writeSignedElsewhere(
+  { ports: { metadata } }: Repository,
+  draft: Draft,
+): Promise<[string, Signed<Targets>][]> {
+  const tree = treeOfDraft(draft)
+  const verified = (role: string, signed: Signed<Targets>) => {
+    const group = signersOf(tree, role)
+    if (group === undefined) throw new RepositoryError('corrupt', `Nothing delegates to role ${role}.`)
+    verifyThreshold(`Role ${role}`, group.roleKeys, group.keys, signed)
+    return signed
+  }
+  return Promise.all(
+    [...draft.signed].map(async ([role, signed]): Promise<[string, Signed<Targets>]> => {
+      const file = `${signed.signed.version}.${role}.json`
+      try {
+        await metadata.create(file, verified(role, signed).bytes)
+        return [role, signed]
+      } catch (error) {
+        if (!(error instanceof StoreError && error.code === 'exists')) throw error
+      }
+      const stored = await metadata.read(file)
+      const earlier = stored && decodeSigned('targets', stored.bytes)
+      if (earlier === undefined || Buffer.compare(earlier.signedBytes, signed.signedBytes) !== 0)
+        throw new RepositoryError('corrupt', `${file} is there with other content than what was signed.`)
+      return [role, verified(role, earlier)]
+    }),
+  )
+}

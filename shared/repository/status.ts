@@ -1,0 +1,97 @@
+import { expiresAt } from '../tuf/metadata.ts'
+import { type Current, readCurrent } from './current.ts'
+import { decodeDocument } from './documents.ts'
+import { type BootstrapDocument, bootstrapName } from './found.ts'
+import { firstToExpire, type Life, signedOffline } from './refresh.ts'
+import type { Repository } from './repository.ts'
+import { type AcceptedTask, inboxName, taskIdOf } from './task.ts'
+
+/** How far the founding of the repository has come; nothing if nobody has begun. */
+export interface Founding {
+  /** 'pre': asked for, not decided yet. 'signing': its root waits for signatures. 'finished': clients can read it. */
+  readonly state: 'pre' | 'signing' | 'finished'
+  /** The task that founds it, where one is known. */
+  readonly taskId?: string
+}
+
+export async function readFounding(repository: Repository): Promise<Founding | undefined> {
+  const current = await readCurrent(repository)
+  const stored = await repository.ports.state.read(bootstrapName)
+  const head = stored && decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
+  const taskId = head?.sealed?.taskId
+  if (current !== undefined) return { state: 'finished', ...(taskId !== undefined && { taskId }) }
+  if (taskId !== undefined) return { state: 'pre', taskId }
+  if (head?.pending !== undefined) return { state: 'signing' }
+  return waitingBootstrap(repository)
+}
+
+/** So early, the inbox holds little else. */
+async function waitingBootstrap({ ports: { state } }: Repository): Promise<Founding | undefined> {
+  for (const name of await state.list('inbox/', { limit: 10 })) {
+    const stored = await state.read(name)
+    const task = stored && decodeDocument<AcceptedTask>(name, stored.bytes)
+    if (task?.request.kind === 'bootstrap') return { state: 'pre', taskId: task.id }
+  }
+  return undefined
+}
+
+/** What a person wants to know who looks after the repository. */
+export interface Status {
+  readonly founding: Founding | undefined
+  readonly waiting: WaitingTasks
+  /** Absent before clients can read anything. */
+  readonly published?: PublishedStatus
+}
+
+export interface WaitingTasks {
+  readonly count: number
+  /** True if there are more than were counted. */
+  readonly more: boolean
+  /** When the one was accepted that has waited longest. */
+  readonly oldest?: Date
+}
+
+export interface PublishedStatus {
+  readonly current: Current
+  readonly rootExpires: Date
+  /** The first of each kind of online role to expire, the first of all first. */
+  readonly firstToExpire: readonly Life[]
+  /** The roles that the service cannot sign anew: whoever reads this should warn their holders in time. */
+  readonly signedOffline: readonly Omit<Life, 'signed'>[]
+}
+
+export async function readStatus(repository: Repository): Promise<Status> {
+  const [founding, waiting, current] = await Promise.all([
+    readFounding(repository),
+    readWaiting(repository),
+    readCurrent(repository),
+  ])
+  if (current === undefined) return { founding, waiting }
+  const rootExpires = expiresAt(current.root.signed)
+  return {
+    founding,
+    waiting,
+    published: {
+      current,
+      rootExpires,
+      firstToExpire: await firstToExpire(repository, current),
+      signedOffline: await signedOffline(repository, current),
+    },
+  }
+}
+
+const maximumCounted = 1000
+
+async function readWaiting({ ports: { state } }: Repository): Promise<WaitingTasks> {
+  const names = await state.list('inbox/', { limit: maximumCounted + 1 })
+  const count = Math.min(names.length, maximumCounted)
+  const more = names.length > maximumCounted
+  for (const name of names) {
+    const stored = await state.read(inboxName(taskIdOf(name)))
+    // It may have been finished meanwhile.
+    if (stored === undefined) continue
+    const { accepted } = decodeDocument<AcceptedTask>(name, stored.bytes)
+    return { count, more, oldest: new Date(accepted) }
+  }
+  return { count: 0, more: false }
+}
