@@ -13,9 +13,17 @@ export interface MetadataSource {
   readonly names?: readonly string[]
 }
 
-/** A URL, a data directory of the embedded service, or a directory of metadata alone. Throws CliError. */
+/** A URL (of the metadata, or of the service that has it), a data directory of the embedded service, or a directory of metadata alone. Throws CliError. */
 export async function metadataSource(where: string): Promise<MetadataSource> {
-  return /^https?:\/\//.test(where) ? urlSource(folderUrl(where, 'WHERE')) : directorySource(where)
+  return /^https?:\/\//.test(where) ? findAt(folderUrl(where, 'WHERE')) : directorySource(where)
+}
+
+/** Of the places that a URL may stand for, the first that holds metadata; the URL itself if none does. */
+async function findAt(url: URL): Promise<MetadataSource> {
+  const own = urlSource(url)
+  const service = urlSource(new URL('metadata/', url.href.replace(/api\/v1\/$/, '')))
+  for (const source of [own, service]) if ((await source.read('timestamp.json')) !== undefined) return source
+  return own
 }
 
 function urlSource(base: URL): MetadataSource {

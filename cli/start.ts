@@ -77,7 +77,7 @@ async function downloadAndVerify(url: URL): Promise<void> {
     const digest = `sha256 ${short(hashes['sha256'] ?? '')}`
     step(3, 'A client that trusts nothing but the root downloads it', [
       ...(await evidence(client.metadata, name, new Date())),
-      [name, plural(length, 'byte'), `${digest}, as ${paint('green', 'verified')}`],
+      [name, plural(length, 'byte'), `${paint('green', 'verified')}: ${digest}`],
     ])
     await showRefusal(options, await readFile(join(scratch, 'downloads', name)), join(scratch, 'tampered'))
   } finally {

@@ -86,6 +86,7 @@ const cases: readonly Case[] = [
   ['infra/x.ts', "import '../shared/app/environment.ts'"],
   ['infra/x.ts', "import 'aws-cdk-lib/aws-s3'"],
   ['infra/x.ts', "import { Construct } from 'constructs'"],
+  ['infra/x.ts', "import { build } from 'esbuild'"],
   ['infra/x.ts', "import '../shared/app/config.ts'", 'infra imports'],
   ['infra/x.ts', "import '../shared/tuf/names.ts'", 'infra imports'],
   ['infra/x.ts', "import '../functions/api.ts'", 'infra imports'],

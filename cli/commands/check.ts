@@ -7,7 +7,7 @@ import { fromNow, plural, table } from '../table.ts'
 export function checkCommand(): Command {
   return new Command('check')
     .description('is what is published a valid repository, and which clients can read it')
-    .argument('[where]', 'a metadata URL, a data directory, or a directory of metadata (default: --metadata-url)')
+    .argument('[where]', 'a URL of metadata or of a service, a data directory, or a directory of metadata (default: --metadata-url)')
     .option('--clients', 'say which TUF clients can read it')
     .addHelpText('after', '\nExit code 4: something is missing, expired or not as it was signed.')
     .addHelpText('after', '\nExamples:\n  $ tuffet check\n  $ tuffet check ./tuffet-data --clients')
@@ -25,7 +25,8 @@ export function checkCommand(): Command {
         checkRepository({ read: source.read, now, progress: (read, total) => say(progressBar(read, total)) }),
       )
       const unused = source.names && unusedFiles(report, source.names)
-      const clients = options.clients ? clientVerdicts(report.traits) : undefined
+      // Of what could not be read at all nobody can say who reads it.
+      const clients = options.clients && report.roles.length > 0 ? clientVerdicts(report.traits) : undefined
       const document = {
         where: source.where,
         valid: report.findings.length === 0,

@@ -14,7 +14,7 @@ const permissions: readonly Permission[] = ['read', 'publish', 'administer']
 
 interface TokenOptions {
   readonly file: string
-  readonly name: string
+  readonly name?: string
   readonly permission: Permission
   readonly days?: number
 }
@@ -34,7 +34,7 @@ function newCommand(): Command {
         .env('TUFFET_TOKEN_FILE')
         .default('tuffet-tokens.json'),
     )
-    .addOption(new Option('--name <name>', 'who it is for; the journal shows it').argParser(name).makeOptionMandatory())
+    .addOption(new Option('--name <name>', 'who it is for; the journal shows it (default: a number)').argParser(name))
     .addOption(new Option('--permission <permission>', 'what it allows').choices(permissions).default('publish'))
     .option('--days <n>', 'until it expires (default: never)', wholeNumber(1, 36_500))
     .addHelpText('after', '\nThe file holds hashes alone. A service that runs with it takes the new token at once.')
@@ -42,10 +42,11 @@ function newCommand(): Command {
     .action(async (options: TokenOptions, command: Command) => {
       const { output } = contextOf(command)
       const { decodeTokens, newToken, readTokens } = await import('../../shared/app/tokens.ts')
-      const { file, name, permission, days } = options
+      const { file, permission, days } = options
       const expires = days === undefined ? undefined : new Date(Date.now() + days * 24 * 3600 * 1000)
       const exists = (await stat(file).catch(() => undefined)) !== undefined
       const before = exists ? await readTokens(file) : []
+      const name = options.name ?? unusedName(permission, before)
       if (before.some((entry) => entry.name === name))
         throw new CliError(
           'refused',
@@ -63,6 +64,12 @@ function newCommand(): Command {
 function name(text: string): string {
   if (/^[\x21-\x7e]([\x20-\x7e]{0,98}[\x21-\x7e])?$/.test(text)) return text
   throw new InvalidArgumentError('It has to be 1 to 100 printable ASCII characters.')
+}
+
+function unusedName(permission: Permission, before: readonly { readonly name: string }[]): string {
+  let number = before.length + 1
+  while (before.some(({ name }) => name === `${permission}-${number}`)) number++
+  return `${permission}-${number}`
 }
 
 async function save(file: string, content: Buffer, exists: boolean): Promise<void> {

@@ -24,8 +24,8 @@ export function setting(name: keyof typeof variables): string {
 }
 
 /**
- * The repository that the environment describes, over S3 and SQS. `signers`: none, for who only takes requests in and reads. Throws
- * EnvironmentError.
+ * The repository that the environment describes, over S3 and SQS. `signers`: none, for who only takes requests in and
+ * reads. Throws EnvironmentError.
  */
 export function connect(log: Logger, signers: readonly Signer[] = []): Repository {
   const metadata = s3ObjectStore({ bucket: setting('metadataBucket'), prefix: 'metadata/', cacheControl })
@@ -50,8 +50,9 @@ export function bell(name: 'queue' | 'deadLetters', log: Logger): Queue {
 }
 
 /**
- * The online keys, the one to sign with first. One that cannot be used is left out, and said so: others may suffice, and a role that needs it is
- * refused with its keyid. Throws SignerError 'unavailable' where KMS does not answer, 'unusable' if no key is left.
+ * The online keys, the one to sign with first. One that cannot be used is left out, and said so: others may suffice,
+ * and a role that needs it is refused with its keyid. Throws SignerError 'unavailable' where KMS does not answer,
+ * 'unusable' if no key is left.
  */
 export async function onlineKeys(log: Logger): Promise<Signer[]> {
   const ids = setting('onlineKeys')
@@ -73,7 +74,10 @@ export async function onlineKeys(log: Logger): Promise<Signer[]> {
   return signers
 }
 
-/** What caches may keep: files that never change for good, the one that does for no time (they may keep it, and ask each time). */
+/**
+ * What caches may keep: files that never change for good, the one that does for no time (they may keep it, and ask each
+ * time).
+ */
 function cacheControl(name: string): string {
   return name === 'timestamp.json' ? 'no-cache' : 'public, max-age=31536000, immutable'
 }

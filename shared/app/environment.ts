@@ -1,6 +1,6 @@
 /**
- * The environment variables of the functions. Infrastructure sets them, `aws.ts` reads them; the names stand here alone.
- * All are required, except where a function has no use for one: see `aws.ts`.
+ * The environment variables of the functions. Infrastructure sets them, `aws.ts` reads them; the names stand here
+ * alone. All are required, except where a function has no use for one: see `aws.ts`.
  */
 export const variables = {
   /** The repository's name in metrics and logs, for several may live in one account. */
@@ -16,12 +16,21 @@ export const variables = {
   deadLetters: 'TUFFET_DEAD_LETTERS_URL',
 } as const
 
-/** What the functions measure, as CloudWatch knows it: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html. */
+/** A token's scope for a permission is this and the permission: `tuffet:publish`. */
+export const scopePrefix = 'tuffet:'
+
+/**
+ * What the functions measure, as CloudWatch knows it:
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html.
+ */
 export const metrics = {
   namespace: 'Tuffet',
   /** The only dimension; its value is the stage. */
   dimension: 'service',
-  /** Seconds until the first online role expires; below zero if one has. Once a minute, as soon as there is a repository. */
+  /**
+   * Seconds until the first online role expires; below zero if one has. Once a minute, as soon as there is a
+   * repository.
+   */
   nearestExpiry: 'NearestExpiry',
   /** The same of the root, which people have to sign. */
   rootExpiry: 'RootExpiry',

@@ -1,8 +1,12 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { scopePrefix } from './environment.ts'
 import { ApiError } from './errors.ts'
-import { type Authenticate, type Permission, type Principal, permissions, principal } from './principal.ts'
+import { type Authenticate, type Principal, permissions, principal } from './principal.ts'
 
-/** What API Gateway found out about the caller, by the kind of its authorizer: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html. */
+/**
+ * What API Gateway found out about the caller, by the kind of its authorizer:
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html.
+ */
 interface Authorizer {
   readonly iam?: { readonly userArn?: string; readonly accountId?: string } | null
   readonly jwt?: {
@@ -11,13 +15,10 @@ interface Authorizer {
   } | null
 }
 
-/** The scope that a token carries for a permission. */
-export const scopeOf = (permission: Permission): string => `tuffet:${permission}`
-
 /**
- * Who calls, as API Gateway says it. With AWS credentials: the caller's ARN, and IAM has decided already whether it may use this route.
- * With a token: its issuer and subject, and what its scopes allow. An event that no authorizer has seen is refused, so a route that was left open
- * by mistake opens nothing.
+ * Who calls, as API Gateway says it. With AWS credentials: the caller's ARN, and IAM has decided already whether it may
+ * use this route. With a token: its issuer and subject, and what its scopes allow. An event that no authorizer has seen
+ * is refused, so a route that was left open by mistake opens nothing.
  */
 export const authenticatedByGateway: Authenticate = async (event) => {
   const { authorizer } = event.requestContext as APIGatewayProxyEventV2['requestContext'] & { authorizer?: Authorizer }
@@ -29,7 +30,7 @@ export const authenticatedByGateway: Authenticate = async (event) => {
 function tokenPrincipal(claims: NonNullable<NonNullable<Authorizer['jwt']>['claims']>): Principal {
   const { iss, sub, client_id: client } = claims
   const scopes = String(claims['scope'] ?? claims['scp'] ?? '').split(/[\s,]+/)
-  const allowed = permissions.filter((permission) => scopes.includes(scopeOf(permission)))
+  const allowed = permissions.filter((permission) => scopes.includes(scopePrefix + permission))
   const name = `${iss} ${sub ?? client}`
   const most = allowed.at(-1)
   return most === undefined ? { name, permissions: new Set() } : principal(name, most)

@@ -1,11 +1,20 @@
-/** Makes it when it is first asked for, and again after it failed. */
-export function remembered<Value>(make: () => Promise<Value>): () => Promise<Value> {
+/** A value that is made when it is first asked for, and again after it failed or was forgotten. */
+export interface Remembered<Value> {
+  (): Promise<Value>
+  forget(): void
+}
+
+export function remembered<Value>(make: () => Promise<Value>): Remembered<Value> {
   let made: Promise<Value> | undefined
-  return () => {
+  const forget = () => {
+    made = undefined
+  }
+  const get = () => {
     made ??= make().catch((error: unknown) => {
-      made = undefined
+      forget()
       throw error
     })
     return made
   }
+  return Object.assign(get, { forget })
 }

@@ -44,7 +44,8 @@ export function telemetry(stage: string): Telemetry {
     },
     measure: (metric, value) => void metrics.addMetric(names[metric], units[metric] ?? MetricUnit.Count, value),
     lambda: <Event, Result>(work: (event: Event, context: Context) => Promise<Result>) => {
-      const handler = middy<Event, Result>()
+      // Out of time, the process shall end: work that goes on after an answer would sleep until the next invocation.
+      const handler = middy<Event, Result>({ timeoutEarlyInMillis: 0 })
         .use(injectLambdaContext(logger))
         .use({ after: flush, onError: flush })
         .handler<Event, Result>(work)

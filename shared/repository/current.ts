@@ -56,7 +56,7 @@ async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag
   understand('snapshot', () => verifyThreshold('snapshot', roles.snapshot, keys, snapshot))
   const targetsVersion = snapshot.signed.meta.get('targets.json')?.version ?? 0
   const targetsFile = `${targetsVersion}.targets.json`
-  const targets = await readPart(repository, 'metadata', targetsFile, (part) => decodeSigned('targets', part))
+  const targets = await readPart(repository, 'metadata', targetsFile, (part) => decodeTargets(part, targetsVersion))
   understand(targetsFile, () => verifyThreshold(targetsFile, roles.targets, keys, targets))
   const top = { root, snapshot, settings, delegators: new Map([['targets', targets]]) }
   // One after the other: each is verified by what delegates to it.
@@ -104,12 +104,19 @@ export async function readRole(
   const file = `${version}.${role}.json`
   const known = cachedRole(repository.cache, file)
   if (known !== undefined) return known
-  const metadata = await readPart(repository, 'metadata', file, (part) => decodeSigned('targets', part))
+  const metadata = await readPart(repository, 'metadata', file, (part) => decodeTargets(part, version))
   const signers = signersOf(treeOfCurrent(current), role)
   if (signers === undefined) throw corrupt(file, 'no role delegates to it.')
   understand(file, () => verifyThreshold(file, signers.roleKeys, signers.keys, metadata))
   cacheRole(repository.cache, file, metadata)
   return metadata
+}
+
+/** An older version under this name would be as well signed, and what was published since would be lost. */
+function decodeTargets(bytes: Uint8Array, version: number): Signed<Targets> {
+  const decoded = decodeSigned('targets', bytes)
+  if (decoded.signed.version !== version) throw new Error(`it says that it is version ${decoded.signed.version}.`)
+  return decoded
 }
 
 export function treeOfCurrent({ root, settings, delegators }: Pick<Current, 'root' | 'settings' | 'delegators'>): Tree {

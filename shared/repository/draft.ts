@@ -115,6 +115,12 @@ export function roleOf(draft: Draft, role: string): Targets {
   return content
 }
 
+/** Has this role signed by the commit; what was signed elsewhere of it is only a part of what it says then. */
+export function sign(draft: Draft, role: string): void {
+  draft.signed.delete(role)
+  draft.toSign.add(role)
+}
+
 /** Adds, replaces or (without `after`) removes a target. */
 export function setTarget(draft: Draft, role: string, path: string, after: TargetFile | undefined): void {
   const targets = copyOfTargets(draft, role)
@@ -123,7 +129,7 @@ export function setTarget(draft: Draft, role: string, path: string, after: Targe
   if (after === undefined) targets.delete(path)
   else targets.set(path, after)
   draft.changes.set(path, { role, path, ...(before && { before }), ...(after && { after }) })
-  draft.toSign.add(role)
+  sign(draft, role)
 }
 
 /** Notes how the targets of a role change that come, or go, as a whole. */
@@ -142,7 +148,7 @@ export function noteChanges(draft: Draft, role: string, next: Targets['targets']
 export function setRole(draft: Draft, role: string, content: Targets): void {
   draft.roles.set(role, content)
   draft.copies.delete(role)
-  draft.toSign.add(role)
+  sign(draft, role)
 }
 
 function copyOfTargets(draft: Draft, role: string): Map<string, TargetFile> {
@@ -191,11 +197,11 @@ export class NextCommit extends Error {
 
 export function setDelegations(draft: Draft, role: string, delegations: Delegations): void {
   draft.roles.set(role, { ...roleOf(draft, role), delegations })
-  draft.toSign.add(role)
+  sign(draft, role)
 }
 
 /** Has roles signed again as they are: `snapshot` and `timestamp` too. */
 export function signAgain(draft: Draft, role: string): void {
   if (role === 'snapshot') draft.signSnapshot = true
-  else if (!isTopLevel(role) || role === 'targets') draft.toSign.add(role)
+  else if (!isTopLevel(role) || role === 'targets') sign(draft, role)
 }

@@ -21,8 +21,10 @@ export async function readWaitingMetadata(repository: Repository): Promise<Waiti
   const current = await readCurrent(repository)
   if (current === undefined) {
     const standing = await readBootstrapStanding(repository)
-    const root = standing.state === 'signing' ? standing.root : undefined
-    return { roles: root === undefined ? {} : { root: parseJson(root.bytes) } }
+    const { root = undefined, targets = undefined } = standing.state === 'signing' ? standing : {}
+    return {
+      roles: { ...(root && { root: parseJson(root.bytes) }), ...(targets && { targets: parseJson(targets.bytes) }) },
+    }
   }
   const waiting = Object.entries(current.signing.roles)
   const changes = waiting.flatMap(([role, { change }]) => (change === undefined ? [] : [{ role, change }]))
@@ -59,7 +61,7 @@ function trustedTargets({ targets }: Current, waiting: readonly RoleThatWaits[])
 }
 
 function delegatedRole({ role, change: { request, signers } }: RoleThatWaits): DelegatedRole {
-  const asked = request.kind === 'metadata_delegation' && request.action !== 'delete' ? request.roles : []
+  const asked = request.kind === 'metadata_delegation' && 'roles' in request ? request.roles : []
   const { terminating = false, paths = [] } = asked.find(({ name }) => name === role) ?? {}
   const { keyids, threshold } = signers
   return { name: role, terminating, paths, keyids, threshold }

@@ -130,6 +130,14 @@ export type MetadataDelegationRequest =
       /** Their artifacts go with them. */
       readonly names: readonly RoleName[]
     }
+  | {
+      readonly kind: 'metadata_delegation'
+      /**
+       * What the service signs below a role that is signed offline gets the current online keys: a change of online keys
+       * has to leave that to the holders.
+       */
+      readonly action: 'renew'
+    }
 
 /** Metadata of a custom role that its holders have made and signed themselves. */
 export interface UploadDelegatedMetadataRequest {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { publishHandler } from '../../shared/app/handlers/publish.ts'
 import { refreshHandler } from '../../shared/app/handlers/refresh.ts'
+import { remembered } from '../../shared/app/remembered.ts'
 import { SignerError, StoreError } from '../../shared/repository/ports.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
@@ -20,7 +21,7 @@ function observed(repository: Repository, connect: () => Promise<Repository> = a
   const measured = new Map<string, number[]>()
   const dead: string[] = []
   const service = {
-    repository: connect,
+    repository: remembered(connect),
     deadLetters: { ring: async (id: string) => void dead.push(id) },
     log: { info: say('info'), warn: say('warn'), error: say('error') },
     measure: (metric: string, value: number) => void measured.set(metric, [...(measured.get(metric) ?? []), value]),

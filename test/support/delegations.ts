@@ -5,7 +5,7 @@ import { pendingTargets } from '../../shared/repository/signing.ts'
 import type { CustomRole, MetadataDelegationRequest, TaskRequest } from '../../shared/repository/task.ts'
 import { roleName, targetPath } from '../../shared/tuf/names.ts'
 import { signatureBy, type TestKey } from './keys.ts'
-import { run } from './repository.ts'
+import { restarted, run, type TestRepository } from './repository.ts'
 
 export type RoleOptions = Partial<Omit<CustomRole, 'name'>> & { readonly holders?: readonly TestKey[] }
 
@@ -65,4 +65,14 @@ export async function signatureFor(repository: Repository, role: string, holder:
   const pending = current && pendingTargets(current.signing, role)
   assert.ok(pending, `nothing waits of ${role}`)
   return { kind: 'sign_metadata', role, signature: signatureBy(holder, pending.metadata.signedBytes) }
+}
+
+/** Each holder signs what waits of a role, in a process of its own; what each of the tasks reports. */
+export async function sign(repository: TestRepository, role: string, ...holders: TestKey[]): Promise<unknown[]> {
+  const updates: unknown[] = []
+  for (const holder of holders) {
+    const details = await succeeds(restarted(repository), await signatureFor(repository, role, holder))
+    updates.push(details['update'])
+  }
+  return updates
 }

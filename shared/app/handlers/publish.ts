@@ -4,12 +4,16 @@ import type { Queue } from '../../repository/ports.ts'
 import { type Published, publish } from '../../repository/publish.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { Logger } from '../logger.ts'
+import type { Remembered } from '../remembered.ts'
 import type { Measure } from '../telemetry.ts'
 
 /** What a publisher is made from. */
 export interface PublisherService {
-  /** Asked for in each invocation, so that a failure to connect is this invocation's failure alone. */
-  readonly repository: () => Promise<Repository>
+  /**
+   * Asked for in each invocation, so that a failure to connect is this invocation's failure alone; forgotten after a
+   * failed run, for a key may be there again that was missing before.
+   */
+  readonly repository: Remembered<Repository>
   /** Where tasks go that somebody has to look at. */
   readonly deadLetters: Queue
   readonly log: Logger
@@ -22,9 +26,9 @@ export type Deadline = Pick<Context, 'getRemainingTimeInMillis'>
 const taskId = /^[0-9a-f]{32}$/
 
 /**
- * Answers the bell. Whatever the messages say, all that waits is published. If that fails they come back, and at last into the
- * dead-letter queue; the tasks themselves wait in the inbox. A message that is no task id is nobody's ring: it is logged and
- * done with, for it would come back for ever.
+ * Answers the bell. Whatever the messages say, all that waits is published. If that fails they come back, and at last
+ * into the dead-letter queue; the tasks themselves wait in the inbox. A message that is no task id is nobody's ring: it
+ * is logged and done with, for it would come back for ever.
  */
 export function publishHandler(service: PublisherService) {
   return async ({ Records }: SQSEvent, deadline: Deadline): Promise<SQSBatchResponse> => {
@@ -44,7 +48,7 @@ const failure = ({ messageId }: SQSRecord) => ({ itemIdentifier: messageId })
 
 /** True if it succeeded; else it is logged and counted, and what was accepted waits for the next run. */
 export async function attempt(
-  { log, measure }: PublisherService,
+  { log, measure, repository }: PublisherService,
   fields: object,
   work: () => Promise<void>,
 ): Promise<boolean> {
@@ -52,6 +56,7 @@ export async function attempt(
     await work()
     return true
   } catch (err) {
+    repository.forget()
     measure('failedRuns', 1)
     log.error({ ...fields, err }, 'a run failed; what was accepted waits for the next one')
     return false
@@ -59,8 +64,8 @@ export async function attempt(
 }
 
 /**
- * Publishes what waits. A cycle begins only in the first half of the time that is left, so that it has at least the other half to end in;
- * who is not done by then rings again.
+ * Publishes what waits. A cycle begins only in the first half of the time that is left, so that it has at least the
+ * other half to end in; who is not done by then rings again.
  */
 export async function publishInTime(service: PublisherService, deadline: Deadline): Promise<void> {
   const repository = await service.repository()

@@ -2,8 +2,8 @@ import { readStatus } from '../../repository/status.ts'
 import { attempt, type Deadline, type PublisherService, publishInTime } from './publish.ts'
 
 /**
- * Runs every minute, whatever the event says: publishes what no bell has rung for, signs again what is half spent, and then,
- * also if that failed, measures how the repository fares.
+ * Runs every minute, whatever the event says: publishes what no bell has rung for, signs again what is half spent, and
+ * then, also if that failed, measures how the repository fares.
  */
 export function refreshHandler(service: PublisherService) {
   return async (_event: unknown, deadline: Deadline): Promise<void> => {

@@ -1,13 +1,37 @@
 import { binNames, delegateBins, hashBins } from '../../tuf/bins.ts'
 import { everyPath } from '../../tuf/delegation.ts'
 import type { Key } from '../../tuf/keys.ts'
-import { type DelegatedRole, type Delegations, formatExpires, specVersion, type Targets } from '../../tuf/metadata.ts'
-import { type Draft, noteChanges, roleOf, setDelegations, setRole, setSettings, setSigning } from '../draft.ts'
+import {
+  type DelegatedRole,
+  type Delegations,
+  formatExpires,
+  type RoleKeys,
+  specVersion,
+  type Targets,
+} from '../../tuf/metadata.ts'
+import {
+  type Draft,
+  noteChanges,
+  roleOf,
+  setDelegations,
+  setRole,
+  setSettings,
+  setSigning,
+  sign,
+  treeOfDraft,
+} from '../draft.ts'
 import type { Signer } from '../ports.ts'
-import { type Delegator, innerBinsPrefix, intermediateRole, isReservedName, withExpiration } from '../settings.ts'
-import { isComplete, withoutPending } from '../signing.ts'
+import {
+  type Delegator,
+  delegatorsOf,
+  innerBinsPrefix,
+  intermediateRole,
+  isReservedName,
+  withExpiration,
+} from '../settings.ts'
+import { isComplete, type SigningGroup, withoutPending } from '../signing.ts'
 import type { CustomRole } from '../task.ts'
-import { onlineGroup } from '../tree.ts'
+import { canSign, onlineGroup, signedBelow, signersOf } from '../tree.ts'
 import type { OperationContext } from './operation.ts'
 
 /** What a draft's targets delegates to, changed by one role. Nothing here refuses: see `delegation-rules.ts`. */
@@ -53,7 +77,7 @@ export function updateRole(
   const signed = draft.signed.get(role.name) ?? draft.published.get(role.name)
   const group = { roleKeys: delegated, keys: roleOf(draft, 'targets').delegations?.keys ?? new Map() }
   const unchanged = signed !== undefined && signed.signed === draft.roles.get(role.name)
-  if (!unchanged || !isComplete(signed, [group])) draft.toSign.add(role.name)
+  if (!unchanged || !isComplete(signed, [group])) sign(draft, role.name)
 }
 
 /** Takes a role out. The snapshot goes on naming its last version, and that of each hash bin inside it. */
@@ -116,6 +140,46 @@ function placeRole(
   const roles = others.toSpliced(at ?? 0, 0, delegated)
   setDelegations(draft, 'targets', withUsedKeys({ ...delegations, keys: allKeys, roles }))
   return delegated
+}
+
+/** Gives what the service signs below roles that it does not sign the keys that it signs with now; true if that changed any. */
+export function renewOnlineKeys(draft: Draft, signers: readonly Signer[]): boolean {
+  let changed = false
+  const online = onlineGroup(draft.root.signed, signers)
+  const isOld = (role: RoleKeys, keys: ReadonlyMap<string, Key>) =>
+    canSign({ roleKeys: role, keys }, signers) && !role.keyids.every((keyid) => online.roleKeys.keyids.includes(keyid))
+  for (const delegator of delegatorsOf(draft.settings)) {
+    const { delegations } = roleOf(draft, delegator)
+    const group = signersOf(treeOfDraft(draft), delegator)
+    if (delegations === undefined || canSign(group, signers)) continue
+    if (giveKeys(draft, delegator, delegations, online, (role) => isOld(role, delegations.keys))) changed = true
+  }
+  return changed
+}
+
+/** Has these keys sign the chosen ones of the roles that `delegator` delegates to; true if there are any. */
+export function giveKeys(
+  draft: Draft,
+  delegator: string,
+  delegations: Delegations,
+  online: SigningGroup,
+  isChosen: (role: RoleKeys) => boolean,
+): boolean {
+  const { keyids, threshold } = online.roleKeys
+  const { roles, succinct_roles: succinct } = delegations
+  const chosen = signedBelow({ root: draft.root.signed, delegations: [delegations] }).filter(({ group }) =>
+    isChosen(group.roleKeys),
+  )
+  if (chosen.length === 0) return false
+  const changed: Delegations = {
+    ...delegations,
+    keys: new Map([...delegations.keys, ...online.keys]),
+    ...(roles && { roles: roles.map((role) => (isChosen(role) ? { ...role, keyids, threshold } : role)) }),
+    ...(succinct && { succinct_roles: { ...succinct, keyids, threshold } }),
+  }
+  for (const { role } of chosen) sign(draft, role)
+  setDelegations(draft, delegator, withUsedKeys(changed))
+  return true
 }
 
 /** The delegations with those of the keys that a role there names. */

@@ -3,7 +3,7 @@ import { adoptTrial, type Draft, delegatedRoles, roleFor, roleOf, trialOf } from
 import { Refusal } from '../errors.ts'
 import { isPending } from '../signing.ts'
 import type { CustomRole, RequestOf } from '../task.ts'
-import { addRole, removeRole, updateRole } from './delegate.ts'
+import { addRole, removeRole, renewOnlineKeys, updateRole } from './delegate.ts'
 import { checkKnownName, checkNewName, checkRole, customRoles } from './delegation-rules.ts'
 import type { Operation, OperationContext } from './operation.ts'
 import { type Rerouted, reroute, rolesWithTargets } from './reroute.ts'
@@ -20,7 +20,7 @@ export const metadataDelegation: Operation<'metadata_delegation'> = {
     const names = namesIn(request)
     const outcomes = partsOf(trial, request, context).map((part) => {
       try {
-        for (const name of namesIn(part)) if (part.action !== 'delete') refusePending(trial, name)
+        if (part.action !== 'delete') for (const name of namesIn(part)) refusePending(trial, name)
         return changeOrWait(trial, part, context, (next) => changeDelegations(next, part, context))
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
@@ -58,17 +58,21 @@ export function reroutedDetails(outcomes: readonly Rerouted[]) {
 
 const listed = (field: string, items: readonly string[]) => (items.length === 0 ? {} : { [field]: items })
 
-const namesIn = (request: Request) =>
-  request.action === 'delete' ? request.names : request.roles.map(({ name }) => name)
+function namesIn(request: Request): readonly string[] {
+  if (request.action === 'renew') return []
+  return request.action === 'delete' ? request.names : request.roles.map(({ name }) => name)
+}
 
 /** One part for each role; but where targets itself has to be signed for it, one for all of them. */
 function partsOf(draft: Draft, request: Request, { signers }: OperationContext): Request[] {
+  if (request.action === 'renew') return [request]
   if (namesIn(request).length === 0) throw new Refusal('The request names no role.')
   if (request.action === 'delete' || !isOnline(draft, 'targets', signers)) return [request]
   return request.roles.map((role) => ({ ...request, roles: [role] }))
 }
 
 export function rolesForDelegations(draft: Draft, request: Request): string[] {
+  if (request.action === 'renew') return delegatedRoles(draft)
   const known = new Set(customRoles(draft).map(({ name }) => name))
   const named = namesIn(request).filter((name) => known.has(name))
   if (request.action !== 'delete' && request.roles.some((role) => changesRoutes(draft, role)))
@@ -91,6 +95,10 @@ function changesRoutes(draft: Draft, { name, paths, before = [] }: CustomRole): 
 export function changeDelegations(draft: Draft, request: Request, context: OperationContext): Rerouted {
   const { signers } = context
   let rerouted: Rerouted = { moved: [], removed: [] }
+  if (request.action === 'renew') {
+    if (renewOnlineKeys(draft, signers)) return rerouted
+    throw new Refusal('Every role that the service signs has the current online keys already.')
+  }
   if (request.action === 'delete') {
     for (const name of request.names) checkKnownName(draft, name)
     const removed = request.names.flatMap((name) =>

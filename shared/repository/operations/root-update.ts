@@ -1,6 +1,6 @@
 import { TufError } from '../../tuf/errors.ts'
 import { parseJson } from '../../tuf/json.ts'
-import { type Delegations, expiresAt, type RoleKeys, type Root } from '../../tuf/metadata.ts'
+import { expiresAt, type RoleKeys, type Root } from '../../tuf/metadata.ts'
 import { checkRoot } from '../../tuf/root.ts'
 import { type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { schemaVersion } from '../documents.ts'
@@ -8,7 +8,6 @@ import {
   type Draft,
   delegatedRoles,
   roleOf,
-  setDelegations,
   setRoot,
   setRotation,
   setSigning,
@@ -28,8 +27,8 @@ import {
   withPending,
 } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
-import { canSign, onlineGroup, signedBelow, signersOf } from '../tree.ts'
-import { withUsedKeys } from './delegate.ts'
+import { canSign, onlineGroup, signersOf } from '../tree.ts'
+import { giveKeys } from './delegate.ts'
 import type { Operation, OperationContext } from './operation.ts'
 
 const onlineRoles = ['targets', 'snapshot', 'timestamp'] as const
@@ -88,23 +87,14 @@ export function rolesToSignFor(draft: Draft, next: Root | undefined): string[] {
  * delegates to keeps its keys: only its holders can change them.
  */
 function giveOnlineKeys(draft: Draft, old: RoleKeys, online: SigningGroup, signers: readonly Signer[]): void {
-  const { keyids, threshold } = online.roleKeys
   const isOnline = (role: RoleKeys) => role.keyids.every((keyid) => old.keyids.includes(keyid))
   signAgain(draft, 'snapshot')
   for (const delegator of delegatorsOf(draft.settings)) {
     const { delegations } = roleOf(draft, delegator)
     // From above to below: who signs this one has been decided.
     if (delegations === undefined || !canSign(signersOf(treeOfDraft(draft), delegator), signers)) continue
-    const { roles, succinct_roles: succinct } = delegations
-    const changed: Delegations = {
-      ...delegations,
-      keys: new Map([...delegations.keys, ...online.keys]),
-      ...(roles && { roles: roles.map((role) => (isOnline(role) ? { ...role, keyids, threshold } : role)) }),
-      ...(succinct && isOnline(succinct) && { succinct_roles: { ...succinct, keyids, threshold } }),
-    }
-    const given = signedBelow({ root: draft.root.signed, delegations: [delegations] })
-    for (const { role, group } of given) if (isOnline(group.roleKeys)) signAgain(draft, role)
-    setDelegations(draft, delegator, withUsedKeys(changed))
+    signAgain(draft, delegator)
+    giveKeys(draft, delegator, delegations, online, isOnline)
   }
 }
 

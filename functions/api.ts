@@ -1,0 +1,18 @@
+import { connect, onlineKeys, setting } from '../shared/app/aws.ts'
+import { authenticatedByGateway } from '../shared/app/gateway-principal.ts'
+import { apiHandler } from '../shared/app/handlers/api.ts'
+import { telemetry } from '../shared/app/telemetry.ts'
+
+/**
+ * Behind API Gateway: takes requests in and answers questions. It signs nothing, and needs KMS only to show the public
+ * keys.
+ */
+const { log, lambda } = telemetry(setting('stage'))
+const answer = apiHandler({
+  repository: connect(log),
+  authenticate: authenticatedByGateway,
+  log,
+  onlineKeys: () => onlineKeys(log),
+})
+
+export const handler = lambda(answer)

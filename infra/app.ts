@@ -1,0 +1,36 @@
+import { App, CfnOutput, Stack, Tags, Validations } from 'aws-cdk-lib'
+import { AwsSolutionsChecks } from 'cdk-nag'
+import { bundledHandlers } from './bundle.ts'
+import { readSettings } from './context.ts'
+import { TufRepository } from './tuf-repository.ts'
+
+/**
+ * The app that `cdk deploy` deploys: one stack with one repository, configured by `cdk.json` and by
+ * `-c tuffet:NAME=VALUE`. docs/deploy.md explains every setting.
+ */
+const app = new App()
+const { repository: settings, tags } = readSettings(app.node)
+const stage = settings.stage ?? 'main'
+
+const stack = new Stack(app, `tuffet-${stage}`, { description: 'Tuffet: a repository service for TUF' })
+const repository = new TufRepository(stack, 'Repository', { ...settings, stage, handlers: await bundledHandlers() })
+for (const [name, value] of Object.entries(tags)) Tags.of(stack).add(name, value)
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
+
+const output = (name: string, description: string, value: string) => new CfnOutput(stack, name, { description, value })
+const { apiUrl, metadataUrl, tokenApi, access, storage } = repository
+output('ApiUrl', 'Build systems post here, signed with AWS credentials.', apiUrl)
+output('MetadataUrl', 'Clients download from here.', metadataUrl)
+if (tokenApi !== undefined) output('TokenApiUrl', 'The same API for bearer tokens.', tokenApi.api.apiEndpoint)
+if (access.publisher !== undefined) output('PublisherRole', 'Builds assume this role.', access.publisher.roleArn)
+for (const [permission, { managedPolicyArn }] of Object.entries(access.policies)) {
+  output(`${permission}Policy`, `Attach it to who may ${permission}.`, managedPolicyArn)
+}
+output('MetadataBucket', 'Stays when the stack is destroyed: keep its name.', storage.metadata.bucketName)
+output('StateBucket', 'Stays, too, and belongs to the other.', storage.state.bucketName)
+output('OnlineKeys', 'They stay, too.', storage.onlineKeys.map(({ keyArn }) => keyArn).join(','))
+output(
+  'NextCommand',
+  'Makes the root and boots the repository.',
+  `tuffet ceremony --api ${apiUrl} --metadata-url ${metadataUrl} --send`,
+)

@@ -1,0 +1,12 @@
+/**
+ * Code of a CloudFront function, in the JavaScript that runs at the edge. TUF clients ask for a target file by its hash
+ * and name, `DIRECTORY/HASH.NAME` (tough: `SHA256.DIRECTORY/NAME`); the bucket holds it under its plain name.
+ */
+export const withoutPrefixAndHash = `function handler(event) {
+  var request = event.request
+  var path = request.uri.slice('/artifacts/'.length)
+  var hash = /(^|\\/)(?:[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})\\.(?=[^\\/]+$)|^[0-9a-f]{64}\\.(?=.)/
+  request.uri = '/' + path.replace(hash, '$1')
+  return request
+}
+`

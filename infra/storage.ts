@@ -1,0 +1,118 @@
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { type IKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms'
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  BucketPolicy,
+  type IBucket,
+  type LifecycleRule,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3'
+import { Construct } from 'constructs'
+import { metadataGuards, overTlsOnly, stateGuards } from './guards.ts'
+
+export interface StorageProps {
+  readonly metadataBucketName: string | undefined
+  readonly stateBucketName: string | undefined
+  readonly onlineKeyArns: readonly string[] | undefined
+  readonly logRetentionDays: number
+  readonly guardWrites: boolean
+}
+
+/** Who reads the metadata of a repository must find it there after whatever mistake: deleted and replaced versions stay a month. */
+const undoTime = Duration.days(30)
+
+/**
+ * What outlives everything else: the two buckets and the online keys. All of it stays when the stack is destroyed, and
+ * a new stack can be built around it.
+ */
+export class Storage extends Construct {
+  /** What clients read, under `metadata/`. */
+  readonly metadata: IBucket
+  /** What nobody but the service reads. */
+  readonly state: IBucket
+  /** Where accesses to both, and to the distribution, are noted down. */
+  readonly accessLogs: IBucket
+  /** The online keys: the first signs, the others may be rotated to. */
+  readonly onlineKeys: readonly IKey[]
+  /** The policy of the metadata bucket, for the distribution to be let in. */
+  readonly metadataPolicy: BucketPolicy
+
+  constructor(scope: Construct, id: string, props: StorageProps) {
+    super(scope, id)
+    this.accessLogs = this.#accessLogs(props.logRetentionDays)
+    this.metadata = this.#bucket('Metadata', props.metadataBucketName, [])
+    this.state = this.#bucket('State', props.stateBucketName, [
+      { id: 'finished-tasks', prefix: 'tasks/', expiration: Duration.days(30) },
+      { id: 'idempotency', prefix: 'idempotency/', expiration: Duration.days(7) },
+    ])
+    this.onlineKeys = props.onlineKeyArns?.map((arn, index) =>
+      Key.fromKeyArn(this, `ExistingKey${index + 1}`, arn),
+    ) ?? [this.#onlineKey(1), this.#onlineKey(2)]
+
+    const conditionalWrites = props.guardWrites
+    this.metadataPolicy = this.#policy('MetadataPolicy', this.metadata)
+    this.metadataPolicy.document.addStatements(...metadataGuards(this.metadata, { conditionalWrites }))
+    const statePolicy = this.#policy('StatePolicy', this.state)
+    statePolicy.document.addStatements(...stateGuards(this.state, { conditionalWrites }))
+  }
+
+  #bucket(id: string, existing: string | undefined, lifecycleRules: LifecycleRule[]): IBucket {
+    if (existing !== undefined) return Bucket.fromBucketName(this, id, existing)
+    const bucket = new Bucket(this, id, {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      encryption: BucketEncryption.S3_MANAGED,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      versioned: true,
+      lifecycleRules: [
+        ...lifecycleRules,
+        {
+          id: 'undo-time',
+          noncurrentVersionExpiration: undoTime,
+          expiredObjectDeleteMarker: true,
+          abortIncompleteMultipartUploadAfter: Duration.days(7),
+        },
+      ],
+      serverAccessLogsBucket: this.accessLogs,
+      serverAccessLogsPrefix: `${id.toLowerCase()}/`,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    return bucket as IBucket
+  }
+
+  /** The same policy around a bucket of this stack and one that was there before. */
+  #policy(id: string, bucket: IBucket): BucketPolicy {
+    const policy = new BucketPolicy(this, id, { bucket })
+    policy.document.addStatements(overTlsOnly(bucket))
+    if (bucket instanceof Bucket) bucket.policy = policy
+    return policy
+  }
+
+  #accessLogs(retentionDays: number): IBucket {
+    const bucket = new Bucket(this, 'AccessLogs', {
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      // The standard logs of CloudFront are delivered by an access control list.
+      objectOwnership: ObjectOwnership.OBJECT_WRITER,
+      lifecycleRules: [{ id: 'retention', expiration: Duration.days(retentionDays) }],
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    Validations.of(bucket).acknowledge({
+      id: 'AwsSolutions-S1',
+      reason: 'This is where the access logs go: logging access to them would log the logging.',
+    })
+    return bucket as IBucket
+  }
+
+  #onlineKey(number: number): Key {
+    return new Key(this, `OnlineKey${number}`, {
+      description: `${this.node.path}: online key ${number}, signs TUF metadata`,
+      keySpec: KeySpec.ECC_NIST_P256,
+      keyUsage: KeyUsage.SIGN_VERIFY,
+      pendingWindow: Duration.days(30),
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+  }
+}

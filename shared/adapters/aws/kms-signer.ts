@@ -1,0 +1,99 @@
+import { createHash, createPublicKey } from 'node:crypto'
+import {
+  GetPublicKeyCommand,
+  type GetPublicKeyCommandOutput,
+  KMSClient,
+  SignCommand,
+  SigningAlgorithmSpec,
+} from '@aws-sdk/client-kms'
+import { type Signer, SignerError } from '../../repository/ports.ts'
+import { TufError } from '../../tuf/errors.ts'
+import { type Key, keyFromPublicKey, keyid } from '../../tuf/keys.ts'
+import { clientSettings } from './client-settings.ts'
+import { serviceError } from './service-error.ts'
+
+let shared: KMSClient | undefined
+
+/** One for all signers of the process, so that they share its connections; made when it is first needed. */
+function sharedClient(): KMSClient {
+  shared ??= new KMSClient(clientSettings)
+  return shared
+}
+
+/**
+ * Signs with a KMS key: P-256, or RSA with PSS. Only the SHA-256 of what is signed leaves the process, so metadata may
+ * be of any size (https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html, MessageType DIGEST); Ed25519 in
+ * KMS has no such mode. Costs one GetPublicKey now and one Sign for each signature. `keyId` is a key id, an ARN or an
+ * alias. Throws SignerError: 'unusable' for a key that is missing, disabled, about to be deleted, not ours to use or of
+ * another type; 'unavailable' when KMS throttles, fails or does not answer, after the SDK's own attempts.
+ */
+export async function kmsSigner(keyId: string, client: KMSClient = sharedClient()): Promise<Signer> {
+  const attempt = async <Result>(what: string, request: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await request()
+    } catch (error) {
+      throw asSignerError(error, what, keyId)
+    }
+  }
+  const found = await attempt('read', () => client.send(new GetPublicKeyCommand({ KeyId: keyId })))
+  const { key, algorithm } = usable(keyId, found)
+
+  return {
+    keyid: keyid(key),
+    key,
+    async sign(bytes) {
+      const Message = createHash('sha256').update(bytes).digest()
+      const request = { KeyId: keyId, Message, MessageType: 'DIGEST', SigningAlgorithm: algorithm } as const
+      const { Signature } = await attempt('use', () => client.send(new SignCommand(request)))
+      if (Signature === undefined)
+        throw new SignerError('unavailable', `KMS answered without a signature of key ${keyId}.`)
+      // ECDSA comes in DER, as TUF has it.
+      return Buffer.from(Signature).toString('hex')
+    },
+  }
+}
+
+const algorithms: Readonly<Record<string, SigningAlgorithmSpec>> = {
+  'ecdsa-sha2-nistp256': SigningAlgorithmSpec.ECDSA_SHA_256,
+  'rsassa-pss-sha256': SigningAlgorithmSpec.RSASSA_PSS_SHA_256,
+}
+
+/** The key as metadata holds it, and how KMS signs with it. */
+function usable(
+  keyId: string,
+  { PublicKey, KeySpec, KeyUsage, SigningAlgorithms = [] }: GetPublicKeyCommandOutput,
+): { key: Key; algorithm: SigningAlgorithmSpec } {
+  const refused = (why: string, cause?: unknown) =>
+    new SignerError('unusable', `KMS key ${keyId} ${why} Use ECC_NIST_P256 or RSA_3072 for signing.`, { cause })
+  if (PublicKey === undefined) throw new SignerError('unavailable', `KMS answered without the public key of ${keyId}.`)
+  if (KeyUsage !== 'SIGN_VERIFY') throw refused(`is made for ${KeyUsage}.`)
+  let key: Key
+  try {
+    key = keyFromPublicKey(createPublicKey({ key: Buffer.from(PublicKey), format: 'der', type: 'spki' }))
+  } catch (cause) {
+    throw refused(cause instanceof TufError ? `(${KeySpec}): ${cause.message}` : `(${KeySpec}) cannot be read.`, cause)
+  }
+  const algorithm = algorithms[key.scheme]
+  if (algorithm === undefined || !SigningAlgorithms.includes(algorithm)) {
+    throw refused(`(${KeySpec}) does not sign the hash of a message.`)
+  }
+  return { key, algorithm }
+}
+
+/** Those after which the key will not sign, however often one asks. */
+const final = new Set([
+  'AccessDeniedException',
+  'DisabledException',
+  'InvalidArnException',
+  'InvalidKeyUsageException',
+  'KMSInvalidStateException',
+  'NotFoundException',
+  'UnsupportedOperationException',
+  'ValidationException',
+])
+
+function asSignerError(error: unknown, what: string, keyId: string): SignerError {
+  const { name, summary } = serviceError(error)
+  const code = final.has(name) ? 'unusable' : 'unavailable'
+  return new SignerError(code, `Could not ${what} KMS key ${keyId}: ${summary}`, { cause: error })
+}

@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { canonicalBytes } from '../../shared/tuf/canonical.ts'
+import { type Json, parseJson } from '../../shared/tuf/json.ts'
+import { formatExpires, specVersion, type Targets } from '../../shared/tuf/metadata.ts'
+import { apiOver, artifact, type TestApi } from '../support/api.ts'
+import { clientOf } from '../support/client.ts'
+import { inAYear, makeKey, makeRoot, signatureBy, signRole, type TestKey } from '../support/keys.ts'
+import { bootstrapped, testRepository } from '../support/repository.ts'
+
+const wait = { prefer: 'wait=5' }
+
+const online = (name: string, ...paths: string[]) => ({ name, terminating: true, keyids: [], threshold: 1, paths })
+
+/** As the `rstuf` command sends it. */
+const offline = (name: string, holders: readonly TestKey[], ...paths: string[]) => ({
+  delegations: {
+    keys: Object.fromEntries(holders.map(({ keyid, key }) => [keyid, { ...key, 'x-rstuf-key-name': 'somebody' }])),
+    roles: [
+      {
+        ...online(name, ...paths),
+        keyids: holders.map(({ keyid }) => keyid),
+        threshold: holders.length,
+        'x-rstuf-expire-policy': 20,
+      },
+    ],
+  },
+})
+
+const delegations = (...roles: object[]) => ({ delegations: { keys: {}, roles } })
+
+async function decided(api: TestApi, request: string, body: unknown) {
+  const answered = await api.call(request, { body, headers: wait })
+  assert.equal(answered.status, 200, JSON.stringify(answered.body))
+  const { state, result } = answered.body.data as { state: string; result: Record<string, unknown> }
+  return { state, ...result }
+}
+
+type Envelope = { readonly signed: Json; readonly signatures: object[] }
+
+async function pending(api: TestApi): Promise<Record<string, Envelope>> {
+  const { body } = await api.call('GET /metadata/sign')
+  return (body.data as { metadata: Record<string, Envelope> } | undefined)?.metadata ?? {}
+}
+
+async function signWaiting(api: TestApi, role: string, holders: readonly TestKey[]) {
+  for (const holder of holders) {
+    const signed = (await pending(api))[role]?.signed
+    assert.ok(signed !== undefined, `${role} does not wait`)
+    const signature = signatureBy(holder, canonicalBytes(signed))
+    assert.equal((await decided(api, 'POST /metadata/sign', { role, signature })).state, 'SUCCESS')
+  }
+}
+
+describe('POST /delegations', () => {
+  it('adds a role that is signed online, beside hash bins', async () => {
+    const repository = await bootstrapped()
+    const api = apiOver(repository)
+    const posted = await api.call('POST /delegations/', { body: delegations(online('a', 'a/*')) })
+    assert.equal(posted.status, 202)
+    assert.equal(posted.body.message, 'Metadata delegation add accepted.')
+    const task = await api.call(`GET /task?task_id=${posted.body.data['task_id']}`)
+    const result = task.body.data['result'] as Record<string, unknown>
+    assert.equal(result['task'], 'metadata_delegation')
+    assert.equal(result['message'], 'Metadata Delegation Processed')
+    assert.deepEqual(result['details'], { delegated_roles: ['a'], failed_roles: [] })
+    await decided(api, 'POST /artifacts', { artifacts: [artifact('a/x'), artifact('b/x')] })
+    const shown = await api.call('GET /artifacts?path=a%2Fx')
+    assert.equal(shown.body.data['role'], 'a')
+    const client = clientOf(repository)
+    await client.refresh()
+    assert.ok((await client.find('a/x')) && (await client.find('b/x')))
+  })
+
+  it('has a role of other holders wait until they have signed it', async () => {
+    const repository = await bootstrapped()
+    const api = apiOver(repository)
+    const holders = [makeKey(), makeKey('ecdsa')]
+    const task = await decided(api, 'POST /delegations', offline('vendor', holders, 'vendor/*'))
+    assert.equal(task.state, 'SUCCESS')
+    const waiting = await pending(api)
+    assert.deepEqual(Object.keys(waiting), ['vendor', 'trusted_targets'])
+    // The role is not delegated to yet; who is to sign it, the holders' tools look up there.
+    const { roles } = (waiting['trusted_targets']?.signed as unknown as Targets).delegations ?? {}
+    const listed = roles?.find(({ name }) => name === 'vendor')
+    assert.deepEqual(
+      listed?.keyids,
+      holders.map(({ keyid }) => keyid),
+    )
+    assert.deepEqual(listed?.paths, ['vendor/*'])
+
+    await signWaiting(api, 'vendor', holders)
+    assert.deepEqual(await pending(api), {})
+    await decided(api, 'POST /artifacts', { artifacts: [artifact('vendor/x')] })
+    assert.deepEqual(Object.keys(await pending(api)), ['vendor', 'trusted_targets'])
+    const published = (await pending(api))['trusted_targets'] as Envelope
+    assert.equal(published.signatures.length, 1)
+    await signWaiting(api, 'vendor', holders)
+    const client = clientOf(repository)
+    await client.refresh()
+    assert.ok(await client.find('vendor/x'))
+  })
+
+  it('may be stopped before they have', async () => {
+    const api = apiOver(await bootstrapped())
+    await decided(api, 'POST /delegations', offline('vendor', [makeKey()], 'vendor/*'))
+    const stopped = await decided(api, 'POST /metadata/sign/delete', { role: 'vendor' })
+    assert.equal(stopped['message'], 'Deletion of vendor metadata successful, signing process stopped')
+    assert.deepEqual(await pending(api), {})
+  })
+
+  it('says in the task why a role cannot be', async () => {
+    const api = apiOver(await bootstrapped())
+    await decided(api, 'POST /delegations', delegations(online('a', 'a/*')))
+    const cases = [
+      [delegations(online('a', 'b/*')), /There is a role a already/],
+      [delegations(online('bins', 'b/*')), /hash bins/],
+      [delegations({ ...online('b', 'b/*'), keyids: ['00'.repeat(32)] }), /not among the delegations' keys/],
+      [delegations({ ...online('b', 'b/*'), threshold: 2 }), /asks for 2 signatures/],
+    ] as const
+    for (const [body, reason] of cases) {
+      const task = await decided(api, 'POST /delegations', body)
+      assert.equal(task.state, 'ERRORED')
+      assert.match(String(task['error']), reason)
+    }
+  })
+
+  it('does not understand a role without paths, under a bad name, or with a key that is not what its keyid says', async () => {
+    const api = apiOver(await bootstrapped())
+    const { key } = makeKey()
+    for (const body of [
+      {},
+      delegations(),
+      delegations(online('a')),
+      delegations(online('../x', 'a/*')),
+      delegations(online('root', 'a/*')),
+      delegations(online('a', 'a//*')),
+      delegations({ ...online('a', 'a/*'), threshold: 0 }),
+      delegations({ ...online('a', 'a/*'), bins: { number_of_delegated_bins: 3 } }),
+      { delegations: { keys: { abc: key }, roles: [online('a', 'a/*')] } },
+    ]) {
+      for (const request of ['POST /delegations', 'PUT /delegations'])
+        assert.equal((await api.call(request, { body })).status, 422, JSON.stringify(body))
+    }
+  })
+})
+
+describe('PUT /delegations', () => {
+  it('changes a role, and moves its artifacts', async () => {
+    const api = apiOver(await bootstrapped())
+    await decided(api, 'POST /delegations', delegations(online('a', 'a/*')))
+    await decided(api, 'POST /artifacts', { artifacts: [artifact('a/x'), artifact('b/x')] })
+    const put = await api.call('PUT /delegations', { body: delegations(online('a', 'b/*')), headers: wait })
+    assert.equal(put.body.data['state'], 'SUCCESS')
+    assert.equal((await api.call('GET /artifacts?path=b%2Fx')).body.data['role'], 'a')
+    assert.notEqual((await api.call('GET /artifacts?path=a%2Fx')).body.data['role'], 'a')
+    const accepted = await api.call('PUT /delegations', { body: delegations(online('a', 'a/*')) })
+    assert.equal(accepted.body.message, 'Metadata delegation update accepted.')
+  })
+
+  it('says in the task that there is no such role', async () => {
+    const task = await decided(apiOver(await bootstrapped()), 'PUT /delegations', delegations(online('a', 'a/*')))
+    assert.equal(task.state, 'ERRORED')
+    assert.match(String(task['error']), /There is no custom role a/)
+  })
+
+  it('refuses to leave artifacts to nobody, unless it is asked to remove them', async () => {
+    const custom = [{ ...online('a', 'a/*'), name: 'a' as never }]
+    const api = apiOver(await bootstrapped({ delegations: { keys: {}, roles: custom } }))
+    await decided(api, 'POST /artifacts', { artifacts: [artifact('a/x')] })
+    const body = delegations(online('a', 'b/*'))
+    assert.equal((await decided(api, 'PUT /delegations', body)).state, 'ERRORED')
+    assert.equal((await decided(api, 'PUT /delegations', { ...body, remove_artifacts: true })).state, 'SUCCESS')
+    assert.equal((await api.call('GET /artifacts?path=a%2Fx')).status, 404)
+  })
+})
+
+describe('POST /delegations/delete', () => {
+  it('takes roles out, with their artifacts', async () => {
+    const api = apiOver(await bootstrapped())
+    await decided(api, 'POST /delegations', delegations(online('a', 'a/*')))
+    await decided(api, 'POST /artifacts', { artifacts: [artifact('a/x')] })
+    const posted = await api.call('POST /delegations/delete/', { body: { delegations: { roles: [{ name: 'a' }] } } })
+    assert.equal(posted.status, 202)
+    assert.equal(posted.body.message, 'Metadata delegation delete accepted.')
+    assert.equal((await api.call('GET /artifacts?path=a%2Fx')).status, 404)
+  })
+
+  it('says in the task that there is no such role, and does not understand a name that cannot be', async () => {
+    const api = apiOver(await bootstrapped())
+    const body = (name: string) => ({ delegations: { roles: [{ name }] } })
+    assert.equal((await decided(api, 'POST /delegations/delete', body('a'))).state, 'ERRORED')
+    assert.equal((await api.call('POST /delegations/delete', { body: body('../a') })).status, 422)
+    assert.equal((await api.call('POST /delegations/delete', { body: delegations() })).status, 422)
+  })
+})
+
+describe('POST /delegations/{role}/metadata', () => {
+  const file = (version: number, holders: readonly TestKey[]) => {
+    const expires = formatExpires(inAYear())
+    const targets = new Map([['vendor/x', { length: 1, hashes: { sha256: 'ab'.repeat(32) } }]])
+    const metadata: Targets = { _type: 'targets', spec_version: specVersion, version, expires, targets }
+    return { metadata: parseJson(signRole(metadata, holders).bytes) }
+  }
+
+  it('publishes what the holders of a role have made themselves', async () => {
+    const repository = await bootstrapped()
+    const api = apiOver(repository)
+    const holders = [makeKey()]
+    await decided(api, 'POST /delegations', offline('vendor', holders, 'vendor/*'))
+    await signWaiting(api, 'vendor', holders)
+    const before = (await api.call('GET /status')).body.data as { commit: { number: number } }
+    const body = file(before.commit.number, holders)
+    const posted = await api.call('POST /delegations/vendor/metadata', { body, headers: wait })
+    assert.equal(posted.body.data['state'], 'SUCCESS', JSON.stringify(posted.body))
+    const client = clientOf(repository)
+    await client.refresh()
+    assert.ok(await client.find('vendor/x'))
+
+    const again = await api.call('POST /delegations/vendor/metadata', { body: file(1, [makeKey()]) })
+    assert.equal(again.status, 202)
+    assert.equal(again.body.message, 'Delegated metadata accepted.')
+    const task = await api.call(`GET /task?task_id=${again.body.data['task_id']}`)
+    assert.equal(task.body.data['state'], 'ERRORED')
+  })
+
+  it('does not understand what is no metadata of a delegated role', async () => {
+    const api = apiOver(await bootstrapped())
+    for (const body of [{}, { metadata: {} }, { metadata: { signatures: [], signed: { _type: 'root' } } }])
+      assert.equal((await api.call('POST /delegations/vendor/metadata', { body })).status, 422)
+    assert.equal((await api.call('POST /delegations/root/metadata', { body: file(1, []) })).status, 422)
+  })
+})
+
+describe('delegations', () => {
+  it('are not taken before the bootstrap', async () => {
+    const api = apiOver(testRepository())
+    const targets = { _type: 'targets', spec_version: specVersion, version: 1, targets: {} }
+    const metadata = { signatures: [], signed: { ...targets, expires: formatExpires(inAYear()) } }
+    for (const [request, body] of [
+      ['POST /delegations', delegations(online('a', 'a/*'))],
+      ['PUT /delegations', delegations(online('a', 'a/*'))],
+      ['POST /delegations/delete', delegations(online('a', 'a/*'))],
+      ['POST /delegations/a/metadata', { metadata }],
+    ] as const) {
+      const refused = await api.call(request, { body })
+      assert.equal(refused.status, 404, request)
+      assert.equal(refused.body.detail['message'], 'Task not accepted.')
+    }
+  })
+
+  it('go on while a root waits for signatures', async () => {
+    const repository = await bootstrapped()
+    const api = apiOver(repository)
+    const next = makeRoot({ version: 2, root: repository.rootKeys, online: repository.online, threshold: 2 })
+    const root = parseJson(signRole(next, []).bytes)
+    assert.equal((await decided(api, 'POST /metadata', { metadata: { root } })).state, 'SUCCESS')
+    assert.equal((await decided(api, 'POST /delegations', offline('vendor', [makeKey()], 'v/*'))).state, 'SUCCESS')
+    assert.deepEqual(Object.keys(await pending(api)).sort(), ['root', 'trusted_root', 'trusted_targets', 'vendor'])
+  })
+})

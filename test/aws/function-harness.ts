@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import type { SQSBatchResponse } from 'aws-lambda'
+import { bundle, bundleDirectory } from '../../infra/bundle.ts'
+import type { Key } from '../../shared/tuf/keys.ts'
+import { apiEvent, bootstrapBody, type Sent } from '../support/api.ts'
+import type { Fetch } from '../support/client.ts'
+import { makeKey } from '../support/keys.ts'
+import type { Deployment } from './deployment.ts'
+import { type FunctionProcess, startFunction } from './function-process.ts'
+
+/** The three functions over a deployment, each from its bundle and in a process of its own. */
+export interface Functions extends AsyncDisposable {
+  readonly api: FunctionProcess
+  readonly publish: FunctionProcess
+  readonly refresh: FunctionProcess
+  /** A request as API Gateway hands it on, of a caller with AWS credentials unless told otherwise. */
+  call(request: string, sent?: Sent, authorizer?: object): Promise<Called>
+  /** Posts it, and returns the id of the accepted task. */
+  accepted(request: string, body: unknown): Promise<string>
+  /** Lets the publisher hear all that rings now; waits for the first. */
+  hear(): Promise<SQSBatchResponse>
+  stateOf(taskId: string): Promise<string>
+  /** Founds a repository with so many bins, on the first online key. */
+  found(bins: number): Promise<void>
+  /** Reads metadata as clients do. */
+  readonly fetchMetadata: Fetch
+}
+
+export interface Called {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect to find in it.
+  readonly body: any
+}
+
+const iam = { iam: { userArn: 'arn:aws:iam::000000000000:role/build', accountId: '000000000000' } }
+
+export async function startFunctions(deployment: Deployment): Promise<Functions> {
+  await using cleanup = new AsyncDisposableStack()
+  const bundles = await bundle(await bundleDirectory())
+  const start = async (name: keyof typeof bundles) =>
+    cleanup.use(await startFunction(bundles[name].directory, deployment.environment))
+  const [api, publish, refresh] = [await start('api'), await start('publish'), await start('refresh')]
+
+  async function call(request: string, sent?: Sent, authorizer: object = iam): Promise<Called> {
+    const event = apiEvent(request, sent)
+    const answer = await api.invoke({ ...event, requestContext: { ...event.requestContext, authorizer } })
+    const { statusCode, body } = answer as { statusCode: number; body: string }
+    return { status: statusCode, body: JSON.parse(body) }
+  }
+  async function accepted(request: string, body: unknown): Promise<string> {
+    const answer = await call(request, { body })
+    assert.equal(answer.status, 202, JSON.stringify(answer.body))
+    return answer.body.data.task_id
+  }
+  const hear = async () => (await publish.invoke(await deployment.rings(5))) as SQSBatchResponse
+  const stateOf = async (taskId: string) => (await call(`GET /task?task_id=${taskId}`)).body.data.state
+
+  const kept = cleanup.move()
+  return {
+    ...{ api, publish, refresh, call, accepted, hear, stateOf },
+    async found(number_of_delegated_bins) {
+      const { body } = await call('GET /keys')
+      const [[keyid, key] = []] = Object.entries<Key>(body.data.keys)
+      assert.ok(keyid && key, JSON.stringify(body))
+      const request = bootstrapBody({ rootKeys: [makeKey(), makeKey()], online: [{ keyid, key }] })
+      const { roles } = request.settings
+      const bins = { ...roles.bins, number_of_delegated_bins }
+      const task = await accepted('POST /bootstrap', { ...request, settings: { roles: { ...roles, bins } } })
+      assert.deepEqual(await hear(), { batchItemFailures: [] })
+      assert.equal(await stateOf(task), 'SUCCESS')
+    },
+    async fetchMetadata(file) {
+      const answer = await fetch(`${deployment.metadataUrl}/${file}`)
+      return answer.ok ? Buffer.from(await answer.arrayBuffer()) : undefined
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { GetQueueUrlCommand, ListQueuesCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
+import { clientsFor, type RunningClient, startClient } from '../interop/clients.ts'
+import { type Deployed, startDeployed } from './deployed.ts'
+import { account } from './stack.ts'
+
+/**
+ * What a team does with the deployed stack, from the ceremony on: the app that users deploy, through API Gateway and
+ * CloudFront, with IAM enforced.
+ */
+describe('the deployed stack', () => {
+  const cleanup = new AsyncDisposableStack()
+  let deployed: Deployed
+  let clients: readonly RunningClient[] = []
+  const contents = new Map<string, Buffer>()
+  const artifacts = 'the-artifacts'
+
+  before(async () => {
+    deployed = cleanup.use(await startDeployed({ artifactBucket: artifacts }))
+    await deployed.s3.send(new CreateBucketCommand({ Bucket: artifacts }))
+    const [label] = new URL(deployed.outputs['MetadataUrl'] ?? '').host.split('.')
+    const Statement = [
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'cloudfront.amazonaws.com' },
+        Action: ['s3:GetObject', 's3:ListBucket'],
+        Resource: [`arn:aws:s3:::${artifacts}`, `arn:aws:s3:::${artifacts}/*`],
+        Condition: { StringLike: { 'AWS:SourceArn': `arn:aws:cloudfront::${account}:distribution/*` } },
+      },
+    ]
+    assert.ok(label)
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
+    await deployed.s3.send(new PutBucketPolicyCommand({ Bucket: artifacts, Policy }))
+  })
+  after(async () => {
+    for (const client of clients) client.stop()
+    await cleanup.disposeAsync()
+  })
+
+  /** Makes a file, stores it where clients download from, and publishes it by the command line. */
+  async function publish(path: string): Promise<void> {
+    const bytes = randomBytes(1000)
+    contents.set(path, bytes)
+    await mkdir(join(deployed.directory, 'dist'), { recursive: true })
+    await writeFile(join(deployed.directory, 'dist', path), bytes)
+    await deployed.s3.send(new PutObjectCommand({ Bucket: artifacts, Key: path, Body: bytes }))
+    await deployed.tuffet('artifact', 'add', `dist/${path}`, '--base', 'dist')
+  }
+
+  /** Every foreign client refreshes, and finds exactly what was published. */
+  async function clientsSee(paths: readonly string[], gone: readonly string[] = []): Promise<void> {
+    for (const client of clients) {
+      const answer = await client.ask({
+        metadataUrl: `${deployed.url}/metadata/`,
+        targetsUrl: `${deployed.url}/artifacts/`,
+        root: join(deployed.directory, '1.root.json'),
+        state: join(deployed.directory, 'clients', client.name),
+        targets: [...paths, ...gone],
+      })
+      assert.ok(answer.ok, `${client.name}: ${JSON.stringify(answer)}`)
+      const digest = (path: string) =>
+        createHash('sha256')
+          .update(contents.get(path) ?? '')
+          .digest('hex')
+      assert.deepEqual(
+        answer.targets,
+        [
+          ...paths.map((path) => ({ path, outcome: 'verified', sha256: digest(path) })),
+          ...gone.map((path) => ({ path, outcome: 'absent' })),
+        ],
+        client.name,
+      )
+    }
+  }
+
+  const commits = async () => {
+    const status = JSON.parse(await deployed.tuffet('--json', 'status')) as { commit?: { number?: number } }
+    return JSON.stringify(status)
+  }
+
+  it('is founded by the ceremony of the command line', async () => {
+    for (const key of ['one.key', 'two.key']) await deployed.tuffet('key', 'new', key, '--password-fd', '0')
+    const decided = ['--bins', '16', '--threshold', '2', '--key', 'one.key', '--key', 'two.key', '--yes', '--send']
+    await deployed.tuffet('ceremony', ...decided, '--password-fd', '0')
+    const root = await deployed.addresses.distribution({ path: '/metadata/1.root.json' })
+    assert.equal(root.status, 200)
+    await writeFile(join(deployed.directory, '1.root.json'), root.body)
+  })
+
+  it('shows additions and removals to the command line’s client', async () => {
+    await publish('first.tgz')
+    await publish('second.tgz')
+    await deployed.tuffet('download', 'first.tgz', 'second.tgz', '--out', 'got')
+    const got = await readFile(join(deployed.directory, 'got/first.tgz'))
+    assert.deepEqual(got, contents.get('first.tgz'))
+    await deployed.tuffet('artifact', 'remove', 'second.tgz')
+    await assert.rejects(deployed.tuffet('download', 'second.tgz', '--out', 'got'))
+  })
+
+  it('shows them to foreign clients', async (t) => {
+    try {
+      clients = clientsFor('succinct_roles', false).map(startClient)
+    } catch (error) {
+      return t.skip(String(error))
+    }
+    await clientsSee(['first.tgz'], ['second.tgz'])
+  })
+
+  it('serves what never changes for ever, the timestamp anew each time, and 404 for what is missing', async () => {
+    const get = (path: string) => deployed.addresses.distribution({ path })
+    const root = await get('/metadata/1.root.json')
+    assert.equal(root.headers['cache-control'], 'public, max-age=31536000, immutable')
+    assert.equal(root.headers['strict-transport-security'], 'max-age=31536000')
+    assert.equal(root.headers['x-content-type-options'], 'nosniff')
+    assert.equal((await get('/metadata/timestamp.json')).headers['cache-control'], 'no-cache')
+    for (const missing of ['/metadata/2.root.json', '/metadata/', '/', '/lease.json']) {
+      assert.equal((await get(missing)).status, 404, missing)
+    }
+    const posted = await deployed.addresses.distribution({ method: 'PUT', path: '/metadata/x', body: Buffer.from('x') })
+    assert.equal(posted.status, 403)
+  })
+
+  it('does not show the buckets to who asks them directly', async () => {
+    for (const bucket of [deployed.outputs['MetadataBucket'], deployed.outputs['StateBucket']]) {
+      for (const key of ['', '/metadata/timestamp.json', '/lease.json']) {
+        assert.equal((await fetch(`${deployed.ministack.endpoint}/${bucket}${key}`)).status, 403)
+      }
+    }
+  })
+
+  it('goes on through a redeployment', async () => {
+    const urls = ({ ApiUrl, MetadataUrl, StateBucket }: Deployed['outputs']) => [ApiUrl, MetadataUrl, StateBucket]
+    const before = urls(deployed.outputs)
+    const busy = publish('meanwhile.tgz')
+    await deployed.deploy({ artifactBucket: artifacts, burst: '50', tags: '{"team":"release"}' })
+    await busy
+    assert.deepEqual(urls(deployed.outputs), before)
+    await publish('after.tgz')
+    await clientsSee(['first.tgz', 'meanwhile.tgz', 'after.tgz'])
+  })
+
+  it('applies each task once, with two publishers and a refresher at work', async () => {
+    const paths = Array.from({ length: 8 }, (_, index) => `parallel-${index}.tgz`)
+    const refreshes = Promise.all([deployed.invoke('Refresh'), deployed.invoke('Refresh')])
+    await Promise.all(paths.map(publish))
+    await refreshes
+    await clientsSee(['first.tgz', ...paths])
+    assert.ok(await commits())
+  })
+
+  it('signs anew when it is told to, and on its own finds nothing to do', async () => {
+    const timestamp = async () => {
+      const { body } = await deployed.addresses.distribution({ path: '/metadata/timestamp.json' })
+      return (JSON.parse(body.toString()) as { signed: { version: number } }).signed.version
+    }
+    const before = await timestamp()
+    await deployed.invoke('Refresh')
+    assert.equal(await timestamp(), before)
+    await deployed.tuffet('refresh')
+    assert.equal(await timestamp(), before + 1)
+    await clientsSee(['first.tgz'])
+  })
+
+  it('ends a task that breaks the publisher as FAILURE and in the dead-letter queue, while others pass', async () => {
+    const { QueueUrls = [] } = await deployed.sqs.send(new ListQueuesCommand({}))
+    const queue = QueueUrls.find((url) => url.includes('BellQueue'))
+    const dead = QueueUrls.find((url) => url.includes('DeadLetters'))
+    const id = '0'.repeat(32)
+    const poison = { Bucket: deployed.outputs['StateBucket'], Key: `inbox/${id}.json`, Body: '{"schema":1}' }
+    await deployed.s3.send(new PutObjectCommand(poison))
+    await deployed.sqs.send(new SendMessageCommand({ QueueUrl: queue, MessageBody: id }))
+    await Promise.all(['beside-1.tgz', 'beside-2.tgz'].map(publish))
+    for (let runs = 0; runs < 10 && !(await isFinished(id)); runs++) await deployed.invoke('Refresh')
+    const { Messages = [] } = await deployed.sqs.send(new ReceiveMessageCommand({ QueueUrl: dead }))
+    assert.deepEqual(
+      Messages.map(({ Body }) => Body),
+      [id],
+    )
+    await clientsSee(['beside-1.tgz', 'beside-2.tgz'])
+  })
+
+  async function isFinished(id: string): Promise<boolean> {
+    const { body } = await deployed.addresses.api(
+      { path: `/api/v1/task?task_id=${id}` },
+      { accessKeyId: 'test', secretAccessKey: 'test' },
+    )
+    const { state } = (JSON.parse(body.toString()) as { data: { state: string } }).data
+    if (state !== 'PENDING') assert.equal(state, 'FAILURE')
+    return state !== 'PENDING'
+  }
+})

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { ConfigurationError, readSettings } from '../../infra/context.ts'
+import { appWith, synthesize } from './stack.ts'
+
+const read = (context: Record<string, unknown>) =>
+  readSettings(
+    appWith(Object.fromEntries(Object.entries(context).map(([name, value]) => [`tuffet:${name}`, value]))).node,
+  )
+
+describe('the settings', () => {
+  it('are none by default', () => {
+    assert.deepEqual(read({}), { repository: {}, tags: {} })
+  })
+
+  it('come as JSON from cdk.json', () => {
+    const provider = 'arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com'
+    const caller = { provider, audience: 'sts.amazonaws.com', subject: 'repo:example/app:*' }
+    assert.deepEqual(
+      read({ stage: 'staging', publisherPrincipals: ['123456789012', caller], burst: 5, tags: { team: 'x' } }),
+      {
+        repository: { stage: 'staging', publisherPrincipals: ['123456789012', caller], burst: 5 },
+        tags: { team: 'x' },
+      },
+    )
+  })
+
+  it('come as text from the command line', () => {
+    const { repository, tags } = read({
+      jwtAudience: 'one, two',
+      expirations: '{"timestamp": 2}',
+      publisherTimeoutSeconds: '30',
+      guardWrites: 'false',
+      tags: '{"team": "x"}',
+      alarmEmail: '',
+    })
+    assert.deepEqual(repository, {
+      jwtAudience: ['one', 'two'],
+      expirations: { timestamp: 2 },
+      publisherTimeoutSeconds: 30,
+      guardWrites: false,
+    })
+    assert.deepEqual(tags, { team: 'x' })
+  })
+
+  const oidc = 'arn:aws:iam::123456789012:oidc-provider/gitlab.example.org'
+  for (const [name, value, sentence] of [
+    ['stgae', 'x', /^tuffet:stgae is not a setting\. There are: .*stage/],
+    ['stage', 'Production', /^tuffet:stage is a name of at most 20 .*; it was given as "Production"\.$/],
+    ['logRetentionDays', 91, /^tuffet:logRetentionDays is one of 1, 3, .*given as 91\.$/],
+    ['certificateArn', 'arn:aws:acm:eu-west-1:123456789012:certificate/1', /certificate in us-east-1/],
+    ['webAclArn', 'arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/x/1', /global WAFv2/],
+    ['metadataBucket', 'My_Bucket', /name of a bucket/],
+    ['onlineKeys', 'alias/online', /ARNs of KMS keys/],
+    ['alarmEmail', 'nobody', /e-mail address/],
+    ['permissionsBoundary', 'arn:aws:iam::123456789012:role/x', /managed policy/],
+    ['jwtIssuer', 'http://issuer.example', /https URL/],
+    ['publisherPrincipals', '*', /account numbers/],
+    ['publisherPrincipals', oidc, /open to everybody/],
+    ['publisherPrincipals', [{ provider: oidc, audience: 'x', subject: '*' }], /more than a \*/],
+    ['publisherTimeoutSeconds', 901, /whole number from 3 to 900/],
+    ['expirations', { timestmap: 1 }, /not for timestmap/],
+    ['expirations', { timestamp: 0 }, /whole number/],
+    ['guardWrites', 'no', /true or false/],
+    ['domainNames', [], /a list, not empty/],
+    ['tags', 'team', /object of names and texts/],
+  ] as const) {
+    it(`refuse ${name}: ${JSON.stringify(value)}`, () => {
+      assert.throws(
+        () => read({ [name]: value }),
+        (error) => error instanceof ConfigurationError && sentence.test(error.message),
+      )
+    })
+  }
+})
+
+describe('what contradicts itself is refused', () => {
+  const keys = { onlineKeyArns: ['arn:aws:kms:us-east-1:123456789012:key/1'] }
+  for (const [what, props, sentence] of [
+    ['an issuer without an audience', { jwtIssuer: 'https://issuer.example' }, /jwtAudience/],
+    ['a name without a certificate', { domainNames: ['tuf.example.org'] }, /certificateArn/],
+    ['one bucket without the other', { metadataBucketName: 'metadata', ...keys }, /stateBucket/],
+    ['buckets without their keys', { metadataBucketName: 'metadata', stateBucketName: 'state' }, /onlineKeys/],
+    ['one bucket for both', { metadataBucketName: 'both', stateBucketName: 'both', ...keys }, /two buckets/],
+  ] as const) {
+    it(what, () => {
+      assert.throws(() => synthesize(props), sentence)
+    })
+  }
+})

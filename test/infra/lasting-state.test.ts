@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { only, resourcesOf, text } from './stack.ts'
+
+const resources = resourcesOf()
+
+describe('what holds state', () => {
+  it('stays when the stack goes, under the same logical ids for ever: another id would be another, empty bucket', () => {
+    const kept = resources.filter(({ type }) => type === 'AWS::S3::Bucket' || type === 'AWS::KMS::Key')
+    assert.deepEqual(
+      kept.map(({ id, deletionPolicy }) => [id, deletionPolicy]),
+      [
+        ['RepositoryStorageAccessLogs537007B7', 'Retain'],
+        ['RepositoryStorageMetadata0A207153', 'Retain'],
+        ['RepositoryStorageStateDD9578F3', 'Retain'],
+        ['RepositoryStorageOnlineKey106AE1C97', 'Retain'],
+        ['RepositoryStorageOnlineKey247ABBE29', 'Retain'],
+      ],
+    )
+  })
+
+  it('gives addresses that others know the same ids, too', () => {
+    const known = ['AWS::ApiGatewayV2::Api', 'AWS::CloudFront::Distribution', 'AWS::SQS::Queue']
+    assert.deepEqual(
+      resources.filter(({ type }) => known.includes(type)).map(({ id }) => id),
+      [
+        'RepositoryBellDeadLettersCC8C655D',
+        'RepositoryBellQueue686B3C80',
+        'RepositoryApiHttp18B3D67A',
+        'RepositoryDeliveryDistributionA4AAE74B',
+      ],
+    )
+  })
+
+  it('is encrypted, versioned and closed', () => {
+    for (const { id, properties } of resources.filter(({ type }) => type === 'AWS::S3::Bucket')) {
+      assert.deepEqual(
+        properties.PublicAccessBlockConfiguration,
+        { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true },
+        id,
+      )
+      assert.ok(properties.BucketEncryption, id)
+      if (!id.includes('AccessLogs')) {
+        assert.deepEqual(properties.VersioningConfiguration, { Status: 'Enabled' }, id)
+        assert.ok(properties.LoggingConfiguration, id)
+      }
+    }
+  })
+
+  it('forgets finished tasks after 30 days, their idempotency records before, and nothing of the journal', () => {
+    const { Rules } = only(resources, 'AWS::S3::Bucket', 'StorageState').properties.LifecycleConfiguration
+    const expiring = (Rules as { Prefix?: string; ExpirationInDays?: number }[])
+      .filter(({ ExpirationInDays }) => ExpirationInDays !== undefined)
+      .map(({ Prefix, ExpirationInDays }) => [Prefix, ExpirationInDays])
+    assert.deepEqual(expiring, [
+      ['tasks/', 30],
+      ['idempotency/', 7],
+    ])
+    const metadata = only(resources, 'AWS::S3::Bucket', 'StorageMetadata').properties.LifecycleConfiguration.Rules
+    assert.ok(metadata.every(({ ExpirationInDays }: { ExpirationInDays?: number }) => ExpirationInDays === undefined))
+  })
+
+  it('has two keys that sign P-256, so that one can be rotated to', () => {
+    const keys = resources.filter(({ type }) => type === 'AWS::KMS::Key')
+    assert.deepEqual(
+      keys.map(({ properties }) => [properties.KeySpec, properties.KeyUsage]),
+      [
+        ['ECC_NIST_P256', 'SIGN_VERIFY'],
+        ['ECC_NIST_P256', 'SIGN_VERIFY'],
+      ],
+    )
+  })
+})
+
+describe('the functions', () => {
+  const functions = resources.filter(({ type }) => type === 'AWS::Lambda::Function')
+
+  it('are three, on Node 24 and arm64, each with a log that ends some time', () => {
+    assert.equal(functions.length, 3)
+    for (const { id, properties } of functions) {
+      assert.deepEqual([properties.Runtime, properties.Architectures], ['nodejs24.x', ['arm64']], id)
+      const log = resources.find((each) => each.id === properties.LoggingConfig.LogGroup.Ref)
+      assert.equal(log?.properties.RetentionInDays, 90, id)
+    }
+  })
+
+  it('know the buckets, keys and queues', () => {
+    for (const { properties } of functions) {
+      assert.deepEqual(Object.keys(properties.Environment.Variables).sort(), [
+        'NODE_OPTIONS',
+        'TUFFET_DEAD_LETTERS_URL',
+        'TUFFET_METADATA_BUCKET',
+        'TUFFET_ONLINE_KEYS',
+        'TUFFET_QUEUE_URL',
+        'TUFFET_STAGE',
+        'TUFFET_STATE_BUCKET',
+      ])
+    }
+  })
+
+  it('are deployed without custom resources and without a VPC', () => {
+    for (const { type, properties } of resources) {
+      assert.ok(!type.startsWith('Custom::') && type !== 'AWS::CloudFormation::CustomResource', type)
+      assert.equal(properties.VpcConfig, undefined)
+    }
+  })
+})
+
+describe('the doorbell', () => {
+  it('gives a run six times its time, takes partial batches, and keeps what it could not deliver', () => {
+    const queue = only(resources, 'AWS::SQS::Queue', 'BellQueue').properties
+    const publish = only(resources, 'AWS::Lambda::Function', 'PublisherPublish').properties
+    assert.equal(queue.VisibilityTimeout, 6 * publish.Timeout)
+    assert.equal(text(queue.RedrivePolicy.deadLetterTargetArn), '<RepositoryBellDeadLettersCC8C655D.Arn>')
+    const mapping = only(resources, 'AWS::Lambda::EventSourceMapping').properties
+    assert.deepEqual(mapping.FunctionResponseTypes, ['ReportBatchItemFailures'])
+    assert.deepEqual(mapping.ScalingConfig, { MaximumConcurrency: 2 })
+    assert.equal(publish.ReservedConcurrentExecutions, undefined)
+  })
+
+  it('has a second, which looks every minute and is not tried twice', () => {
+    const schedule = only(resources, 'AWS::Scheduler::Schedule').properties
+    assert.equal(schedule.ScheduleExpression, 'rate(1 minute)')
+    assert.equal(schedule.Target.RetryPolicy.MaximumRetryAttempts, 0)
+    assert.equal(only(resources, 'AWS::Lambda::EventInvokeConfig').properties.MaximumRetryAttempts, 0)
+  })
+})

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { metrics } from '../../shared/app/environment.ts'
+import { only, type Resource, resourcesOf, text } from './stack.ts'
+
+const alarmsOf = (resources: readonly Resource[]) =>
+  resources.filter(({ type }) => type === 'AWS::CloudWatch::Alarm').map(({ properties }) => properties)
+
+const alarms = alarmsOf(resourcesOf({ alarmEmail: 'somebody@example.org' }))
+const sectionOf = ({ AlarmDescription }: { AlarmDescription: string }) => AlarmDescription.split('#')[1] ?? ''
+
+describe('the alarms', () => {
+  it('watch what clients would notice, and what comes before it', () => {
+    assert.deepEqual(alarms.map((alarm) => `${sectionOf(alarm)}: ${alarm.Namespace} ${alarm.MetricName}`).sort(), [
+      `dead-letters: AWS/SQS ApproximateNumberOfMessagesVisible`,
+      `failures: AWS/ApiGateway 5xx`,
+      `failures: AWS/Lambda Errors`,
+      `failures: AWS/Lambda Errors`,
+      `failures: Tuffet ${metrics.failedRuns}`,
+      `failures: Tuffet ${metrics.failedTasks}`,
+      `nearest-expiry: Tuffet ${metrics.nearestExpiry}`,
+      `oldest-task: Tuffet ${metrics.oldestTask}`,
+      `publish-latency: Tuffet ${metrics.publishLatency}`,
+      `throttles: AWS/Lambda Throttles`,
+      `throttles: AWS/Lambda Throttles`,
+      `throttles: AWS/Lambda Throttles`,
+    ])
+  })
+
+  it('look at this repository alone', () => {
+    for (const { Namespace, Dimensions } of alarms.filter((alarm) => alarm.Namespace === metrics.namespace)) {
+      assert.deepEqual(Dimensions, [{ Name: metrics.dimension, Value: 'main' }], Namespace)
+    }
+  })
+
+  it('each have their section in the runbook', () => {
+    const runbook = join(import.meta.dirname, '../../docs/runbook.md')
+    assert.ok(existsSync(runbook))
+    const headings = [...readFileSync(runbook, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9 -]/g, '')
+        .replaceAll(' ', '-'),
+    )
+    for (const alarm of alarms) assert.ok(headings.includes(sectionOf(alarm)), alarm.AlarmDescription)
+  })
+
+  it('ring by mail, and say when it is over', () => {
+    for (const { AlarmActions, OKActions } of alarms) {
+      assert.match(text(AlarmActions[0]), /MonitoringAlarms/)
+      assert.deepEqual(OKActions, AlarmActions)
+    }
+  })
+
+  it('ring when the refresher is silent', () => {
+    const oldestTask = alarms.find((alarm) => sectionOf(alarm) === 'oldest-task')
+    assert.equal(oldestTask?.TreatMissingData, 'breaching')
+  })
+
+  it('ring when a quarter of the shortest life is left', () => {
+    const threshold = (expirations: Record<string, number>) =>
+      alarmsOf(resourcesOf({ expirations })).find((alarm) => sectionOf(alarm) === 'nearest-expiry')?.Threshold
+    assert.equal(threshold({}), 21_600)
+    assert.equal(threshold({ timestamp: 4 }), 86_400)
+    assert.equal(threshold({ timestamp: 4, snapshot: 2 }), 43_200)
+  })
+})
+
+describe('the dashboard', () => {
+  it('can be left out', () => {
+    assert.ok(only(resourcesOf(), 'AWS::CloudWatch::Dashboard'))
+    assert.equal(resourcesOf({ dashboard: false }).filter(({ type }) => type.endsWith('Dashboard')).length, 0)
+  })
+})

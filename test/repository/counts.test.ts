@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { publish } from '../../shared/repository/publish.ts'
+import { submit } from '../../shared/repository/submit.ts'
+import { clientOf } from '../support/client.ts'
+import { counting } from '../support/counting.ts'
+import {
+  addRequest,
+  bootstrapped,
+  bootstrapRequest,
+  restarted,
+  run,
+  type TestRepository,
+  testRepository,
+} from '../support/repository.ts'
+
+const hour = 60 * 60 * 1000
+
+async function counted(number = 4) {
+  const counter = counting()
+  const repository = await bootstrapped({ ...counter, delegations: { delegation: 'succinct_roles', number } })
+  const submitAdd = (paths: readonly string[]) => submit(repository, { request: addRequest(paths), principal: 'test' })
+  return { repository, submitAdd, during: (work: () => Promise<unknown>) => counter.during(work) }
+}
+
+describe('What work costs', () => {
+  it('one artifact, by a publisher that knows the repository', async () => {
+    const { repository, submitAdd, during } = await counted()
+    await run(repository, addRequest(['warm']))
+    await submitAdd(['one'])
+    assert.deepEqual(await during(() => publish(repository)), {
+      // The bin, snapshot, timestamp.
+      signatures: 3,
+      // Timestamp, lease, the task's record and the task; and timestamp once more to see that nothing is left.
+      reads: 5,
+      // Lease taken and released, journal, bin, snapshot, timestamp, the task's record.
+      writes: 7,
+      deletes: 1,
+      lists: 2,
+    })
+  })
+
+  it('one artifact, by a publisher that has just started', async () => {
+    const { repository, submitAdd, during } = await counted()
+    await run(repository, addRequest(['warm']))
+    await submitAdd(['one'])
+    assert.deepEqual(await during(() => publish(restarted(repository))), {
+      signatures: 3,
+      // Besides: journal entry, root, settings, snapshot, targets, the bin, and the commits that signed the other roles.
+      reads: 12,
+      writes: 7,
+      deletes: 1,
+      lists: 2,
+    })
+  })
+
+  it('one artifact costs the same in a repository with 1,024 bins', async () => {
+    const small = await counted(2)
+    const large = await counted(1024)
+    const cost = async ({ repository, submitAdd, during }: typeof small) => {
+      await submitAdd(['one'])
+      return during(() => publish(restarted(repository)))
+    }
+    assert.deepEqual(await cost(large), await cost(small))
+  })
+
+  it('a thousand artifacts in one request: one signature for each bin, and one commit', async () => {
+    const { repository, submitAdd, during } = await counted()
+    await submitAdd(Array.from({ length: 1000 }, (_, at) => `file-${at}`))
+    const { signatures, writes } = await during(() => publish(repository))
+    assert.deepEqual({ signatures, writes }, { signatures: 4 + 2, writes: 7 + 3 })
+  })
+
+  it('a thousand requests: one commit', async () => {
+    const { repository, submitAdd, during } = await counted()
+    for (let at = 0; at < 1000; at++) await submitAdd([`file-${at}`])
+    const counts = await during(() => publish(repository))
+    assert.deepEqual(counts, {
+      signatures: 4 + 2,
+      // For each task its record and itself.
+      reads: 3 + 2 * 1000,
+      writes: 9 + 1000,
+      deletes: 1000,
+      lists: 2,
+    })
+  })
+
+  it('to see that nothing is to be done: one read and one list', async () => {
+    const { repository, during } = await counted()
+    await publish(repository)
+    const nothing = { signatures: 0, reads: 1, writes: 0, deletes: 0, lists: 1 }
+    assert.deepEqual(await during(() => publish(repository)), nothing)
+  })
+
+  it('a refresh of the timestamp alone', async () => {
+    const { repository, during } = await counted()
+    repository.pass(13 * hour)
+    assert.deepEqual(await during(() => publish(repository)), {
+      signatures: 1,
+      reads: 3,
+      // Lease taken and released, journal, timestamp.
+      writes: 4,
+      deletes: 0,
+      lists: 2,
+    })
+  })
+
+  it('a bootstrap with 16,384 bins: one signature for all of them', { timeout: 60_000 }, async () => {
+    const counter = counting()
+    const repository: TestRepository = testRepository(counter)
+    const request = bootstrapRequest(repository, { delegation: 'succinct_roles', number: 16_384 })
+    await submit(repository, { request, principal: 'test' })
+    const { signatures, writes } = await counter.during(() => publish(repository))
+    // The bins, targets, snapshot, timestamp; and one to see that the key can sign.
+    assert.equal(signatures, 4 + 1)
+    // Every bin; lease taken and released twice, seal, first root, journal, two of private state, targets, snapshot,
+    // timestamp, the task's record.
+    assert.equal(writes, 16_384 + 13)
+    const client = clientOf(repository)
+    await client.refresh()
+    assert.equal(await client.find('anything'), undefined)
+  })
+})

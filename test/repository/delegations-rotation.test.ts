@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { readCurrent } from '../../shared/repository/current.ts'
+import type { ObjectStore, Tag } from '../../shared/repository/ports.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import { pendingTargets } from '../../shared/repository/signing.ts'
+import { submit } from '../../shared/repository/submit.ts'
+import type { TaskRequest } from '../../shared/repository/task.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
+import { clientOf } from '../support/client.ts'
+import { customRole, delegation, refusal, removal, sign, signatureFor, succeeds } from '../support/delegations.ts'
+import { makeKey, signatureBy, signRole, signRoot } from '../support/keys.ts'
+import { addRequest, bootstrapped, restarted, signerOf, type TestRepository } from '../support/repository.ts'
+
+const [ann, bob, eve] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
+const graced = 11 * 60 * 1000
+const project = customRole('project', { holders: [ann, bob, eve], threshold: 2 })
+
+describe('online keys change', () => {
+  for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
+    test(`for every online role of the tree, and no client fails (${flavour})`, async () => {
+      const repository = await bootstrapped({ delegations: { delegation: flavour, number: 4 } })
+      const bins = { delegation: flavour, number: 2 }
+      const online = [customRole('plain'), customRole('binned', { bins })]
+      await succeeds(repository, delegation('add', online))
+      await succeeds(repository, delegation('add', [project], [ann, bob, eve]))
+      await sign(repository, 'project', ann, bob)
+      const paths = ['a', 'b', 'c', 'plain/a', 'binned/a', 'binned/b', 'binned/c']
+      await succeeds(repository, addRequest(paths))
+      await succeeds(repository, addRequest(['project/a']))
+      await sign(repository, 'project', bob, eve)
+      const client = clientOf(repository)
+      const old = client.copy()
+      await old.refresh()
+      const findsAll = async () => {
+        for (const reader of [client, old.copy(), clientOf(repository)]) {
+          await reader.refresh()
+          for (const path of [...paths, 'project/a']) assert.ok(await reader.find(path), path)
+        }
+      }
+      const next = makeKey('rsa')
+      const signers = (...keys: (typeof next)[]): TestRepository => {
+        return {
+          ...repository,
+          ...restarted({ ...repository, ports: { ...repository.ports, signers: keys.map(signerOf) } }),
+        }
+      }
+      const both = signers(...repository.online, next)
+      const root = signRoot({ root: repository.rootKeys, threshold: 2, online: [next], version: 2 })
+      await findsAll()
+      await succeeds(both, { kind: 'metadata_update', root: parseJson(root.bytes), compromised: false })
+      await findsAll()
+      both.pass(graced)
+      await publish(both)
+      await findsAll()
+      const after = signers(next)
+      await succeeds(after, { kind: 'force_online_metadata_update', roles: [] })
+      await succeeds(after, delegation('add', [customRole('later')]))
+      await succeeds(after, addRequest(['later/a', 'binned/d', 'd']))
+      await findsAll()
+      const keyids = client.trusted.targets?.signed.delegations?.keys.keys()
+      assert.deepEqual(new Set(keyids), new Set([next.keyid, ann.keyid, bob.keyid, eve.keyid]))
+    })
+  }
+})
+
+test('after each single write clients see the old state or the new one, whole', async () => {
+  let look = async () => {}
+  const looked = async (write: Promise<Tag>) => {
+    const tag = await write
+    await look()
+    return tag
+  }
+  const watched = (store: ObjectStore): ObjectStore => ({
+    ...store,
+    create: (name, bytes) => looked(store.create(name, bytes)),
+    replace: (name, bytes, tag) => looked(store.replace(name, bytes, tag)),
+  })
+  const repository = await bootstrapped({ around: watched })
+  const paths = ['a', 'b/c', 'project/a', '.d']
+  await succeeds(repository, addRequest(paths))
+  const running = clientOf(repository)
+  await running.refresh()
+  let looks = 0
+  look = async () => {
+    looks++
+    for (const client of [running.copy(), clientOf(repository)]) {
+      await client.refresh()
+      for (const path of paths) assert.ok(await client.find(path), path)
+    }
+  }
+  await succeeds(repository, delegation('add', [customRole('project')]))
+  await succeeds(repository, delegation('update', [project], [ann, bob, eve]))
+  await sign(repository, 'project', ann, bob)
+  await succeeds(repository, delegation('update', [customRole('project', { paths: ['*/a'] })]))
+  assert.ok(looks > 40, `only ${looks} looks`)
+})
+
+describe('what waits, under faults and haste', () => {
+  async function waiting(): Promise<TestRepository> {
+    const repository = await bootstrapped()
+    await succeeds(repository, delegation('add', [project], [ann, bob, eve]))
+    return repository
+  }
+
+  test('takes the file that an aborted commit has left with another choice of signatures', async () => {
+    const repository = await waiting()
+    await sign(repository, 'project', ann)
+    const pending = pendingTargets((await readCurrent(repository))?.signing ?? assert.fail(), 'project')
+    assert.ok(pending)
+    const left = signRole(pending.metadata.signed, [ann, eve])
+    await repository.ports.metadata.create(`${left.signed.version}.project.json`, left.bytes)
+    await sign(repository, 'project', bob)
+    for (const process of [repository, restarted(repository)]) {
+      const client = clientOf(process)
+      await client.refresh()
+      await client.everything()
+      const current = await readCurrent(process)
+      assert.equal(current?.targets.signed.delegations?.roles?.[0]?.name, 'project')
+    }
+  })
+
+  test('is merged from two holders who sign at once, and begun and completed by tasks of one commit', async () => {
+    const repository = await waiting()
+    const requests = await Promise.all([ann, bob, eve].map((holder) => signatureFor(repository, 'project', holder)))
+    for (const request of requests) await submit(repository, { request, principal: 'test' })
+    await submit(repository, { request: addRequest(['project/a']), principal: 'test' })
+    await publish(repository)
+    const current = await readCurrent(repository)
+    assert.deepEqual(
+      current?.entry.tasks.map(({ state }) => state),
+      ['SUCCESS', 'SUCCESS', 'ERRORED', 'SUCCESS'],
+    )
+    await sign(repository, 'project', eve, ann)
+    const client = clientOf(repository)
+    await client.refresh()
+    assert.ok(await client.find('project/a'))
+  })
+
+  test('never gets the version of what the service signs in the same commit', async () => {
+    const repository = await bootstrapped()
+    await succeeds(repository, delegation('add', [customRole('project')]))
+    const update = delegation('update', [project], [ann, bob, eve])
+    for (const request of [addRequest(['project/a']), update]) await submit(repository, { request, principal: 'test' })
+    await publish(repository)
+    const current = await readCurrent(repository)
+    const pending = current && pendingTargets(current.signing, 'project')
+    const signed = current?.snapshot.signed.meta.get('project.json')?.version ?? 0
+    assert.ok((pending?.metadata.signed.version ?? 0) > signed)
+    await sign(repository, 'project', ann, bob)
+    const client = clientOf(repository)
+    await client.refresh()
+    assert.ok(await client.find('project/a'))
+  })
+
+  test('is of no use any more once the role has been signed anew', async () => {
+    const repository = await bootstrapped()
+    await succeeds(repository, delegation('add', [customRole('project')]))
+    await succeeds(repository, delegation('update', [project], [ann, bob, eve]))
+    repository.pass(16 * 24 * 3600 * 1000)
+    await publish(repository)
+    await sign(repository, 'project', ann)
+    assert.match(await refusal(repository, await signatureFor(repository, 'project', bob)), /has changed since/)
+  })
+
+  test('many requests of one commit are each done as they come', async () => {
+    const repository = await bootstrapped()
+    const requests: TaskRequest[] = [
+      delegation('add', [customRole('a')]),
+      addRequest(['a/1']),
+      delegation('add', [customRole('b', { paths: ['a/2'], before: ['a'] })]),
+      addRequest(['a/2']),
+      removal('a'),
+      delegation('add', [customRole('a')]),
+      addRequest(['a/3']),
+      delegation('add', [customRole('c', { holders: [ann] })], [ann]),
+    ]
+    for (const request of requests) await submit(repository, { request, principal: 'test' })
+    await publish(repository)
+    const current = await readCurrent(repository)
+    assert.deepEqual(
+      current?.entry.tasks.map(({ result }) => result.error),
+      requests.map(() => undefined),
+    )
+    const client = clientOf(restarted(repository))
+    await client.refresh()
+    assert.deepEqual([...(await client.everything()).keys()].sort(), ['a/2', 'a/3'])
+    assert.ok((await client.find('a/2')) && (await client.find('a/3')))
+    const added = signatureBy(
+      ann,
+      pendingTargets(current?.signing ?? assert.fail(), 'c')?.metadata.signedBytes ?? assert.fail(),
+    )
+    await succeeds(repository, { kind: 'sign_metadata', role: 'c', signature: added })
+  })
+})

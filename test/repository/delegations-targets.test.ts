@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { readCurrent } from '../../shared/repository/current.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import { readBootstrapStanding } from '../../shared/repository/read.ts'
+import { readStatus } from '../../shared/repository/status.ts'
+import type { BootstrapRequest, TaskRequest } from '../../shared/repository/task.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
+import type { Root } from '../../shared/tuf/metadata.ts'
+import { clientOf } from '../support/client.ts'
+import { customRole, delegation, refusal, sign, succeeds } from '../support/delegations.ts'
+import { makeKey, makeRoot, signatureBy, signRole, type TestKey } from '../support/keys.ts'
+import { addRequest, restarted, signerOf, type TestRepository, testRepository } from '../support/repository.ts'
+
+const [ann, bob, eve] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
+const day = 24 * 3600 * 1000
+const graced = 11 * 60 * 1000
+
+/** A root whose targets these holders sign. */
+function offlineRoot({ rootKeys, online }: TestRepository, holders: readonly TestKey[], version = 1): Root {
+  const root = makeRoot({ root: rootKeys, threshold: rootKeys.length, online, version })
+  const keys = new Map([...root.keys, ...holders.map(({ keyid, key }) => [keyid, key] as const)])
+  const targets = { keyids: holders.map(({ keyid }) => keyid), threshold: 2 }
+  return { ...root, keys, roles: { ...root.roles, targets } }
+}
+
+function bootstrap(repository: TestRepository, delegations?: BootstrapRequest['delegations']): BootstrapRequest {
+  return {
+    kind: 'bootstrap',
+    root: parseJson(signRole(offlineRoot(repository, [ann, bob, eve]), repository.rootKeys).bytes),
+    expiration: { root: 365, targets: 200, snapshot: 7, timestamp: 1, bins: 30 },
+    delegations: delegations ?? { delegation: 'succinct_roles', number: 4 },
+  }
+}
+
+async function signFirst(repository: TestRepository, ...holders: TestKey[]): Promise<unknown[]> {
+  const results: unknown[] = []
+  for (const holder of holders) {
+    const standing = await readBootstrapStanding(repository)
+    assert.ok(standing.state === 'signing' && standing.targets)
+    const signature = signatureBy(holder, standing.targets.signedBytes)
+    const details = await succeeds(restarted(repository), { kind: 'sign_metadata', role: 'targets', signature })
+    results.push(details['bootstrap'])
+  }
+  return results
+}
+
+async function founded(delegations?: BootstrapRequest['delegations']): Promise<TestRepository> {
+  const repository = testRepository()
+  await succeeds(repository, bootstrap(repository, delegations))
+  await signFirst(repository, ann, bob)
+  return repository
+}
+
+for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
+  describe(`targets signed offline, bins online (${flavour})`, () => {
+    const found = () => founded({ delegation: flavour, number: 4 })
+
+    test('waits for signatures of root, then of targets', async () => {
+      const repository = testRepository()
+      const details = await succeeds(repository, bootstrap(repository, { delegation: flavour, number: 4 }))
+      assert.deepEqual(details, { bootstrap: 'Targets v1 is pending signature' })
+      const [first, second] = await signFirst(repository, ann, eve)
+      assert.equal(first, 'Targets v1 is pending signature')
+      assert.match(String(second), /^Bootstrap finished /)
+      await succeeds(repository, addRequest(['a', 'b']))
+      const client = clientOf(repository)
+      await client.refresh()
+      assert.ok(await client.find('a'))
+      assert.equal(client.trusted.targets?.signed.version, 1)
+    })
+
+    test('lives on while it is valid, and is shown before it expires', async () => {
+      const repository = await found()
+      const client = clientOf(repository)
+      await succeeds(repository, addRequest(['a']))
+      for (let passed = 0; passed < 190; passed++) {
+        repository.pass(day)
+        await publish(repository)
+        await client.refresh()
+        assert.ok(await client.find('a'))
+      }
+      const { published } = await readStatus(repository)
+      assert.deepEqual(
+        published?.signedOffline.map(({ role }) => role),
+        ['targets'],
+      )
+    })
+
+    test('has delegations changed when its holders have signed', async () => {
+      const repository = await found()
+      await succeeds(repository, addRequest(['a', 'project/b']))
+      const client = clientOf(repository)
+      await client.refresh()
+      const request = delegation('add', [customRole('project'), customRole('third', { holders: [eve] })], [eve])
+      const { pending_roles: pending } = await succeeds(repository, request)
+      assert.deepEqual(pending, ['targets', 'third'])
+      assert.match(await refusal(repository, delegation('add', [customRole('x')])), /targets waits for signatures/)
+      await sign(repository, 'targets', bob, ann)
+      await client.refresh()
+      assert.equal(client.trusted.targets?.signed.version, 1)
+      await succeeds(repository, addRequest(['project/c']))
+      await sign(repository, 'third', eve)
+      for (const reader of [client, clientOf(restarted(repository))]) {
+        await reader.refresh()
+        for (const path of ['a', 'project/b', 'project/c']) assert.ok(await reader.find(path), path)
+      }
+      const names = client.trusted.targets?.signed.delegations?.roles?.map(({ name }) => name).slice(0, 3)
+      assert.deepEqual(names?.slice(0, 2), ['project', 'third'])
+    })
+
+    test('keeps its delegations when online keys change', async () => {
+      const repository = await found()
+      await succeeds(repository, addRequest(['a']))
+      const client = clientOf(repository)
+      await client.refresh()
+      const next = makeKey('ecdsa')
+      const both = {
+        ...repository,
+        ports: { ...repository.ports, signers: [...repository.online, next].map(signerOf) },
+      }
+      const root = offlineRoot({ ...both, online: [next] }, [ann, bob, eve], 2)
+      await succeeds(both, update(root, repository.rootKeys))
+      for (let passed = 0; passed < 3; passed++) {
+        await publish(both)
+        for (const reader of [client, clientOf(repository)]) {
+          await reader.refresh()
+          assert.ok(await reader.find('a'))
+        }
+        both.pass(graced)
+      }
+      await succeeds(both, addRequest(['b']))
+      const renew = { kind: 'metadata_delegation', action: 'renew' } as const
+      assert.deepEqual((await succeeds(both, renew))['pending_roles'], ['targets'])
+      await sign(both, 'targets', ann, eve)
+      assert.match(await refusal(both, renew), /has the current online keys already/)
+      const after = { ...both, ports: { ...both.ports, signers: [signerOf(next)] } }
+      await succeeds(after, addRequest(['c']))
+      for (const reader of [client, clientOf(repository)]) {
+        await reader.refresh()
+        for (const path of ['a', 'b', 'c']) assert.ok(await reader.find(path), path)
+      }
+    })
+  })
+}
+
+const update = (root: Root, signers: readonly TestKey[]): TaskRequest => ({
+  kind: 'metadata_update',
+  root: parseJson(signRole(root, signers).bytes),
+  compromised: false,
+})
+
+test('the keys of targets signed offline change only as far as its signatures allow', async () => {
+  const repository = await founded()
+  const strangers = offlineRoot(repository, [ann, makeKey()], 2)
+  assert.match(await refusal(repository, update(strangers, repository.rootKeys)), /asks for signatures of targets/)
+  const online = makeRoot({ root: repository.rootKeys, threshold: 2, online: repository.online, version: 2 })
+  assert.match(await refusal(repository, update(online, repository.rootKeys)), /asks for signatures of targets/)
+  await succeeds(repository, update(offlineRoot(repository, [ann, bob], 2), repository.rootKeys))
+  const client = clientOf(repository)
+  await client.refresh()
+  assert.equal(client.trusted.root?.signed.version, 2)
+})
+
+test('a bootstrap with some of the keys of targets held is refused, and one with two kinds of offline roles', async () => {
+  const repository = testRepository()
+  const [online] = repository.online
+  assert.ok(online)
+  const mixed = signRole(offlineRoot(repository, [ann, online]), repository.rootKeys)
+  const request = { ...bootstrap(repository), root: parseJson(mixed.bytes) }
+  assert.match(await refusal(repository, request), /Role targets names key .* does not hold/)
+  const role = customRole('project', { holders: [eve] })
+  const custom = { keys: { [eve.keyid]: eve.key }, roles: [role] }
+  assert.match(await refusal(repository, bootstrap(repository, custom)), /project and targets are both signed offline/)
+  assert.equal(await readCurrent(repository), undefined)
+})

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { TaskRequest } from '../../shared/repository/task.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
+import { formatExpires, specVersion, type TargetFile, type Targets } from '../../shared/tuf/metadata.ts'
+import { roleName } from '../../shared/tuf/names.ts'
+import { clientOf } from '../support/client.ts'
+import { customRole, delegation, refusal, sign, succeeds } from '../support/delegations.ts'
+import { makeKey, signRole, type TestKey } from '../support/keys.ts'
+import { addRequest, bootstrapped, restarted, type TestRepository } from '../support/repository.ts'
+
+const day = 24 * 3600 * 1000
+const [ann, bob, eve] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
+
+async function withOfflineRole(): Promise<TestRepository> {
+  const repository = await bootstrapped()
+  const role = customRole('project', { holders: [ann, bob], threshold: 2 })
+  await succeeds(repository, delegation('add', [role], [ann, bob]))
+  await sign(repository, 'project', ann, bob)
+  return repository
+}
+
+describe('metadata that was signed elsewhere', () => {
+  const info: TargetFile = { length: 1, hashes: { sha256: 'ab'.repeat(32) } }
+  const made = (repository: TestRepository, change: Partial<Targets> = {}): Targets => ({
+    _type: 'targets',
+    spec_version: specVersion,
+    version: 4,
+    expires: formatExpires(new Date(repository.ports.clock.now().getTime() + 50 * day)),
+    targets: new Map([['project/a', info]]),
+    ...change,
+  })
+  const upload = (metadata: Targets, signers: readonly TestKey[] = [ann, bob]): TaskRequest => ({
+    kind: 'upload_delegated_metadata',
+    role: roleName('project'),
+    metadata: parseJson(signRole(metadata, signers).bytes),
+  })
+
+  test('is visible at once, byte for byte, and changed again by both ways', async () => {
+    const repository = await withOfflineRole()
+    await succeeds(repository, addRequest(['other']))
+    const signed = signRole(made(repository, { note: 'kept' }), [ann, bob])
+    const request = { ...upload(signed.signed), metadata: parseJson(signed.bytes) } as TaskRequest
+    assert.deepEqual(await succeeds(repository, request), { role: 'project', version: 4, targets: 1 })
+    const client = clientOf(restarted(repository))
+    await client.refresh()
+    assert.deepEqual(await client.find('project/a'), info)
+    const file = await repository.ports.metadata.read('4.project.json')
+    assert.ok(file && Buffer.from(file.bytes).equals(signed.bytes))
+    await succeeds(repository, addRequest(['project/b']))
+    await sign(repository, 'project', ann, bob)
+    await client.refresh()
+    assert.ok(await client.find('project/a'))
+    assert.ok(await client.find('project/b'))
+  })
+
+  const cases: [string, RegExp, Partial<Targets>, TestKey[]?][] = [
+    ['by too few', /1 good signature of the 2/, {}, [ann]],
+    ['by strangers', /0 good signatures/, {}, [eve]],
+    ['for a version that has passed', /has version 2.*Choose one from 3 to 5/, { version: 2 }],
+    ['for a version to come', /has version 6.*Choose one from 3 to 5/, { version: 6 }],
+    ['and has expired', /expired at/, { expires: '2020-01-01T00:00:00Z' }],
+    ['with strange targets', /another role is trusted.*other\/x/, { targets: new Map([['other/x', info]]) }],
+    ['with impossible targets', /"\.\."/, { targets: new Map([['project/../x', info]]) }],
+    ['and delegates further', /delegates to others/, { delegations: { keys: new Map(), roles: [] } }],
+  ]
+  for (const [what, why, change, signers] of cases) {
+    test(`${what} is refused`, async () => {
+      const repository = await withOfflineRole()
+      await succeeds(repository, addRequest(['other']))
+      assert.match(await refusal(repository, upload(made(repository, change), signers)), why)
+    })
+  }
+
+  test('is refused while a draft waits, and for what is no custom role', async () => {
+    const repository = await withOfflineRole()
+    await succeeds(repository, addRequest(['project/b']))
+    assert.match(await refusal(repository, upload(made(repository))), /waits for signatures/)
+    const other = { ...upload(made(repository)), role: roleName('bins-0') } as TaskRequest
+    assert.match(await refusal(repository, other), /no custom role bins-0/)
+  })
+
+  test('is refused under a version that an aborted commit has left with other content', async () => {
+    const repository = await withOfflineRole()
+    const left = signRole(made(repository, { targets: new Map() }), [ann, bob])
+    await repository.ports.metadata.create('4.project.json', left.bytes)
+    assert.match(await refusal(repository, upload(made(repository))), /other content was signed before/)
+    await succeeds(repository, upload(left.signed))
+  })
+})

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { expireLease, type Lease, takeLease } from '../../shared/repository/lease.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import { readTask } from '../../shared/repository/read.ts'
+import { submit } from '../../shared/repository/submit.ts'
+import { addRequest, bootstrapped, restarted, type TestRepository } from '../support/repository.ts'
+
+const minute = 60_000
+const ids = ['1', '2', '3', '4', '5']
+
+async function taken(repository: TestRepository, waiting: readonly string[] = ids): Promise<Lease> {
+  const lease = await takeLease(restarted(repository), waiting)
+  assert.ok(lease, 'another publisher holds it')
+  return lease
+}
+
+describe('The lease', () => {
+  it('is held by one, until it is released', async () => {
+    const repository = await bootstrapped()
+    const lease = await taken(repository)
+    assert.deepEqual(lease.batch, ids)
+    assert.equal(await takeLease(restarted(repository), ids), undefined)
+    await lease.release(false)
+    assert.deepEqual((await taken(repository)).batch, ids)
+  })
+
+  it('is over after its time, and then no longer its holder’s to renew or release', async () => {
+    const repository = await bootstrapped()
+    const lease = await taken(repository)
+    repository.pass(minute)
+    assert.equal(lease.isOver(), true)
+    const next = await taken(repository)
+    await lease.release(false)
+    await lease.renew()
+    assert.equal(lease.isOver(), true)
+    assert.equal(next.isOver(), false)
+    assert.equal(await takeLease(restarted(repository), ids), undefined)
+  })
+
+  it('lasts as long as it is renewed', async () => {
+    const repository = await bootstrapped()
+    const lease = await taken(repository)
+    for (let times = 0; times < 5; times++) {
+      repository.pass(0.75 * minute)
+      await Promise.all([lease.renew(), lease.renew()])
+    }
+    assert.equal(lease.isOver(), false)
+    assert.equal(await takeLease(restarted(repository), ids), undefined)
+  })
+
+  it('of a crashed publisher brings half of its batch, then half of that, then one alone, until that is poison', async () => {
+    const repository = await bootstrapped()
+    const batches = []
+    for (let crashes = 0; crashes < 7; crashes++) {
+      const { batch, poisoned } = await taken(repository)
+      batches.push([batch.join(''), poisoned])
+      repository.pass(minute)
+    }
+    assert.deepEqual(batches, [
+      ['12345', undefined],
+      ['123', undefined],
+      ['12', undefined],
+      ['1', undefined],
+      ['1', undefined],
+      ['1', undefined],
+      ['1', '1'],
+    ])
+  })
+
+  it('of a crashed publisher that had finished its tasks brings all that waits now', async () => {
+    const repository = await bootstrapped()
+    await taken(repository, ['1', '2'])
+    repository.pass(minute)
+    const lease = await taken(repository, ['3', '4'])
+    assert.deepEqual([lease.batch, lease.poisoned], [['3', '4'], undefined])
+  })
+
+  it('counts crashes in a row only', async () => {
+    const repository = await bootstrapped()
+    for (let times = 0; times < 3; times++) {
+      await taken(repository, ['1'])
+      repository.pass(minute)
+    }
+    await (await taken(repository, ['1'])).release(false)
+    assert.equal((await taken(repository, ['1'])).poisoned, undefined)
+  })
+
+  it('released as crashed, or expired by one who knows, is that of a crashed publisher at once', async () => {
+    const repository = await bootstrapped()
+    await (await taken(repository)).release(true)
+    assert.deepEqual((await taken(repository)).batch, ['1', '2', '3'])
+    await expireLease(repository.ports.state)
+    assert.deepEqual((await taken(repository)).batch, ['1', '2'])
+  })
+
+  it('has a task that crashed three publishers end as FAILURE, unread, and the others as SUCCESS', async () => {
+    const repository = await bootstrapped()
+    const submitted = []
+    for (const path of ['a', 'b', 'c'])
+      submitted.push((await submit(repository, { request: addRequest([path]), principal: 'test' })).id)
+    for (let crashes = 0; crashes < 5; crashes++) {
+      await taken(repository, submitted)
+      repository.pass(minute)
+    }
+    await publish(restarted(repository))
+    const standings = await Promise.all(submitted.map((id) => readTask(repository, id)))
+    assert.deepEqual(
+      standings.map((standing) => standing?.state),
+      ['FAILURE', 'SUCCESS', 'SUCCESS'],
+    )
+  })
+})

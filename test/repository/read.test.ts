@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { readCurrent } from '../../shared/repository/current.ts'
+import type { ObjectStore } from '../../shared/repository/ports.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import { readBootstrapStanding, readCommits, readTarget, readTask, waitForTask } from '../../shared/repository/read.ts'
+import { submit } from '../../shared/repository/submit.ts'
+import { targetPath } from '../../shared/tuf/names.ts'
+import { addRequest, bootstrapped, bootstrapRequest, restarted, run, testRepository } from '../support/repository.ts'
+
+describe('A reader', () => {
+  it('is told where a task stands', async () => {
+    const repository = await bootstrapped()
+    assert.equal(await readTask(repository, 'unknown'), undefined)
+    const { id } = await submit(repository, { request: addRequest(['a']), principal: 'build' })
+    const waiting = await readTask(repository, id)
+    assert.deepEqual([waiting?.state, waiting?.task.principal], ['PENDING', 'build'])
+    await publish(repository)
+    const done = await readTask(repository, id)
+    assert.ok(done && 'result' in done.task)
+    assert.deepEqual([done.state, done.task.commit, done.task.result.status], ['SUCCESS', 2, true])
+  })
+
+  it('is not told that a task is unknown while it moves from the inbox to the finished ones', async () => {
+    const moves: { now?: () => Promise<void> } = {}
+    const around = (store: ObjectStore): ObjectStore => ({
+      ...store,
+      async read(name) {
+        const { now } = moves
+        if (name.startsWith('inbox/') && now) {
+          delete moves.now
+          await now()
+        }
+        return store.read(name)
+      },
+    })
+    const repository = await bootstrapped({ around })
+    const { id } = await submit(repository, { request: addRequest(['a']), principal: 'test' })
+    moves.now = () => publish(restarted(repository)).then(() => {})
+    assert.equal((await readTask(repository, id))?.state, 'SUCCESS')
+  })
+
+  it('may wait for a task, so long and no longer', async () => {
+    const repository = await bootstrapped()
+    const { id } = await submit(repository, { request: addRequest(['a']), principal: 'test' })
+    const before = repository.ports.clock.now().getTime()
+    assert.equal((await waitForTask(repository, id, 2000))?.state, 'PENDING')
+    assert.equal(repository.ports.clock.now().getTime() - before, 2000)
+    await publish(repository)
+    assert.equal((await waitForTask(repository, id, 2000))?.state, 'SUCCESS')
+    assert.equal(await waitForTask(repository, 'unknown', 2000), undefined)
+  })
+
+  it('is told how far the bootstrap is', async () => {
+    const repository = testRepository()
+    assert.deepEqual(await readBootstrapStanding(repository), { state: 'pre' })
+    await run(repository, addRequest(['early']))
+    assert.deepEqual(await readBootstrapStanding(repository), { state: 'pre' })
+    await run(repository, bootstrapRequest(repository))
+    assert.deepEqual(await readBootstrapStanding(repository), { state: 'finished' })
+  })
+
+  it('finds a target as clients do, and the commit that last changed it', async () => {
+    const repository = await bootstrapped({ delegations: { delegation: 'path_hash_prefixes', number: 2 } })
+    await run(repository, addRequest(['a'], 1))
+    await run(repository, addRequest(['a', 'b'], 2))
+    for (let at = 0; at < 10; at++) await run(repository, addRequest([`other-${at}`]))
+    const current = await readCurrent(repository)
+    assert.ok(current)
+    const found = await readTarget(repository, current, targetPath('a'))
+    assert.deepEqual([found?.role, found?.target.length, found?.commit], ['bins-1', 2, 3])
+    assert.equal(await readTarget(repository, current, targetPath('nothing')), undefined)
+    assert.equal(await readTarget(repository, current, targetPath('__proto__')), undefined)
+  })
+
+  it('sees commits from the newest down, a page at a time', async () => {
+    const repository = await bootstrapped()
+    for (let at = 0; at < 4; at++) await run(repository, addRequest([`${at}`]))
+    const numbers = async (page: { newest?: number; limit: number }) =>
+      (await readCommits(repository, page)).map(({ number }) => number)
+    assert.deepEqual(await numbers({ limit: 2 }), [5, 4])
+    assert.deepEqual(await numbers({ newest: 3, limit: 2 }), [3, 2])
+    assert.deepEqual(await numbers({ newest: 3, limit: 100 }), [3, 2, 1])
+    assert.deepEqual(await readCommits(testRepository(), { limit: 100 }), [])
+  })
+})
