@@ -42,16 +42,13 @@ function inOrder(keys: string[]): string[] {
 }
 
 function members(keys: readonly string[], get: (key: string) => unknown): string {
-  let text = ''
+  const texts: string[] = []
   for (const key of keys) {
     const member = get(key)
-    if (member === undefined) continue
-    if (text !== '') text += ','
-    text += quoted(key)
-    text += ':'
-    text += canonicalText(member)
+    if (member !== undefined) texts.push(`${quoted(key)}:${canonicalText(member)}`)
   }
-  return text
+  // Joined rather than added up: what is added up stays in its pieces, and is put together again each time it is used.
+  return texts.join(',')
 }
 
 const needsEscape = /["\\]/
