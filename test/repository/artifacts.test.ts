@@ -131,3 +131,15 @@ describe('Artifacts', () => {
     assert.equal(Object.keys(await visible(repository)).length, 10_000)
   })
 })
+
+it('a hash that few clients read is kept as it was sent, and the result warns of it', async () => {
+  const repository = await bootstrapped()
+  const info = { length: 1, hashes: { 'blake2b-256': 'cd'.repeat(32) } }
+  const standing = await run(repository, { ...addRequest([]), artifacts: [{ path: targetPath('odd'), info }] })
+  assert.equal(standing.state, 'SUCCESS')
+  assert.ok('result' in standing.task)
+  assert.match(String(standing.task.result.details['warnings']), /python-tuf reads blake2b-256, of odd/)
+  const plain = await run(repository, addRequest(['plain']))
+  assert.ok('result' in plain.task)
+  assert.equal(plain.task.result.details['warnings'], undefined)
+})

@@ -19,7 +19,7 @@ export const addArtifacts: Operation<'add_artifacts'> = {
     const waits = publishOrPark(draft, request, changesOf(draft, request, context), context)
     return {
       message: 'Artifact(s) Added',
-      details: { added_artifacts: paths, invalid_paths: [], artifact_roles: roles, ...waits },
+      details: { added_artifacts: paths, invalid_paths: [], artifact_roles: roles, ...waits, ...warnings(request) },
     }
   },
 }
@@ -49,6 +49,14 @@ export const publishArtifacts: Operation<'publish_artifacts'> = {
     const waits = publishOrPark(draft, request, changes, context)
     return { message: 'Publish Artifacts Processed', details: { artifact_roles: roles, ...waits } }
   },
+}
+
+/** What was taken as it was sent, although not every client can read it. */
+function warnings({ artifacts }: AddArtifactsRequest): { readonly warnings?: readonly string[] } {
+  const odd = artifacts.filter(({ info }) => Object.hasOwn(info.hashes, 'blake2b-256')).map(({ path }) => path)
+  if (odd.length === 0) return {}
+  const shown = `${odd.slice(0, 10).join(', ')}${odd.length > 10 ? `, … (${odd.length} in all)` : ''}`
+  return { warnings: [`Only python-tuf reads blake2b-256, of ${shown}. Send sha256 alone, and every client does.`] }
 }
 
 export function rolesForArtifacts(draft: Draft, request: Request): Set<string> {
@@ -155,7 +163,10 @@ function mixed(draft: Draft, changes: readonly ParkedChange[], offline: readonly
 }
 
 /** Makes changes visible with this commit; what was parked for the same paths before is overtaken by them. */
-function applyChanges(draft: Draft, changes: readonly ParkedChange[]): void {
+export function applyChanges(
+  draft: Draft,
+  changes: readonly { readonly path: string; readonly info?: TargetFile }[],
+): void {
   for (const { path, info } of changes) {
     const role = roleFor(draft, path)
     if (role === undefined || (info === undefined && !roleOf(draft, role).targets.has(path))) continue
