@@ -7,14 +7,18 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   key: async () => (await import('./commands/key.ts')).keyCommand(),
   ceremony: async () => (await import('./commands/ceremony.ts')).ceremonyCommand(),
+  root: async () => (await import('./commands/root.ts')).rootCommand(),
   artifact: async () => (await import('./commands/artifact.ts')).artifactCommand(),
+  delegation: async () => (await import('./commands/delegation.ts')).delegationCommand(),
   download: async () => (await import('./commands/download.ts')).downloadCommand(),
   config: async () => (await import('./commands/config.ts')).configCommand(),
   refresh: async () => (await import('./commands/refresh.ts')).refreshCommand(),
+  revert: async () => (await import('./commands/revert.ts')).revertCommand(),
   task: async () => (await import('./commands/task.ts')).taskCommand(),
   status: async () => (await import('./commands/status.ts')).statusCommand(),
   log: async () => (await import('./commands/log.ts')).logCommand(),
   check: async () => (await import('./commands/check.ts')).checkCommand(),
+  repair: async () => (await import('./commands/repair.ts')).repairCommand(),
   token: async () => (await import('./commands/token.ts')).tokenCommand(),
 }
 

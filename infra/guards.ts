@@ -52,7 +52,8 @@ export function readableBy(distributionArn: string, bucket: IBucket): PolicyStat
       sid: 'TheDistributionReads',
       principals,
       actions: ['s3:GetObject'],
-      resources: [bucket.arnForObjects('metadata/*')],
+      // There is nothing else in it; and where reading is not allowed, what is missing would be a 403 again.
+      resources: [bucket.arnForObjects('*')],
       conditions,
     }),
     new PolicyStatement({

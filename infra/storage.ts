@@ -20,8 +20,11 @@ export interface StorageProps {
   readonly guardWrites: boolean
 }
 
-/** Who reads the metadata of a repository must find it there after whatever mistake: deleted and replaced versions stay a month. */
-const undoTime = Duration.days(30)
+/**
+ * How long a version stays that was replaced or deleted, to undo a mistake. Metadata short: clients refuse to go back in time,
+ * and each commit leaves half a megabyte of snapshot behind where there are many bins.
+ */
+const undoTime = { metadata: Duration.days(3), state: Duration.days(30) }
 
 /**
  * What outlives everything else: the two buckets and the online keys. All of it stays when the stack is destroyed, and
@@ -42,8 +45,8 @@ export class Storage extends Construct {
   constructor(scope: Construct, id: string, props: StorageProps) {
     super(scope, id)
     this.accessLogs = this.#accessLogs(props.logRetentionDays)
-    this.metadata = this.#bucket('Metadata', props.metadataBucketName, [])
-    this.state = this.#bucket('State', props.stateBucketName, [
+    this.metadata = this.#bucket('Metadata', props.metadataBucketName, undoTime.metadata, [])
+    this.state = this.#bucket('State', props.stateBucketName, undoTime.state, [
       { id: 'finished-tasks', prefix: 'tasks/', expiration: Duration.days(30) },
       { id: 'idempotency', prefix: 'idempotency/', expiration: Duration.days(7) },
     ])
@@ -58,7 +61,7 @@ export class Storage extends Construct {
     statePolicy.document.addStatements(...stateGuards(this.state, { conditionalWrites }))
   }
 
-  #bucket(id: string, existing: string | undefined, lifecycleRules: LifecycleRule[]): IBucket {
+  #bucket(id: string, existing: string | undefined, undo: Duration, lifecycleRules: LifecycleRule[]): IBucket {
     if (existing !== undefined) return Bucket.fromBucketName(this, id, existing)
     const bucket = new Bucket(this, id, {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
@@ -69,7 +72,7 @@ export class Storage extends Construct {
         ...lifecycleRules,
         {
           id: 'undo-time',
-          noncurrentVersionExpiration: undoTime,
+          noncurrentVersionExpiration: undo,
           expiredObjectDeleteMarker: true,
           abortIncompleteMultipartUploadAfter: Duration.days(7),
         },

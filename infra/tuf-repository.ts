@@ -6,7 +6,7 @@ import { Access, type Principal } from './access.ts'
 import { Api } from './api.ts'
 import { Delivery } from './delivery.ts'
 import { apiGrants, type Resources } from './grants.ts'
-import type { Handlers } from './handlers.ts'
+import { type Handlers, packagedHandlers } from './handlers.ts'
 import { Monitoring } from './monitoring.ts'
 import { Bell, Publisher } from './publisher.ts'
 import { ServiceFunction } from './service-function.ts'
@@ -82,10 +82,10 @@ export class TufRepository extends Construct {
   /** Where clients find metadata; ends in a slash. */
   readonly metadataUrl: string
 
-  constructor(scope: Construct, id: string, props: TufRepositoryProps & { readonly handlers: Handlers }) {
+  constructor(scope: Construct, id: string, props: TufRepositoryProps = {}) {
     super(scope, id)
     refuseContradictions(props)
-    const { handlers, stage = id, logRetentionDays = 90 } = props
+    const { handlers = packagedHandlers(), stage = id, logRetentionDays = 90 } = props
     const timeout = Duration.seconds(props.publisherTimeoutSeconds ?? 120)
 
     this.storage = new Storage(this, 'Storage', {

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type * as z from 'zod'
 import type { artifact } from '../../shared/app/result-schemas.ts'
-import { detailsOf } from '../api-client.ts'
+import { detailsOf, type Task } from '../api-client.ts'
 import { wholeNumber } from '../arguments.ts'
 import { type ArtifactOptions, type ArtifactToAdd, artifactsFrom } from '../artifacts.ts'
 import { contextOf } from '../context.ts'
@@ -44,7 +44,7 @@ Examples:
       const body = { artifacts, publish_artifacts: options.publish }
       const what = plural(artifacts.length, 'artifact')
       const task = await output.during(`Publishing ${what}`, () => api.submit('POST', 'artifacts', body))
-      output.done({ artifacts, task }, `${summary(artifacts)}\n${ended('Added', what, options, task.task_id)}`)
+      output.done({ artifacts, task }, `${summary(artifacts)}\n${ended('Added', what, options, task)}`)
     })
 }
 
@@ -61,7 +61,7 @@ function removeCommand(): Command {
       const { deleted_artifacts = [], not_found_artifacts = [] } = detailsOf<Removed>(task)
       for (const path of not_found_artifacts) output.warn(`${path} was not there.`)
       const what = plural(deleted_artifacts.length, 'artifact')
-      output.done({ task }, ended('Removed', what, options, task.task_id))
+      output.done({ task }, ended('Removed', what, options, task))
     })
 }
 
@@ -104,6 +104,12 @@ function summary(artifacts: readonly ArtifactToAdd[]): string {
   return more > 0 ? `${table(rows)}\n  and ${more} more` : table(rows)
 }
 
-function ended(done: string, what: string, { publish }: PublishOption, taskId: string): string {
-  return publish ? `${done} ${what}; clients can see it (task ${taskId}).` : `Parked: ${what} (task ${taskId}).`
+function ended(done: string, what: string, { publish }: PublishOption, task: Task): string {
+  const { update } = detailsOf<{ update: string }>(task)
+  // A role that is signed offline: its holders come first.
+  if (update !== undefined)
+    return `Waits: ${update}; nobody sees ${what} before (tuffet delegation list says who signs).`
+  return publish
+    ? `${done} ${what}; clients can see it (task ${task.task_id}).`
+    : `Parked: ${what} (task ${task.task_id}).`
 }

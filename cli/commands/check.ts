@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { CheckReport } from '../../shared/repository/check.ts'
+import type { CheckReport } from '../../shared/repository/check-report.ts'
 import { contextOf } from '../context.ts'
 import { exitCodes, paint } from '../output.ts'
 import { fromNow, plural, table } from '../table.ts'
@@ -7,7 +7,10 @@ import { fromNow, plural, table } from '../table.ts'
 export function checkCommand(): Command {
   return new Command('check')
     .description('is what is published a valid repository, and which clients can read it')
-    .argument('[where]', 'a URL of metadata or of a service, a data directory, or a directory of metadata (default: --metadata-url)')
+    .argument(
+      '[where]',
+      'a URL of metadata or of a service, a data directory, or a directory of metadata (default: --metadata-url)',
+    )
     .option('--clients', 'say which TUF clients can read it')
     .addHelpText('after', '\nExit code 4: something is missing, expired or not as it was signed.')
     .addHelpText('after', '\nExamples:\n  $ tuffet check\n  $ tuffet check ./tuffet-data --clients')

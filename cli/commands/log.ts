@@ -9,14 +9,21 @@ import { plural, short, table } from '../table.ts'
 type Commits = z.infer<typeof commits>['data']
 type Commit = z.infer<typeof commit>['data']
 
+interface LogOptions {
+  readonly limit: number
+  readonly newest?: number
+  readonly changes?: boolean
+}
+
 export function logCommand(): Command {
   return new Command('log')
     .description('the journal: what changed, when, for whom; newest first')
     .argument('[commit]', 'show this one in full', wholeNumber(1))
     .option('-n, --limit <n>', 'how many', wholeNumber(1, 100), 20)
     .option('--newest <commit>', 'begin there', wholeNumber(1))
-    .addHelpText('after', '\nExamples:\n  $ tuffet log -n 5\n  $ tuffet log 42')
-    .action(async (number: number | undefined, options: { limit: number; newest?: number }, command: Command) => {
+    .option('--changes', 'show the old and the new value of each target that changed')
+    .addHelpText('after', '\nExamples:\n  $ tuffet log -n 5\n  $ tuffet log 42\n  $ tuffet log --changes')
+    .action(async (number: number | undefined, options: LogOptions, command: Command) => {
       const { api, output } = contextOf(command)
       if (number !== undefined) {
         const { data } = await api.get<{ data: Commit }>(`commits/${number}`)
@@ -27,7 +34,10 @@ export function logCommand(): Command {
         ...(options.newest !== undefined && { newest: String(options.newest) }),
       }
       const { data } = await api.get<{ data: Commits }>('commits', query)
-      output.result(data, list(data))
+      if (!options.changes) return output.result(data, list(data))
+      const whole: Commit[] = []
+      for (const { number } of data.commits) whole.push((await api.get<{ data: Commit }>(`commits/${number}`)).data)
+      output.result({ ...data, commits: whole }, [list(data), ...whole.flatMap(changesOf)].join('\n\n'))
     })
 }
 
@@ -69,16 +79,26 @@ function describe({ number, time, base, tasks, changes, creates }: Commit): stri
     ])
     sections.push(`${paint('bold', 'Tasks')}\n${table(rows)}`)
   }
-  if (changes.length > 0) {
-    const rows = changes.map(({ path, role, before, after }) => [`  ${sign(before, after)}`, path, role])
-    sections.push(`${paint('bold', 'Targets')}\n${table(rows)}`)
-  }
+  if (changes.length > 0) sections.push(`${paint('bold', 'Targets')}\n${table(changes.flatMap(oldAndNew))}`)
   return sections.join('\n\n')
 }
 
-function sign(before: unknown, after: unknown): string {
-  if (before === undefined) return paint('green', '+')
-  return after === undefined ? paint('red', '-') : paint('yellow', '~')
+function changesOf({ number, changes }: Commit): string[] {
+  if (changes.length === 0) return []
+  return [`${paint('bold', `Commit ${number}`)}\n${table(changes.flatMap(oldAndNew))}`]
+}
+
+/** A row for the old value of a target and one for the new, as far as there are such. */
+function oldAndNew({ path, role, before, after }: Commit['changes'][number]): string[][] {
+  const row = (sign: string, { length, hashes, custom }: NonNullable<typeof before>) => {
+    const digests = Object.entries(hashes).map(([algorithm, digest]) => `${algorithm}:${digest}`)
+    const said = custom === undefined ? [] : [JSON.stringify(custom)]
+    return [`  ${sign}`, path, role, plural(length, 'byte'), ...digests, ...said]
+  }
+  return [
+    ...(before === undefined ? [] : [row(paint('red', '-'), before)]),
+    ...(after === undefined ? [] : [row(paint('green', '+'), after)]),
+  ]
 }
 
 function seconds(time: string): string {

@@ -1,5 +1,6 @@
 import { delimiter } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { wholeNumber } from '../arguments.ts'
 import type { ServeOptions } from '../server/serve.ts'
 
 /** `tuffet serve`: the whole service in this process. */
@@ -19,6 +20,14 @@ export function serveCommand(): Command {
     .addOption(option('--token-file <file>', 'let in only who has one of these tokens: see `tuffet token new`'))
     .addOption(option('--trial', 'found a repository with trial root keys if there is none'))
     .addOption(option('--behind-proxy', 'a proxy in front of this authenticates; listen on any address'))
+    .addOption(
+      option(
+        '--rotation-grace <seconds>',
+        'how long old online keys go on signing once clients can see the root with new ones; longer than any refresh and any cache',
+      )
+        .argParser(wholeNumber(1, 7 * 24 * 60 * 60))
+        .default(600),
+    )
     .addHelpText('after', `\nIn TUFFET_KEY, several files are separated by "${delimiter}".`)
     .addHelpText('after', '\nExample:\n  $ tuffet serve --trial --artifacts dist')
     .action(async (_, command: Command) => {

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type * as z from 'zod'
 import type { status } from '../../shared/app/result-schemas.ts'
+import { describeAwaited } from '../awaited.ts'
 import { contextOf } from '../context.ts'
 import { paint } from '../output.ts'
 import { duration, fromNow, plural, short, table } from '../table.ts'
@@ -19,7 +20,8 @@ export function statusCommand(): Command {
 }
 
 function describe(data: Status, url: URL, now: Date): string {
-  const { bootstrap, tasks, commit, versions, parked = 0, bins, expires = [], survives_seconds } = data
+  const { bootstrap, tasks, commit, versions, parked = 0, bins, rotation, survives_seconds } = data
+  const { expires = [], signed_offline = [] } = data
   const waiting = `${tasks.waiting}${tasks.more ? ' or more' : ''}`
   const oldest = tasks.oldest === undefined ? '' : `, the oldest accepted ${fromNow(new Date(tasks.oldest), now)}`
   const facts = [
@@ -42,13 +44,32 @@ function describe(data: Status, url: URL, now: Date): string {
   facts.push(['parked', plural(parked, 'change')])
   if (survives_seconds !== undefined)
     facts.push(['if it stopped', `clients could go on for ${duration(survives_seconds)}`])
-  if (expires.length === 0) return table(facts)
+  if (rotation !== undefined) facts.push(['online keys', `are being changed: ${rotationEnd(rotation, now)}`])
+  const awaited = describeAwaited(data.awaited_signatures, now)
+  const sections = [table(facts), expiry([...expires, ...signed_offline], now), holders(signed_offline), awaited]
+  return sections.filter((section) => section !== '').join('\n\n')
+}
+
+function rotationEnd({ ends }: NonNullable<Status['rotation']>, now: Date): string {
+  if (ends === undefined) return 'both the old and the new ones sign'
+  const end = new Date(ends)
+  return end <= now ? 'the old ones stop signing now' : `the old ones stop signing ${fromNow(end, now)}`
+}
+
+function holders(offline: NonNullable<Status['signed_offline']>): string {
+  if (offline.length === 0) return ''
+  const names = ['root', ...offline.map(({ role }) => role)].join(', ')
+  return `Only their holders can sign ${names} anew: see that they do in time.`
+}
+
+function expiry(expires: readonly Omit<NonNullable<Status['expires']>[number], 'signed'>[], now: Date): string {
+  if (expires.length === 0) return ''
   const rows = expires.map(({ role, version, expires }) => {
     const time = new Date(expires)
     const left = fromNow(time, now)
     return [`  ${role}`, `version ${version}`, time <= now ? paint('red', `expired ${left}`) : left, expires]
   })
-  return `${table(facts)}\n\n${paint('bold', 'Expires')}\n${table(rows)}`
+  return `${paint('bold', 'Expires')}\n${table(rows)}`
 }
 
 function stateBefore(state: string | undefined): string {

@@ -19,6 +19,8 @@ export interface ServeOptions {
   readonly tokenFile?: string
   readonly trial: boolean
   readonly behindProxy: boolean
+  /** Seconds. */
+  readonly rotationGrace: number
 }
 
 /** Serves until SIGTERM or SIGINT. Throws CliError, or what the parts throw where they cannot be opened. */
@@ -27,7 +29,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   await checkOptions(options)
   const { log, flush } = standardErrorLog()
   const access = await accessFor(options)
-  const service = await openEmbedded({ ...options, authenticate: access.authenticate, log })
+  const service = await openEmbedded({
+    ...options,
+    authenticate: access.authenticate,
+    log,
+    rotationGrace: options.rotationGrace * 1000,
+  })
   const { artifacts, tokenFile, behindProxy } = options
   const open = tokenFile === undefined && !behindProxy
   const server = embeddedServer({ service, log, open, ...(artifacts !== undefined && { artifacts }) })

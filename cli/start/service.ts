@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
+import { CliError } from '../output.ts'
 
 /** `tuffet serve --trial` in a process of its own. */
 export interface TrialService {
@@ -19,7 +20,8 @@ const usualPort = 8080
 /** Starts it and waits until it serves. Throws with what it said if it ends instead. */
 export async function startTrialService(data: string, artifacts: string, log: string): Promise<TrialService> {
   const port = (await isFree(usualPort)) ? usualPort : 0
-  const logFile = await open(log, 'w')
+  const logFile = await open(log, 'a')
+  const { size: logged } = await logFile.stat()
   const withParent = pathToFileURL(join(import.meta.dirname, 'with-parent.ts')).href
   const main = join(import.meta.dirname, '..', 'main.ts')
   const flags = ['--trial', '--data', data, '--artifacts', artifacts, '--host', '127.0.0.1', '--port', String(port)]
@@ -35,7 +37,7 @@ export async function startTrialService(data: string, artifacts: string, log: st
     return { url: new URL(line), ended, stop: () => child.kill('SIGTERM') }
   }
   await ended
-  throw new Error(await lastWords(log))
+  throw new CliError('refused', await lastWords(log, logged))
 }
 
 async function exitOf(child: ChildProcess): Promise<number | null> {
@@ -60,8 +62,12 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** What the log holds for people: all that is not JSON. */
-async function lastWords(log: string): Promise<string> {
-  const lines = (await readFile(log, 'utf8')).split('\n').filter((line) => line !== '' && !line.startsWith('{'))
+/** What the log holds for people from `start` on: all that is not JSON. */
+async function lastWords(log: string, start: number): Promise<string> {
+  const lines = (await readFile(log))
+    .subarray(start)
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('{'))
   return lines.join('\n').replace(/^error: /, '') || `The service ended. Its log is ${log}.`
 }

@@ -5,11 +5,12 @@ import { openDirectoryObjectStore } from '../adapters/local/directory-object-sto
 import { createKeyFile, keyFileSigner } from '../adapters/local/key-file-signer.ts'
 import { processQueue } from '../adapters/local/process-queue.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
+import { collect } from '../repository/collect.ts'
 import { readCurrent } from '../repository/current.ts'
 import { expireLease } from '../repository/lease.ts'
 import { type ObjectStore, type Signer, StoreError } from '../repository/ports.ts'
 import { type Published, publish } from '../repository/publish.ts'
-import { openRepository, type Repository } from '../repository/repository.ts'
+import { defaultLimits, openRepository, type Repository } from '../repository/repository.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
 import type { Logger } from './logger.ts'
 import type { Authenticate } from './principal.ts'
@@ -32,13 +33,16 @@ export interface EmbeddedOptions {
   readonly keys: readonly string[]
   readonly authenticate: Authenticate
   readonly log: Logger
+  /** See `Limits`. */
+  readonly rotationGrace?: number
 }
 
-/** How often the refresher looks for roles that are due, and for what a lost ring left waiting. */
+/** How often the refresher looks for roles that are due, for what a lost ring left waiting, and for what is not needed any more. */
 const refreshInterval = 60_000
 
 /** Throws DirectoryLockError, StoreError or SignerError; the directory is free again then. */
-export async function openEmbedded({ data, keys, authenticate, log }: EmbeddedOptions): Promise<EmbeddedService> {
+export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedService> {
+  const { data, keys, authenticate, log, rotationGrace = defaultLimits.rotationGrace } = options
   const lock = await lockDirectory(data)
   try {
     await makePrivate(join(data, 'state'))
@@ -54,14 +58,21 @@ export async function openEmbedded({ data, keys, authenticate, log }: EmbeddedOp
       trouble = error
       log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
     })
-    const repository = openRepository({ metadata, state, signers, queue, clock: systemClock() })
+    const repository = openRepository({ metadata, state, signers, queue, clock: systemClock() }, { rotationGrace })
     queue.listen(async () => {
       await publish(repository, (published) => report(log, published))
       trouble = undefined
     })
     const ring = () => void queue.ring('')
     ring()
-    const timer = setInterval(ring, refreshInterval)
+    let collecting = Promise.resolve()
+    const timer = setInterval(
+      () => {
+        ring()
+        collecting = collecting.then(() => tidy(repository, log))
+      },
+      Math.min(refreshInterval, rotationGrace),
+    )
     return {
       api: apiHandler({ repository, authenticate, log }),
       metadata,
@@ -70,6 +81,7 @@ export async function openEmbedded({ data, keys, authenticate, log }: EmbeddedOp
         clearInterval(timer)
         queue.close()
         await queue.idle()
+        await collecting
         lock.release()
       },
     }
@@ -98,6 +110,16 @@ async function makePrivate(directory: string): Promise<void> {
 async function check(repository: Repository, trouble: unknown): Promise<void> {
   await readCurrent(repository)
   if (trouble !== undefined) throw trouble
+}
+
+/** Takes away what nobody needs any more, now and then. */
+async function tidy(repository: Repository, log: Logger): Promise<void> {
+  try {
+    const collected = await collect(repository, { records: true })
+    if (Object.values(collected).some((count) => count > 0)) log.info({ ...collected }, 'collected')
+  } catch (err) {
+    log.error({ err }, 'what is not needed any more could not be taken away; the next run tries again')
+  }
 }
 
 function report(log: Logger, { commit, head, tasks, refreshed, broken }: Published): void {

@@ -129,6 +129,51 @@ export const commit = answerOf(
   }),
 ).meta({ id: 'Commit' })
 
+const keyids = z.array(z.string())
+export const awaitedSignatures = z
+  .array(
+    z.object({
+      role,
+      version: z.int(),
+      expires: time,
+      groups: z
+        .array(z.object({ threshold: z.int(), signed: keyids, unsigned: keyids }))
+        .describe('Each has to reach its threshold; a root has its own holders, and those of the one before.'),
+    }),
+  )
+  .describe('Metadata that waits for its holders.')
+
+const signers = {
+  keyids,
+  threshold: z.int(),
+  online: z.boolean().describe('Whether the service signs this itself; otherwise only its holders can.'),
+}
+
+export const delegations = answerOf(
+  z.object({
+    roles: z
+      .array(
+        z.object({
+          name: role,
+          ...signers,
+          paths: z.array(z.string()).optional().describe('Absent for targets.'),
+          terminating: z.boolean().optional(),
+          version: z.int(),
+          expires: time,
+          expiration: z.int().describe('Days that it lives when it is signed anew.'),
+          targets: z.int().describe('How many it holds itself.'),
+          bins: z
+            .object({ number: z.int(), delegation: z.enum(binDelegations), ...signers, expires: time.optional() })
+            .optional()
+            .describe('The hash bins below it; `expires` is that of the first.'),
+        }),
+      )
+      .describe('Targets, and the roles below it in the order in which clients ask them.'),
+    keys: z.record(z.string(), key).describe('By keyid.'),
+    awaited_signatures: awaitedSignatures,
+  }),
+).meta({ id: 'Delegations' })
+
 export const status = answerOf(
   z.object({
     bootstrap: z.object({ state: z.string().optional(), id: taskId.optional() }),
@@ -137,11 +182,20 @@ export const status = answerOf(
       more: z.boolean().describe('There are more than were counted.'),
       oldest: time.optional(),
     }),
+    awaited_signatures: awaitedSignatures,
     commit: z.object({ number: commitNumber, time, head: z.string().describe('SHA-256 of its entry.') }).optional(),
     versions: z.record(z.string(), z.int()).optional(),
     parked: z.int().optional(),
     bins: z.object({ number: z.int(), delegation: z.enum(binDelegations) }).optional(),
     expires: z.array(z.object({ role, version: z.int(), signed: time.optional(), expires: time })).optional(),
+    signed_offline: z
+      .array(z.object({ role, version: z.int(), expires: time }))
+      .optional()
+      .describe('Roles that only their holders can sign anew.'),
+    rotation: z
+      .object({ compromised: z.boolean(), ends: time.optional().describe('When the old keys stop signing.') })
+      .optional()
+      .describe('A change of online keys under way.'),
     survives_seconds: z.int().optional().describe('How long clients could go on if the service stopped now.'),
   }),
 ).meta({ id: 'Status' })

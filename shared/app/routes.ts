@@ -10,6 +10,7 @@ import {
 import { deleteSignMetadataBody, signMetadataBody, updateMetadataBody } from './metadata-schemas.ts'
 import type { Permission } from './principal.ts'
 import * as results from './result-schemas.ts'
+import { revertBody } from './revert-schema.ts'
 import { delegatedRoleName, wholeNumber, withDefault } from './schemas.ts'
 import { forceOnlineUpdateBody, updateSettingsBody } from './settings-schemas.ts'
 
@@ -172,6 +173,14 @@ export const routes = {
     submits: true,
     notFound: 'No metadata of this role waits for signatures.',
   },
+  getDelegations: {
+    method: 'GET',
+    path: '/delegations',
+    permission: 'read',
+    summary: 'Targets and the roles below it: who is trusted with what, who signs, what waits for signatures',
+    result: results.delegations,
+    notFound: beforeBootstrap,
+  },
   postDelegations: {
     method: 'POST',
     path: '/delegations',
@@ -209,6 +218,16 @@ export const routes = {
     summary: 'Publish metadata of a delegated role that its holders made and signed themselves',
     parameters: z.object({ role: delegatedRoleName }),
     body: delegatedMetadataBody,
+    result: results.accepted,
+    submits: true,
+    notFound: beforeBootstrap,
+  },
+  postRevert: {
+    method: 'POST',
+    path: '/revert',
+    permission: 'administer',
+    summary: 'Publish the targets of an earlier commit again; keys, settings and delegations stay as they are',
+    body: revertBody,
     result: results.accepted,
     submits: true,
     notFound: beforeBootstrap,

@@ -13,7 +13,8 @@ import type { TopLevelRole } from '../tuf/names.ts'
 import { verifyFirstRoot, verifySuccession } from '../tuf/root.ts'
 import { decodeSigned, lengthAndHashes, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'
-import { hasSha256, type RepositoryTraits, type SizedRole } from './clients.ts'
+import { type CheckedRole, type CheckReport, emptyTraits, type Finding, type Problem } from './check-report.ts'
+import { hasSha256, type SizedRole } from './clients.ts'
 import { inParallel } from './parallel.ts'
 
 export interface CheckOptions {
@@ -24,45 +25,6 @@ export interface CheckOptions {
   readonly parallel?: number
   /** Called as files are read; `total` grows while more roles become known. */
   readonly progress?: (read: number, total: number) => void
-}
-
-export type Problem =
-  | 'missing'
-  /** Not metadata of its kind. */
-  | 'unreadable'
-  /** Another version than the metadata that names it says. */
-  | 'version'
-  /** Another length or hash than the metadata that names it says. */
-  | 'changed'
-  /** Too few good signatures, or a root that may not follow the one before. */
-  | 'untrusted'
-  | 'expired'
-  /** A target in a role that is not trusted with its path: no client finds it. */
-  | 'unreachable-target'
-
-export interface Finding {
-  readonly file: string
-  readonly problem: Problem
-  readonly message: string
-}
-
-export interface CheckedRole {
-  readonly role: string
-  readonly file: string
-  readonly version: number
-  readonly expires: Date
-}
-
-/** What a repository's metadata is, and all that is wrong with it. */
-export interface CheckReport {
-  readonly findings: readonly Finding[]
-  /** Every role that could be read, the one that expires first in front. */
-  readonly roles: readonly CheckedRole[]
-  /** The files that clients of today read, and the roots before. */
-  readonly files: ReadonlySet<string>
-  readonly targets: number
-  readonly bytes: number
-  readonly traits: RepositoryTraits
 }
 
 /** What the metadata above says of a file, and who has to have signed it. */
@@ -211,7 +173,6 @@ export async function checkRepository(options: CheckOptions): Promise<CheckRepor
     if (bytes === undefined) return undefined
     files.add(file)
     bytesRead += bytes.length
-    // Those with a length and those without are capped differently: the biggest of the latter decides.
     if (bytes.length > traits.sizes[type].bytes) traits.sizes[type] = { bytes: bytes.length, stated }
     progress?.(files.size, Math.max(files.size, known + traits.rootVersions + 3))
     return bytes
@@ -246,17 +207,5 @@ export async function checkRepository(options: CheckOptions): Promise<CheckRepor
 
   function report(file: string, problem: Problem, message: string): void {
     findings.push({ file, problem, message })
-  }
-}
-
-function emptyTraits() {
-  const empty = { bytes: 0, stated: false }
-  return {
-    delegations: new Set<'paths' | 'path_hash_prefixes' | 'succinct_roles'>(),
-    sizes: { root: empty, timestamp: empty, snapshot: empty, targets: empty } as Record<SizedRole, typeof empty>,
-    schemes: new Set<string>(),
-    specVersions: new Set<string>(),
-    rootVersions: 0,
-    withoutSha256: false,
   }
 }

@@ -124,11 +124,9 @@ export function sign(draft: Draft, role: string): void {
 /** Adds, replaces or (without `after`) removes a target. */
 export function setTarget(draft: Draft, role: string, path: string, after: TargetFile | undefined): void {
   const targets = copyOfTargets(draft, role)
-  const earlier = draft.changes.get(path)
-  const before = earlier === undefined ? targets.get(path) : earlier.before
+  noteChange(draft, role, path, targets.get(path), after)
   if (after === undefined) targets.delete(path)
   else targets.set(path, after)
-  draft.changes.set(path, { role, path, ...(before && { before }), ...(after && { after }) })
   sign(draft, role)
 }
 
@@ -136,12 +134,17 @@ export function setTarget(draft: Draft, role: string, path: string, after: Targe
 export function noteChanges(draft: Draft, role: string, next: Targets['targets']): void {
   const old = roleOf(draft, role).targets
   for (const path of new Set([...old.keys(), ...next.keys()])) {
-    const earlier = draft.changes.get(path)
-    const before = earlier === undefined ? old.get(path) : earlier.before
-    const after = next.get(path)
-    if (canonicalText(before ?? null) === canonicalText(after ?? null)) continue
-    draft.changes.set(path, { role, path, ...(before && { before }), ...(after && { after }) })
+    const [before, after] = [old.get(path), next.get(path)]
+    if (canonicalText(before ?? null) !== canonicalText(after ?? null)) noteChange(draft, role, path, before, after)
   }
+}
+
+/** `before` is what the draft said, which may be a change already; what came and went within the draft is none. */
+function noteChange(draft: Draft, role: string, path: string, before: TargetFile | undefined, after?: TargetFile) {
+  const earlier = draft.changes.get(path)
+  const first = earlier === undefined ? before : earlier.before
+  if (first === undefined && after === undefined) draft.changes.delete(path)
+  else draft.changes.set(path, { role, path, ...(first && { before: first }), ...(after && { after }) })
 }
 
 /** A role whose content has nothing to do with what was known under its name. */

@@ -1,11 +1,14 @@
 import { decodeSigned } from '../tuf/signed.ts'
 import { type Current, readRole } from './current.ts'
+import { decodeDocument } from './documents.ts'
 import { type Draft, draftFrom, NextCommit, provide, setRotation, signAgain, treeOfDraft } from './draft.ts'
 import { isNoTasksFault, Refusal } from './errors.ts'
 import type { WaitingTask } from './inbox.ts'
+import { type Entry, entryName } from './journal.ts'
 import { operations } from './operations/index.ts'
 import type { Operation, OperationContext } from './operations/operation.ts'
 import { inParallel } from './parallel.ts'
+import { readPast } from './past.ts'
 import type { Signer } from './ports.ts'
 import type { Repository } from './repository.ts'
 import { noRotation } from './rotation.ts'
@@ -128,9 +131,13 @@ async function decide(
     signers: repository.ports.signers,
   }
   try {
-    await load(repository, current, draft, operation.needs(draft, request))
-    const fileInPlace = await signedInFile(repository, operation.file?.(request))
-    return succeeded(task, now, operation.apply(draft, request, { ...context, ...(fileInPlace && { fileInPlace }) }))
+    const past = operation.past && (await readPast(repository, current, operation.past(request)))
+    await load(repository, current, draft, operation.needs(draft, request, past))
+    const file = operation.file?.(request)
+    const fileInPlace = await signedInFile(repository, file)
+    const fileClaimed = file !== undefined && (await isClaimed(repository, file))
+    const informed = { ...context, fileClaimed, ...(fileInPlace && { fileInPlace }), ...(past && { past }) }
+    return succeeded(task, now, operation.apply(draft, request, informed))
   } catch (error) {
     if (error instanceof NextCommit) return undefined
     if (error instanceof Refusal) return refused(task, now, operation.refusedMessage, error)
@@ -142,6 +149,13 @@ async function decide(
 async function signedInFile({ ports }: Repository, file: string | undefined): Promise<Uint8Array | undefined> {
   const stored = file === undefined ? undefined : await ports.metadata.read(file)
   return stored && decodeSigned('targets', stored.bytes).signedBytes
+}
+
+/** Whether the commit of this file's number was to create it: if that was not made, what it left goes away one day. */
+async function isClaimed({ ports }: Repository, file: string): Promise<boolean> {
+  const name = entryName(Number.parseInt(file, 10))
+  const stored = await ports.state.read(name)
+  return stored !== undefined && decodeDocument<Entry>(name, stored.bytes).creates.includes(file)
 }
 
 /** The kind says which operation takes which request; TypeScript cannot follow that through a table. */

@@ -1,6 +1,7 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import { type Document, decodeDocument, encodeDocument, sha256 } from './documents.ts'
 import { RepositoryError } from './errors.ts'
+import { inParallel } from './parallel.ts'
 import type { ObjectStore } from './ports.ts'
 import type { DecidedTask } from './task.ts'
 
@@ -45,6 +46,13 @@ export interface StoredEntry {
   readonly sha256: string
 }
 
+const stateNames: readonly StateName[] = ['root', 'settings', 'parked', 'signing', 'rotation']
+
+/** The pieces of private state that this entry's commit decided. */
+export function stateWrittenBy({ number, state }: Entry): StateName[] {
+  return stateNames.filter((name) => state[name] === number)
+}
+
 /** Padded, so that names sort as numbers do up to 10^12. */
 export const entryName = (number: number) => `commits/${String(number).padStart(12, '0')}.json`
 export const stateObjectName = (number: number, name: StateName) => `state/${number}.${name}.json`
@@ -71,6 +79,41 @@ export async function readEntry(state: ObjectStore, number: number): Promise<Sto
     )
   }
   return { entry: decodeDocument<Entry>(name, stored.bytes), sha256: sha256(stored.bytes) }
+}
+
+const listedAtOnce = 1000
+
+/** An entry, committed or not, with how long it has been there by the store's clock. */
+export interface AgedEntry {
+  readonly name: string
+  readonly entry: Entry
+  readonly age: number
+}
+
+/**
+ * The entries after `number` up to `last`, in order. Reads ahead a little, and further the longer somebody goes on asking.
+ * One that was deleted meanwhile is left out.
+ */
+export async function* entriesAfter(
+  state: ObjectStore,
+  number: number,
+  last: number,
+  parallel: number,
+): AsyncGenerator<AgedEntry> {
+  const end = entryName(last)
+  let ahead = 2
+  for (let after: string | undefined = entryName(number); after !== undefined; ) {
+    const listed: string[] = await state.list('commits/', { after, limit: listedAtOnce })
+    const names = listed.filter((name) => name <= end)
+    for (let from = 0; from < names.length; from += ahead, ahead = Math.min(ahead * 2, parallel)) {
+      const read = await inParallel(names.slice(from, from + ahead), parallel, async (name) => {
+        return { name, stored: await state.read(name) }
+      })
+      for (const { name, stored } of read)
+        if (stored !== undefined) yield { name, entry: decodeDocument<Entry>(name, stored.bytes), age: stored.age }
+    }
+    after = names.length === listedAtOnce ? names.at(-1) : undefined
+  }
 }
 
 export function encodeEntry(entry: Entry): Uint8Array {

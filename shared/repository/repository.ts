@@ -43,6 +43,12 @@ export interface Limits {
   readonly lease: number
   /** Milliseconds that old online keys go on signing after the root with the new ones became visible. */
   readonly rotationGrace: number
+  /** Milliseconds that files stay after a commit that supersedes them became visible: clients may be about to read them. */
+  readonly retention: number
+  /** Milliseconds from one collection of what is not needed any more to the next. */
+  readonly collectEvery: number
+  /** Objects deleted by one collection, about; the rest waits for the next run. */
+  readonly collectedPerCycle: number
 }
 
 export const defaultLimits: Limits = {
@@ -52,6 +58,9 @@ export const defaultLimits: Limits = {
   parallel: 64,
   lease: 60_000,
   rotationGrace: 600_000,
+  retention: 24 * 60 * 60_000,
+  collectEvery: 60 * 60_000,
+  collectedPerCycle: 20_000,
 }
 
 /** Saves reading; never decides anything. Role files never change, so what was read once holds. */

@@ -1,9 +1,11 @@
 import { expiresAt } from '../tuf/metadata.ts'
+import { type AwaitedSignatures, readAwaited } from './awaited.ts'
 import { type Current, readCurrent } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { type BootstrapDocument, bootstrapName } from './found.ts'
 import { firstToExpire, type Life, signedOffline } from './refresh.ts'
 import type { Repository } from './repository.ts'
+import { type RotationStanding, readRotation } from './rotation.ts'
 import { type AcceptedTask, inboxName, taskIdOf } from './task.ts'
 
 /** How far the founding of the repository has come; nothing if nobody has begun. */
@@ -39,6 +41,8 @@ async function waitingBootstrap({ ports: { state } }: Repository): Promise<Found
 export interface Status {
   readonly founding: Founding | undefined
   readonly waiting: WaitingTasks
+  /** Metadata that waits for its holders. */
+  readonly awaited: readonly AwaitedSignatures[]
   /** Absent before clients can read anything. */
   readonly published?: PublishedStatus
 }
@@ -58,6 +62,8 @@ export interface PublishedStatus {
   readonly firstToExpire: readonly Life[]
   /** The roles that the service cannot sign anew: whoever reads this should warn their holders in time. */
   readonly signedOffline: readonly Omit<Life, 'signed'>[]
+  /** Absent while no online key changes. */
+  readonly rotation?: RotationStanding
 }
 
 export async function readStatus(repository: Repository): Promise<Status> {
@@ -66,16 +72,20 @@ export async function readStatus(repository: Repository): Promise<Status> {
     readWaiting(repository),
     readCurrent(repository),
   ])
-  if (current === undefined) return { founding, waiting }
+  const awaited = await readAwaited(repository, current)
+  if (current === undefined) return { founding, waiting, awaited }
   const rootExpires = expiresAt(current.root.signed)
+  const rotation = await readRotation(repository, current)
   return {
     founding,
     waiting,
+    awaited,
     published: {
       current,
       rootExpires,
       firstToExpire: await firstToExpire(repository, current),
       signedOffline: await signedOffline(repository, current),
+      ...(rotation && { rotation }),
     },
   }
 }

@@ -19,6 +19,7 @@ export type TaskRequest =
   | DeleteSignMetadataRequest
   | MetadataDelegationRequest
   | UploadDelegatedMetadataRequest
+  | RevertRequest
 
 export type TaskKind = TaskRequest['kind']
 export type RequestOf<Kind extends TaskKind> = Extract<TaskRequest, { kind: Kind }>
@@ -145,6 +146,12 @@ export interface UploadDelegatedMetadataRequest {
   readonly role: RoleName
   /** The whole file, as JSON. */
   readonly metadata: Json
+}
+
+/** The targets of an earlier commit are to be published again. */
+export interface RevertRequest {
+  readonly kind: 'revert'
+  readonly commit: number
 }
 
 /** `inbox/<id>.json`: accepted, durable, not finished. */

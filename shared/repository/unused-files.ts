@@ -1,4 +1,4 @@
-import type { CheckReport } from './check.ts'
+import type { CheckReport } from './check-report.ts'
 
 export interface UnusedFiles {
   /** Versions of roles other than the current one: kept for clients that began before, or left by a commit that was not made. */

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { canonicalBytes } from '../../shared/tuf/canonical.ts'
-import { type Json, parseJson } from '../../shared/tuf/json.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
 import { formatExpires, specVersion, type Targets } from '../../shared/tuf/metadata.ts'
+import { signedFromJson } from '../../shared/tuf/signed.ts'
 import { apiOver, artifact, type TestApi } from '../support/api.ts'
 import { clientOf } from '../support/client.ts'
-import { inAYear, makeKey, makeRoot, signatureBy, signRole, type TestKey } from '../support/keys.ts'
+import { decided, pending, signatureOf } from '../support/holders.ts'
+import { inAYear, makeKey, makeRoot, signRole, type TestKey } from '../support/keys.ts'
 import { bootstrapped, testRepository } from '../support/repository.ts'
 
 const wait = { prefer: 'wait=5' }
@@ -29,26 +30,10 @@ const offline = (name: string, holders: readonly TestKey[], ...paths: string[]) 
 
 const delegations = (...roles: object[]) => ({ delegations: { keys: {}, roles } })
 
-async function decided(api: TestApi, request: string, body: unknown) {
-  const answered = await api.call(request, { body, headers: wait })
-  assert.equal(answered.status, 200, JSON.stringify(answered.body))
-  const { state, result } = answered.body.data as { state: string; result: Record<string, unknown> }
-  return { state, ...result }
-}
-
-type Envelope = { readonly signed: Json; readonly signatures: object[] }
-
-async function pending(api: TestApi): Promise<Record<string, Envelope>> {
-  const { body } = await api.call('GET /metadata/sign')
-  return (body.data as { metadata: Record<string, Envelope> } | undefined)?.metadata ?? {}
-}
-
 async function signWaiting(api: TestApi, role: string, holders: readonly TestKey[]) {
   for (const holder of holders) {
-    const signed = (await pending(api))[role]?.signed
-    assert.ok(signed !== undefined, `${role} does not wait`)
-    const signature = signatureBy(holder, canonicalBytes(signed))
-    assert.equal((await decided(api, 'POST /metadata/sign', { role, signature })).state, 'SUCCESS')
+    const body = await signatureOf(api, role, holder)
+    assert.equal((await decided(api, 'POST /metadata/sign', body)).state, 'SUCCESS')
   }
 }
 
@@ -81,8 +66,11 @@ describe('POST /delegations', () => {
     const waiting = await pending(api)
     assert.deepEqual(Object.keys(waiting), ['vendor', 'trusted_targets'])
     // The role is not delegated to yet; who is to sign it, the holders' tools look up there.
-    const { roles } = (waiting['trusted_targets']?.signed as unknown as Targets).delegations ?? {}
-    const listed = roles?.find(({ name }) => name === 'vendor')
+    const trusted = waiting['trusted_targets']
+    assert.ok(trusted)
+    const listed = signedFromJson('targets', { ...trusted }).signed.delegations?.roles?.find(
+      ({ name }) => name === 'vendor',
+    )
     assert.deepEqual(
       listed?.keyids,
       holders.map(({ keyid }) => keyid),
@@ -93,8 +81,7 @@ describe('POST /delegations', () => {
     assert.deepEqual(await pending(api), {})
     await decided(api, 'POST /artifacts', { artifacts: [artifact('vendor/x')] })
     assert.deepEqual(Object.keys(await pending(api)), ['vendor', 'trusted_targets'])
-    const published = (await pending(api))['trusted_targets'] as Envelope
-    assert.equal(published.signatures.length, 1)
+    assert.equal((await pending(api))['trusted_targets']?.signatures.length, 1)
     await signWaiting(api, 'vendor', holders)
     const client = clientOf(repository)
     await client.refresh()
@@ -105,7 +92,7 @@ describe('POST /delegations', () => {
     const api = apiOver(await bootstrapped())
     await decided(api, 'POST /delegations', offline('vendor', [makeKey()], 'vendor/*'))
     const stopped = await decided(api, 'POST /metadata/sign/delete', { role: 'vendor' })
-    assert.equal(stopped['message'], 'Deletion of vendor metadata successful, signing process stopped')
+    assert.equal(stopped.message, 'Deletion of vendor metadata successful, signing process stopped')
     assert.deepEqual(await pending(api), {})
   })
 
@@ -121,7 +108,7 @@ describe('POST /delegations', () => {
     for (const [body, reason] of cases) {
       const task = await decided(api, 'POST /delegations', body)
       assert.equal(task.state, 'ERRORED')
-      assert.match(String(task['error']), reason)
+      assert.match(String(task.error), reason)
     }
   })
 
@@ -161,7 +148,7 @@ describe('PUT /delegations', () => {
   it('says in the task that there is no such role', async () => {
     const task = await decided(apiOver(await bootstrapped()), 'PUT /delegations', delegations(online('a', 'a/*')))
     assert.equal(task.state, 'ERRORED')
-    assert.match(String(task['error']), /There is no custom role a/)
+    assert.match(String(task.error), /There is no custom role a/)
   })
 
   it('refuses to leave artifacts to nobody, unless it is asked to remove them', async () => {

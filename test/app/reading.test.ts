@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { parseJson } from '../../shared/tuf/json.ts'
 import { apiOver, artifact } from '../support/api.ts'
-import { bootstrapped, testRepository } from '../support/repository.ts'
+import { signatureOf } from '../support/holders.ts'
+import { makeKey, signRoot } from '../support/keys.ts'
+import { bootstrapped, restarted, signerOf, testRepository } from '../support/repository.ts'
 
 describe('GET /task', () => {
   it('waits a little for what is not finished, then says PENDING', async () => {
@@ -82,7 +85,7 @@ describe('GET /status', () => {
 
   it('answers before the bootstrap too', async () => {
     const { data } = (await apiOver(testRepository()).call('GET /status')).body
-    assert.deepEqual(data, { bootstrap: {}, tasks: { waiting: 0, more: false } })
+    assert.deepEqual(data, { bootstrap: {}, tasks: { waiting: 0, more: false }, awaited_signatures: [] })
   })
 })
 
@@ -95,5 +98,89 @@ describe('GET /keys', () => {
     assert.deepEqual(data['keys'], { [online.keyid]: online.key })
     const roles = { keyids: [online.keyid], threshold: 1 }
     assert.deepEqual(data['roles'], { targets: roles, snapshot: roles, timestamp: roles })
+  })
+})
+
+describe('GET /delegations', () => {
+  it('tells who is trusted with what, who signs, and what waits for whom', async () => {
+    const repository = await bootstrapped()
+    const api = apiOver(repository)
+    const [ann, bob] = [makeKey(), makeKey('ecdsa')]
+    const role = { name: 'project', terminating: true, keyids: [], threshold: 1, paths: ['project/*'] }
+    await api.call('POST /delegations', { body: { delegations: { roles: [role] } } })
+    const keys = Object.fromEntries([ann, bob].map(({ keyid, key }) => [keyid, key]))
+    const held = { ...role, name: 'held', paths: ['held/*'], keyids: [ann.keyid, bob.keyid], threshold: 2 }
+    await api.call('POST /delegations', { body: { delegations: { keys, roles: [{ ...held, before: ['project'] }] } } })
+    await api.call('POST /metadata/sign', { body: await signatureOf(api, 'held', bob) })
+
+    const expected = [{ threshold: 2, signed: [bob.keyid], unsigned: [ann.keyid] }]
+    const listed = async () => {
+      const { data } = (await api.call('GET /delegations')).body
+      const roles = data['roles'] as { name: string; online: boolean; expires: string; bins?: { number: number } }[]
+      return { roles, awaited: data['awaited_signatures'] as { role: string; groups: unknown }[] }
+    }
+    const before = await listed()
+    assert.deepEqual(
+      before.roles.map(({ name, online, bins }) => [name, online, bins?.number]),
+      [
+        ['targets', true, undefined],
+        ['project', true, undefined],
+        ['bins', true, 4],
+      ],
+    )
+    assert.deepEqual(
+      before.awaited.map(({ role, groups }) => [role, groups]),
+      [['held', expected]],
+    )
+    const status = (await api.call('GET /status')).body.data
+    assert.deepEqual(status['awaited_signatures'], before.awaited)
+    assert.deepEqual(status['signed_offline'], [])
+
+    await api.call('POST /metadata/sign', { body: await signatureOf(api, 'held', ann) })
+    const after = await listed()
+    assert.deepEqual(
+      after.roles.map(({ name, online }) => [name, online]),
+      [
+        ['targets', true],
+        ['held', false],
+        ['project', true],
+        ['bins', true],
+      ],
+    )
+    assert.deepEqual(after.awaited, [])
+    const [offline] = (await api.call('GET /status')).body.data['signed_offline'] as Record<string, unknown>[]
+    assert.deepEqual(offline, { role: 'held', version: 3, expires: after.roles[1]?.expires })
+  })
+
+  it('shows hash bins of both kinds as one row', async () => {
+    for (const delegation of ['succinct_roles', 'path_hash_prefixes'] as const) {
+      const api = apiOver(await bootstrapped({ delegations: { delegation, number: 8 } }))
+      const { data } = (await api.call('GET /delegations')).body
+      const [targets, ...others] = data['roles'] as Record<string, Record<string, unknown>>[]
+      assert.deepEqual([targets?.['bins']?.['number'], targets?.['bins']?.['delegation']], [8, delegation])
+      assert.equal(others.length, 0)
+    }
+  })
+
+  it('is not there before the bootstrap', async () => {
+    assert.equal((await apiOver(testRepository()).call('GET /delegations')).status, 404)
+  })
+})
+
+describe('a change of online keys', () => {
+  it('is in the status, with its end, until it is over', async () => {
+    const first = await bootstrapped()
+    const next = makeKey('ecdsa')
+    const signers = [...first.online, next].map(signerOf)
+    const repository = { ...first, ...restarted({ ...first, ports: { ...first.ports, signers } }) }
+    const api = apiOver(repository)
+    const root = signRoot({ root: first.rootKeys, threshold: 2, online: [next], version: 2 })
+    await api.call('POST /metadata', { body: { metadata: { root: parseJson(root.bytes) } } })
+    const now = repository.ports.clock.now().getTime()
+    const rotation = async () => (await api.call('GET /status')).body.data['rotation']
+    assert.deepEqual(await rotation(), { compromised: false, ends: new Date(now + 600_000).toISOString() })
+    repository.pass(600_000)
+    await api.call('POST /metadata/online', { body: { roles: ['timestamp'] } })
+    assert.equal(await rotation(), undefined)
   })
 })

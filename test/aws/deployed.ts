@@ -30,6 +30,7 @@ export interface Deployed extends AsyncDisposable {
   readonly sqs: SQSClient
   deploy(settings?: Settings): Promise<void>
   destroy(settings?: Settings): Promise<void>
+  synthesize(settings?: Settings): Promise<void>
   /** Calls a service of AWS by its query protocol; returns XML. */
   query(service: string, parameters: Readonly<Record<string, string>>): Promise<string>
   /** Invokes the function whose name holds a word, and waits; returns its answer, or throws what it threw. */
@@ -43,7 +44,7 @@ export async function startDeployed(settings: Settings = {}): Promise<Deployed> 
   const directory = cleanup.use(await workDirectory()).path
   // One process for each concurrent invocation, of 100 MiB each.
   const ministack = cleanup.use(
-    await startMinistack({ strict: true, environment: { LAMBDA_ACCOUNT_CONCURRENCY: '8' } }),
+    await startMinistack({ strict: true, environment: { LAMBDA_ACCOUNT_CONCURRENCY: '12' } }),
   )
   setDefaultCACertificates([...getCACertificates('default'), readFileSync(ministack.authority ?? '', 'utf8')])
   const stack = stackOn(ministack, directory)
@@ -91,6 +92,7 @@ export async function startDeployed(settings: Settings = {}): Promise<Deployed> 
       outputs = await stack.deploy(changed)
     },
     destroy: (changed = settings) => stack.destroy(changed),
+    synthesize: (changed) => stack.synthesize(changed),
     query: (service, parameters) => {
       const body = new URLSearchParams(parameters).toString()
       return call(service, '/', body, { 'content-type': 'application/x-www-form-urlencoded' })

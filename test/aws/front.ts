@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { request as requestOverTls } from 'node:https'
 import { buffer } from 'node:stream/consumers'
+import { checkServerIdentity as checkIdentity } from 'node:tls'
 import type { Ministack } from './ministack.ts'
 import { type Credentials, signatureHeaders } from './sigv4.ts'
 import type { Outputs } from './stack.ts'
@@ -22,6 +23,9 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** The name in the Host header is the distribution's; the one in the certificate is the emulator's. */
+const checkServerIdentity: typeof checkIdentity = (_, certificate) => checkIdentity('127.0.0.1', certificate)
+
 /** The two addresses of a deployed stack, as an emulator serves them: below its own address, by name. */
 export interface Addresses {
   /** Asks API Gateway, signed with these credentials or not at all. */
@@ -36,7 +40,7 @@ export function addressesOf({ endpoint, authority }: Ministack, outputs: Outputs
   const ca = readFileSync(authority ?? '')
 
   async function send(url: URL, { method = 'GET', body }: Call, headers: Record<string, string>): Promise<Answered> {
-    const request = requestOverTls(url, { method, headers, ca, agent: false }).end(body)
+    const request = requestOverTls(url, { method, headers, ca, agent: false, checkServerIdentity }).end(body)
     const [answer] = (await once(request, 'response')) as [IncomingMessage]
     return { status: answer.statusCode ?? 0, headers: answer.headers, body: await buffer(answer) }
   }
@@ -54,10 +58,19 @@ export function addressesOf({ endpoint, authority }: Ministack, outputs: Outputs
   return {
     api: gateway('ApiUrl'),
     tokenApi: gateway('TokenApiUrl'),
-    distribution: (call) =>
-      send(new URL(endpoint + call.path), call, { ...call.headers, host: new URL(outputs['MetadataUrl'] ?? '').host }),
+    async distribution(call) {
+      const host = new URL(outputs['MetadataUrl'] ?? '').host
+      const answer = await send(new URL(endpoint + call.path), call, { ...call.headers, host })
+      return isMissing(answer) ? { ...answer, status: 404 } : answer
+    },
   }
 }
+
+/**
+ * The emulator's distributions answer 403 for what its bucket does not hold, whatever the bucket policy says. S3 answers 404 to
+ * who may list: that the distribution may is asserted on the template.
+ */
+const isMissing = ({ status, body }: Answered) => status === 403 && body.includes('<Code>AccessDenied</Code>')
 
 /** What is not for the next hop. */
 const ownHeaders = ['host', 'connection', 'content-length', 'transfer-encoding', 'keep-alive']

@@ -61,7 +61,6 @@ describe('the API', () => {
   it('limits its callers and writes down who called', () => {
     for (const { properties } of resources.filter(({ type }) => type === 'AWS::ApiGatewayV2::Stage')) {
       assert.deepEqual(properties.DefaultRouteSettings, {
-        DetailedMetricsEnabled: true,
         ThrottlingBurstLimit: 200,
         ThrottlingRateLimit: 100,
       })

@@ -170,7 +170,7 @@ describe('the bucket policies', () => {
         sid: 'TheDistributionReads',
         effect: 'Allow',
         actions: ['s3:GetObject'],
-        on: [`${metadata}/metadata/*`],
+        on: [`${metadata}/*`],
         notOn: [],
         condition: distribution,
       },

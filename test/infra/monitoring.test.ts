@@ -23,6 +23,7 @@ describe('the alarms', () => {
       `nearest-expiry: Tuffet ${metrics.nearestExpiry}`,
       `oldest-task: Tuffet ${metrics.oldestTask}`,
       `publish-latency: Tuffet ${metrics.publishLatency}`,
+      `root-expiry: Tuffet ${metrics.rootExpiry}`,
       `throttles: AWS/Lambda Throttles`,
       `throttles: AWS/Lambda Throttles`,
       `throttles: AWS/Lambda Throttles`,

@@ -65,8 +65,8 @@ for (const [name, flavour] of Object.entries(delegations)) {
     }
 
     await sees(['file-1'], [undefined])
-    await run(repository, addRequest(['file-1', 'dir/file', '__proto__'], 5))
-    await sees(['file-1', 'dir/file', '__proto__', 'file-2'], [5, 5, 5, undefined])
+    await run(repository, addRequest(['file-1', 'dir/file', 'a+b'], 5))
+    await sees(['file-1', 'dir/file', 'a+b', 'file-2'], [5, 5, 5, undefined])
     await run(repository, { kind: 'remove_artifacts', paths: [targetPath('file-1')], publish: true })
     await run(repository, addRequest(['dir/file'], 6))
     await sees(['file-1', 'dir/file'], [undefined, 6])

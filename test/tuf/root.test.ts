@@ -54,6 +54,13 @@ describe('checkRoot', () => {
     refuses('invalid-metadata', () => checkRoot(withKey(c.keyid.toUpperCase(), c.key)))
   })
 
+  test('passes the keyid that rstuf gives a key before it adds fields of its own', () => {
+    checkRoot(withKey(c.keyid, { ...c.key, 'x-rstuf-key-name': 'carol' }))
+    refuses('invalid-metadata', () => checkRoot(withKey(c.keyid, { ...c.key, note: 'carol' })), c.keyid)
+    const twin = { ...a.key, 'x-rstuf-key-name': 'alice' }
+    refuses('invalid-metadata', () => checkRoot(withKey(keyid(twin), twin)), 'one and the same key')
+  })
+
   test('refuses one key under two keyids, though each is its own', () => {
     const twin = { ...a.key, note: 'the same key' }
     refuses('invalid-metadata', () => checkRoot(withKey(keyid(twin), twin)), a.keyid, keyid(twin))

@@ -1,7 +1,46 @@
+import { readAwaited } from '../../repository/awaited.ts'
+import { readCurrent } from '../../repository/current.ts'
+import { readDelegationTree, type StandingRole } from '../../repository/delegation-tree.ts'
+import type { Key } from '../../tuf/keys.ts'
+import { jsonAnswer } from '../answer.ts'
 import { uploadOf } from '../delegation-schemas.ts'
 import type { Routes } from '../routes.ts'
 import type { Handler } from './handler.ts'
-import { accept } from './submission.ts'
+import { withSigners } from './status.ts'
+import { accept, requireBootstrap } from './submission.ts'
+
+const message = 'Delegations.'
+
+export const getDelegations: Handler<Routes['getDelegations']> = async (_, service) => {
+  await requireBootstrap('There are no delegations yet.')(service)
+  const repository = await withSigners(service)
+  const current = await readCurrent(repository)
+  const awaited_signatures = await readAwaited(repository, current)
+  if (current === undefined) return jsonAnswer(200, { data: { roles: [], keys: {}, awaited_signatures }, message })
+  const { roles, keys } = await readDelegationTree(repository, current)
+  const data = { roles: roles.map(shownRole), keys: shownKeys(keys), awaited_signatures }
+  return jsonAnswer(200, { data, message })
+}
+
+/** As the API shows keys everywhere: what else a root says of one is for its holders. */
+function shownKeys(keys: ReadonlyMap<string, Key>) {
+  const shown = [...keys].map(([keyid, { keytype, scheme, keyval }]) => {
+    return [keyid, { keytype, scheme, keyval: { public: keyval.public } }] as const
+  })
+  return Object.fromEntries(shown)
+}
+
+function shownRole({ role, delegation, days, expires, bins, ...rest }: StandingRole) {
+  const { number, delegation: kind, keyids, threshold, online } = bins ?? {}
+  return {
+    name: role,
+    ...rest,
+    ...delegation,
+    expires: expires.toISOString(),
+    expiration: days,
+    bins: bins && { number, delegation: kind, keyids, threshold, online, expires: bins.expires?.toISOString() },
+  }
+}
 
 export const postDelegations: Handler<Routes['postDelegations']> = (call, service) =>
   accept(call, service, call.body, { message: 'Metadata delegation add accepted.' })

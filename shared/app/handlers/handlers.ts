@@ -7,11 +7,18 @@ import {
   postArtifactsPublish,
 } from './artifacts.ts'
 import { getBootstrap, postBootstrap } from './bootstrap.ts'
-import { postDelegatedMetadata, postDelegations, postDelegationsDelete, putDelegations } from './delegations.ts'
+import {
+  getDelegations,
+  postDelegatedMetadata,
+  postDelegations,
+  postDelegationsDelete,
+  putDelegations,
+} from './delegations.ts'
 import type { Handler } from './handler.ts'
 import { getCommit, getCommits } from './journal.ts'
 import { getMetadataSign, postMetadata, postMetadataSign, postMetadataSignDelete } from './metadata.ts'
 import { getOpenapi } from './openapi.ts'
+import { postRevert } from './revert.ts'
 import { getConfig, postMetadataOnline, putConfig } from './settings.ts'
 import { getKeys, getStatus } from './status.ts'
 import { getTask } from './tasks.ts'
@@ -32,10 +39,12 @@ export const handlers: { readonly [Id in keyof Routes]: Handler<Routes[Id]> } = 
   getMetadataSign,
   postMetadataSign,
   postMetadataSignDelete,
+  getDelegations,
   postDelegations,
   putDelegations,
   postDelegationsDelete,
   postDelegatedMetadata,
+  postRevert,
   getTask,
   getKeys,
   getCommits,

@@ -1,14 +1,16 @@
+import { collect } from '../../repository/collect.ts'
 import { readStatus } from '../../repository/status.ts'
 import { attempt, type Deadline, type PublisherService, publishInTime } from './publish.ts'
 
 /**
  * Runs every minute, whatever the event says: publishes what no bell has rung for, signs again what is half spent, and
- * then, also if that failed, measures how the repository fares.
+ * then, also if that failed, measures how the repository fares, and takes away what nobody needs any more.
  */
 export function refreshHandler(service: PublisherService) {
   return async (_event: unknown, deadline: Deadline): Promise<void> => {
     await attempt(service, {}, () => publishInTime(service, deadline))
     await attempt(service, {}, () => measureStatus(service))
+    await attempt(service, {}, () => tidy(service))
   }
 }
 
@@ -23,6 +25,12 @@ async function measureStatus({ repository, measure }: PublisherService): Promise
   if (first !== undefined) measure('nearestExpiry', secondsBetween(now, first.expires.getTime()))
   measure('rootExpiry', secondsBetween(now, rootExpires.getTime()))
   measure('parkedChanges', current.parked.changes.length)
+}
+
+/** Old records go by lifecycle rules of the bucket. */
+async function tidy({ repository, log }: PublisherService): Promise<void> {
+  const collected = await collect(await repository())
+  if (Object.values(collected).some((count) => count > 0)) log.info({ ...collected }, 'collected')
 }
 
 const secondsBetween = (from: number, to: number) => (to - from) / 1000

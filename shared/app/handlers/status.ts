@@ -1,20 +1,30 @@
 import { readCurrent } from '../../repository/current.ts'
+import type { Repository } from '../../repository/repository.ts'
 import { type PublishedStatus, readStatus } from '../../repository/status.ts'
 import { jsonAnswer } from '../answer.ts'
 import type { Routes } from '../routes.ts'
-import type { Handler } from './handler.ts'
+import type { Handler, Service } from './handler.ts'
 
-export const getStatus: Handler<Routes['getStatus']> = async (_, { repository }) => {
-  const { founding, waiting, published } = await readStatus(repository)
+export const getStatus: Handler<Routes['getStatus']> = async (_, service) => {
+  const repository = await withSigners(service)
+  const { founding, waiting, awaited, published } = await readStatus(repository)
   const data = {
     bootstrap: { state: founding?.state, id: founding?.taskId },
     tasks: { waiting: waiting.count, more: waiting.more, oldest: waiting.oldest?.toISOString() },
+    awaited_signatures: awaited,
     ...(published && publishedStatus(published, repository.ports.clock.now())),
   }
   return jsonAnswer(200, { data, message: 'Status.' })
 }
 
-function publishedStatus({ current, rootExpires, firstToExpire }: PublishedStatus, now: Date) {
+/** Which roles the service signs itself is told from its keys, which a function that only answers does not have at hand. */
+export async function withSigners({ repository, onlineKeys }: Service): Promise<Repository> {
+  if (onlineKeys === undefined) return repository
+  return { ...repository, ports: { ...repository.ports, signers: await onlineKeys() } }
+}
+
+function publishedStatus(status: PublishedStatus, now: Date) {
+  const { current, rootExpires, firstToExpire, signedOffline, rotation } = status
   const { entry, sha256, root, timestamp, snapshot, targets, parked, settings } = current
   const [first] = firstToExpire
   const left = first && Math.floor((first.expires.getTime() - now.getTime()) / 1000)
@@ -37,12 +47,19 @@ function publishedStatus({ current, rootExpires, firstToExpire }: PublishedStatu
       })),
       { role: 'root', version: root.signed.version, expires: rootExpires.toISOString() },
     ],
+    signed_offline: signedOffline.map(({ role, version, expires }) => ({
+      role,
+      version,
+      expires: expires.toISOString(),
+    })),
+    rotation: rotation && { compromised: rotation.compromised, ends: rotation.ends?.toISOString() },
     survives_seconds: left === undefined ? undefined : Math.max(0, left),
   }
 }
 
-export const getKeys: Handler<Routes['getKeys']> = async (_, { repository, onlineKeys }) => {
-  const signers = onlineKeys === undefined ? repository.ports.signers : await onlineKeys()
+export const getKeys: Handler<Routes['getKeys']> = async (_, service) => {
+  const repository = await withSigners(service)
+  const { signers } = repository.ports
   const current = await readCurrent(repository)
   const online = { keyids: signers.slice(0, 1).map(({ keyid }) => keyid), threshold: 1 }
   const roles = (['targets', 'snapshot', 'timestamp'] as const).map((role) => {

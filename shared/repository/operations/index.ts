@@ -4,6 +4,7 @@ import { metadataDelegation } from './delegations.ts'
 import { forceOnlineMetadataUpdate } from './force-online-update.ts'
 import { deleteSignMetadata, signMetadata } from './offline-signatures.ts'
 import type { Operation } from './operation.ts'
+import { revert } from './revert.ts'
 import { metadataUpdate } from './root-update.ts'
 import { updateSettings } from './settings-update.ts'
 import { uploadDelegatedMetadata } from './upload.ts'
@@ -20,4 +21,5 @@ export const operations: { readonly [Kind in Exclude<TaskKind, 'bootstrap'>]: Op
   delete_sign_metadata: deleteSignMetadata,
   metadata_delegation: metadataDelegation,
   upload_delegated_metadata: uploadDelegatedMetadata,
+  revert,
 }

@@ -1,4 +1,5 @@
 import type { Draft } from '../draft.ts'
+import type { Past } from '../past.ts'
 import type { Signer } from '../ports.ts'
 import type { RequestOf, TaskKind } from '../task.ts'
 
@@ -13,6 +14,10 @@ export interface OperationContext {
   readonly signers: readonly Signer[]
   /** What is signed in the file that `file` names, if there is one. */
   readonly fileInPlace?: Uint8Array
+  /** What has changed since the commit that `past` names. */
+  readonly past?: Past
+  /** The commit of that file's number was to create it. */
+  readonly fileClaimed?: boolean
 }
 
 export interface Outcome {
@@ -25,8 +30,10 @@ export interface Outcome {
  * context, so it can be tried with a table.
  */
 export interface Operation<Kind extends TaskKind> {
+  /** A commit whose targets `apply` wants to know. */
+  readonly past?: (request: RequestOf<Kind>) => number
   /** The roles below targets whose metadata `apply` reads or changes; those are loaded into the draft first. */
-  readonly needs: (draft: Draft, request: RequestOf<Kind>) => Iterable<string>
+  readonly needs: (draft: Draft, request: RequestOf<Kind>, past?: Past) => Iterable<string>
   /** A metadata file that `apply` wants to have the name of: one with other content may lie there, left by an aborted commit. */
   readonly file?: (request: RequestOf<Kind>) => string | undefined
   /** Changes the draft, or throws a Refusal before it has changed anything. */

@@ -43,7 +43,7 @@ function checkUpload(
   role: string,
   { signed, ...rest }: Signed<Targets>,
   version: number,
-  { now, baseNumber, fileInPlace }: OperationContext,
+  { now, baseNumber, fileInPlace, fileClaimed }: OperationContext,
 ): void {
   const refuse = (why: string) => new Refusal(`This metadata of role ${role} ${why}`)
   const group = signersOf(treeOfDraft(draft), role)
@@ -59,7 +59,8 @@ function checkUpload(
         : 'Wait for the next commit, and choose its number'
     throw refuse(`has version ${signed.version}, and the published one has version ${version}. ${wanted}.`)
   }
-  if (fileInPlace !== undefined && Buffer.compare(fileInPlace, rest.signedBytes) !== 0)
+  const isOther = fileInPlace !== undefined && Buffer.compare(fileInPlace, rest.signedBytes) !== 0
+  if (isOther || fileClaimed === true)
     throw refuse(`has version ${signed.version}, under which other content was signed before. Choose another version.`)
   if (expiresAt(signed) <= now) throw refuse(`expired at ${signed.expires}. Sign one that expires later.`)
   for (const path of signed.targets.keys()) refuseTufErrors(() => targetPath(path))

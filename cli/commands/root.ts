@@ -1,0 +1,103 @@
+import { Command, Option } from 'commander'
+import { collect, wholeNumber } from '../arguments.ts'
+import { contextOf } from '../context.ts'
+import { passwords, terminalPrompter } from '../prompt.ts'
+import type { SignOptions } from '../root/sign.ts'
+import type { StatusOptions } from '../root/standing.ts'
+import type { UpdateOptions } from '../root/update.ts'
+
+export function rootCommand(): Command {
+  return new Command('root')
+    .description('change root keys, threshold, expiry or online keys; add a signature; see who is missing')
+    .addHelpText('after', '\nExample:\n  $ tuffet root update --key alice.pem\n  $ tuffet root sign --key bob.pem')
+    .addCommand(updateCommand())
+    .addCommand(signCommand())
+    .addCommand(statusCommand())
+    .addCommand(cancelCommand())
+}
+
+interface PasswordOption {
+  readonly passwordFd?: number
+}
+
+function handsOf(command: Command, { passwordFd }: PasswordOption) {
+  const prompter = terminalPrompter()
+  return { ...contextOf(command), prompter, passwords: passwords(passwordFd, prompter) }
+}
+
+const trustedRoot = () => new Option('--root <file>', 'a root that you trust (default: the first that is published)')
+const passwordFd = () =>
+  new Option('--password-fd <n>', 'read passwords from this file descriptor, one a line').argParser(wholeNumber(0))
+const yes = () => new Option('-y, --yes', 'confirm')
+
+function updateCommand(): Command {
+  return new Command('update')
+    .description('make the next root, sign it with the keys at hand, and submit it')
+    .option('--expiration <days>', 'days until it expires (default: as the settings say)', wholeNumber(1, 3650))
+    .option('--threshold <n>', 'signatures that a root needs from now on', wholeNumber(1))
+    .option('--add-key <file>', 'a new holder, by public key; repeatable', collect)
+    .option('--remove-key <keyid>', 'a holder who leaves; the first digits are enough; repeatable', collect)
+    .option(
+      '--online-key <keyid>',
+      'what the service signs with from now on, of the keys it holds; repeatable',
+      collect,
+    )
+    .option('--compromised', 'the online keys that go are in the wrong hands: they stop signing at once')
+    .option('--key <file>', 'a private root key, which signs now; repeatable', collect)
+    .addOption(passwordFd())
+    .addOption(trustedRoot())
+    .option('--out <file>', 'save the payload, and send nothing')
+    .addOption(yes())
+    .addHelpText(
+      'after',
+      `
+Whatever is not said stays as it is; the expiry is always renewed. A root needs the signatures of enough of its holders, and
+of enough of those of the root before. Those that are not there now are added later: tuffet root sign.
+
+Examples:
+  $ tuffet root update --key alice.pem --key bob.pem
+  $ tuffet root update --add-key dave.pem.pub --remove-key 4ecca1 --key alice.pem
+  $ tuffet root update --online-key <keyid> --key alice.pem`,
+    )
+    .action(async (options: UpdateOptions & PasswordOption, command: Command) => {
+      const { updateRoot } = await import('../root/update.ts')
+      await updateRoot(options, handsOf(command, options))
+    })
+}
+
+function signCommand(): Command {
+  return new Command('sign')
+    .description('see what the root that waits would change, and add one signature')
+    .option('--key <file>', 'your private root key')
+    .addOption(passwordFd())
+    .addOption(trustedRoot())
+    .addOption(yes())
+    .addHelpText('after', '\nExample:\n  $ tuffet root sign --key bob.pem')
+    .action(async (options: SignOptions & PasswordOption, command: Command) => {
+      const { signRoot } = await import('../root/sign.ts')
+      await signRoot(options, handsOf(command, options))
+    })
+}
+
+function statusCommand(): Command {
+  return new Command('status')
+    .description('the current root, and of the one that waits: what it changes, who has signed, who is missing')
+    .addOption(trustedRoot())
+    .addHelpText('after', '\nExample:\n  $ tuffet root status')
+    .action(async (options: StatusOptions, command: Command) => {
+      const { showRoot } = await import('../root/standing.ts')
+      await showRoot(options, contextOf(command))
+    })
+}
+
+function cancelCommand(): Command {
+  return new Command('cancel')
+    .description('give up the root that waits for signatures')
+    .addOption(trustedRoot())
+    .addOption(yes())
+    .addHelpText('after', '\nExample:\n  $ tuffet root cancel')
+    .action(async (options: StatusOptions & { readonly yes?: boolean }, command: Command) => {
+      const { cancelRoot } = await import('../root/standing.ts')
+      await cancelRoot(options, handsOf(command, {}))
+    })
+}

@@ -1,0 +1,101 @@
+import type * as z from 'zod'
+import type { pending, status } from '../../shared/app/result-schemas.ts'
+import { TufError } from '../../shared/tuf/errors.ts'
+import type { Targets } from '../../shared/tuf/metadata.ts'
+import { decodeSigned, type Signed, signedFromJson } from '../../shared/tuf/signed.ts'
+import { type ApiClient, detailsOf } from '../api-client.ts'
+import { type Awaited, describeAwaited } from '../awaited.ts'
+import type { Hands } from '../ceremony/hold.ts'
+import { open } from '../ceremony/root-keys.ts'
+import { type MetadataSource, metadataSource } from '../metadata-source.ts'
+import { CliError } from '../output.ts'
+import { missing } from '../prompt.ts'
+import { confirmed } from '../root/confirm.ts'
+import { describeContent } from './content.ts'
+
+export interface SignOptions {
+  readonly key?: readonly string[]
+  readonly yes?: boolean
+}
+
+/** Adds the signatures of these keys to the metadata of a role that waits, once their holder has seen what it says. Throws CliError. */
+export async function signRole(role: string, options: SignOptions, hands: Hands): Promise<void> {
+  const { api, output, passwords, prompter, metadataUrl } = hands
+  const { metadata, awaited } = await readWaiting(api, role)
+  const published = await publishedRole(await metadataSource(metadataUrl.href), role)
+  if (options.key === undefined && prompter === undefined) throw missing('The key', '--key')
+  const files = options.key ?? [(await prompter?.text('File with your key')) ?? '']
+  const signers = []
+  for (const file of files) {
+    const { signer } = await open({ file }, passwords)
+    if (signer === undefined) throw new Error('A private key signs.')
+    if (awaited.groups.some(({ signed }) => signed.includes(signer.keyid)))
+      throw new CliError('refused', `Key ${signer.keyid} has signed this already.`)
+    if (!awaited.groups.some(({ unsigned }) => unsigned.includes(signer.keyid)))
+      throw new CliError('refused', `${file} holds key ${signer.keyid}, which may not sign role ${role}.`)
+    signers.push(signer)
+  }
+  const ids = signers.map(({ keyid }) => keyid).join(' and ')
+  const content = describeContent(role, metadata.signed, published?.signed)
+  await confirmed(`${content}\n\nSign it with key ${ids}`, options, hands)
+
+  const tasks = []
+  for (const { keyid, sign } of signers) {
+    const body = { role, signature: { keyid, sig: await sign(metadata.signedBytes) } }
+    tasks.push(await output.during('Sending the signature', () => api.submit('POST', 'metadata/sign', body)))
+  }
+  const rest = (await readAwaited(api)).filter((one) => one.role === role && one.version === awaited.version)
+  const [last] = tasks.slice(-1)
+  const update = last && detailsOf<{ update: string }>(last).update
+  const text = rest.length > 0 ? describeAwaited(rest, new Date()) : `Role ${role} is signed; clients can see it.`
+  output.done({ tasks, update, awaited_signatures: rest }, text)
+}
+
+/** Gives up what waits of a role. Throws CliError. */
+export async function cancelRole(role: string, options: { readonly yes?: boolean }, hands: Hands): Promise<void> {
+  const { api, output } = hands
+  const { awaited } = await readWaiting(api, role)
+  const text = `${describeAwaited([awaited], new Date())}\nIt will be given up, and the request that it waits for with it`
+  await confirmed(text, options, hands)
+  const task = await output.during('Giving it up', () => api.submit('POST', 'metadata/sign/delete', { role }))
+  output.done({ task }, `What waited of role ${role} is given up.`)
+}
+
+async function readWaiting(api: ApiClient, role: string) {
+  if (role === 'root') throw new CliError('usage', 'Root has commands of its own: tuffet root --help')
+  const { data } = await api.get<z.infer<typeof pending>>('metadata/sign')
+  const waiting = await readAwaited(api)
+  const json = data?.metadata[role]
+  const awaited = waiting.find((one) => one.role === role)
+  if (json === undefined || awaited === undefined) {
+    const names = waiting.map((one) => one.role)
+    const those = names.length === 0 ? 'Nothing does.' : `These do: ${names.join(', ')}.`
+    throw new CliError('refused', `No metadata of role ${role} waits for signatures. ${those}`)
+  }
+  return { metadata: decoded(() => signedFromJson('targets', json), `What waits of role ${role}`), awaited }
+}
+
+async function readAwaited(api: ApiClient): Promise<Awaited> {
+  return (await api.get<z.infer<typeof status>>('status')).data.awaited_signatures
+}
+
+/** What clients read of a role now; nothing if they do not know it. */
+async function publishedRole(source: MetadataSource, role: string): Promise<Signed<Targets> | undefined> {
+  const timestamp = await source.read('timestamp.json')
+  if (timestamp === undefined) return undefined
+  const above = decoded(() => decodeSigned('timestamp', timestamp), 'timestamp.json').signed.meta.get('snapshot.json')
+  const bytes = await source.read(`${above?.version}.snapshot.json`)
+  const snapshot = bytes && decoded(() => decodeSigned('snapshot', bytes), 'The snapshot')
+  const file = `${snapshot?.signed.meta.get(`${role}.json`)?.version}.${role}.json`
+  const found = await source.read(file)
+  return found && decoded(() => decodeSigned('targets', found), file)
+}
+
+function decoded<Value>(decode: () => Value, what: string): Value {
+  try {
+    return decode()
+  } catch (cause) {
+    if (!(cause instanceof TufError)) throw cause
+    throw new CliError('not-verified', `${what} cannot be read: ${cause.message}`, { cause })
+  }
+}

@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises'
+import { TufError } from '../../shared/tuf/errors.ts'
+import type { Root } from '../../shared/tuf/metadata.ts'
+import { verifyFirstRoot, verifySuccession } from '../../shared/tuf/root.ts'
+import { decodeSigned, type Signed } from '../../shared/tuf/signed.ts'
+import type { MetadataSource } from '../metadata-source.ts'
+import { CliError } from '../output.ts'
+
+/**
+ * The newest root that a client would trust: from the root in `file`, or else the first one published, step by step, each verified by
+ * the one before. Nothing where nothing is published. Throws CliError 'not-verified' or 'unreachable'.
+ */
+export async function readTrustedRoot(source: MetadataSource, file?: string): Promise<Signed<Root> | undefined> {
+  let trusted = file === undefined ? await firstRoot(source) : await rootIn(file)
+  while (trusted !== undefined) {
+    const name = `${trusted.signed.version + 1}.root.json`
+    const bytes = await source.read(name)
+    if (bytes === undefined) return trusted
+    trusted = follower(name, trusted.signed, bytes)
+  }
+  return undefined
+}
+
+async function firstRoot(source: MetadataSource): Promise<Signed<Root> | undefined> {
+  const bytes = await source.read('1.root.json')
+  if (bytes === undefined) return undefined
+  return verified('1.root.json', () => {
+    const root = decodeSigned('root', bytes)
+    verifyFirstRoot(root)
+    return root
+  })
+}
+
+async function rootIn(file: string): Promise<Signed<Root>> {
+  try {
+    return decodeSigned('root', await readFile(file))
+  } catch (cause) {
+    throw new CliError('usage', `--root ${file} holds no root metadata: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function follower(name: string, current: Root, bytes: Uint8Array): Signed<Root> {
+  return verified(name, () => {
+    const next = decodeSigned('root', bytes)
+    verifySuccession(current, next)
+    return next
+  })
+}
+
+function verified<Value>(name: string, verify: () => Value): Value {
+  try {
+    return verify()
+  } catch (cause) {
+    if (!(cause instanceof TufError)) throw cause
+    throw new CliError('not-verified', `${name} is not to be trusted: ${cause.message}`, { cause })
+  }
+}

@@ -1,0 +1,107 @@
+import type * as z from 'zod'
+import type { keys as keysAnswer } from '../../shared/app/result-schemas.ts'
+import { defaultExpiration } from '../../shared/repository/settings.ts'
+import { canonicalBytes } from '../../shared/tuf/canonical.ts'
+import { TufError } from '../../shared/tuf/errors.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
+import type { Key } from '../../shared/tuf/keys.ts'
+import type { Root } from '../../shared/tuf/metadata.ts'
+import { checkRoot } from '../../shared/tuf/root.ts'
+import { assemble, type Signed } from '../../shared/tuf/signed.ts'
+import type { ApiClient } from '../api-client.ts'
+import type { Hands } from '../ceremony/hold.ts'
+import { createFile, readPublicKey } from '../key-file.ts'
+import { metadataSource } from '../metadata-source.ts'
+import { CliError } from '../output.ts'
+import { changesBetween, describeChanges } from './changes.ts'
+import { confirmed } from './confirm.ts'
+import { describeStanding, isSigned, type Standing, standingOf } from './holders.ts'
+import { nextRoot } from './next-root.ts'
+import { openHolder } from './sign.ts'
+import { readTrustedRoot } from './trusted.ts'
+import { readWaitingRoot } from './waiting.ts'
+
+export interface UpdateOptions {
+  readonly expiration?: number
+  readonly threshold?: number
+  readonly addKey?: readonly string[]
+  readonly removeKey?: readonly string[]
+  readonly onlineKey?: readonly string[]
+  readonly compromised?: boolean
+  readonly key?: readonly string[]
+  readonly root?: string
+  readonly out?: string
+  readonly yes?: boolean
+}
+
+const day = 24 * 60 * 60 * 1000
+
+/** Makes the root that comes next, signs it with the keys at hand, and posts it. Throws CliError. */
+export async function updateRoot(options: UpdateOptions, hands: Hands): Promise<void> {
+  const { api, output } = hands
+  const current = await currentRoot(options, hands)
+  if (options.out === undefined && (await readWaitingRoot(api, current.signed)) !== undefined)
+    throw new CliError('refused', 'A root waits for signatures already. See: tuffet root status')
+  const next = await makeNext(current.signed, options, api)
+  const changes = changesBetween(current.signed, next)
+  const signers = []
+  for (const file of options.key ?? []) signers.push(await openHolder(file, current.signed, next, hands.passwords))
+  await confirmed(describeChanges(changes), options, hands)
+
+  const bytes = canonicalBytes(next)
+  const signatures = await Promise.all(
+    signers.map(async (signer) => ({ keyid: signer.keyid, sig: await signer.sign(bytes) })),
+  )
+  const signed = assemble(next, bytes, signatures)
+  const payload = {
+    metadata: { root: parseJson(signed.bytes) },
+    ...(options.compromised && { compromised: true }),
+  }
+  const standing = standingOf(current.signed, signed)
+  if (options.out !== undefined) {
+    await createFile(options.out, `${JSON.stringify(payload, undefined, 2)}\n`, 0o644)
+    output.done({ payload: options.out, changes, ...standing }, `Saved ${options.out}; nothing was sent.`)
+    return
+  }
+  const task = await output.during('Updating the root', () => api.submit('POST', 'metadata', payload))
+  output.done({ published: isSigned(standing), changes, ...standing, task }, outcome(standing))
+}
+
+async function currentRoot({ root }: UpdateOptions, { metadataUrl }: Hands): Promise<Signed<Root>> {
+  const current = await readTrustedRoot(await metadataSource(metadataUrl.href), root)
+  if (current !== undefined) return current
+  throw new CliError('refused', `${metadataUrl} has no root. A repository is founded with: tuffet ceremony`)
+}
+
+async function makeNext(current: Root, options: UpdateOptions, api: ApiClient): Promise<Root> {
+  const { onlineKey, threshold, removeKey = [] } = options
+  const addKeys: Key[] = []
+  for (const file of options.addKey ?? []) addKeys.push(await readPublicKey(file))
+  const days = options.expiration ?? (await daysOfRoot(api))
+  const online = onlineKey === undefined ? undefined : { keyids: [...new Set(onlineKey)], held: await heldKeys(api) }
+  const expires = new Date(Date.now() + days * day)
+  const next = nextRoot(current, { expires, threshold, addKeys, removeKeys: removeKey, online })
+  try {
+    checkRoot(next)
+  } catch (cause) {
+    if (cause instanceof TufError) throw new CliError('refused', cause.message, { cause })
+    throw cause
+  }
+  return next
+}
+
+async function daysOfRoot(api: ApiClient): Promise<number> {
+  const { data } = await api.get<{ data: Record<string, unknown> }>('config')
+  const days = data['root_expiration']
+  return typeof days === 'number' ? days : defaultExpiration.root
+}
+
+async function heldKeys(api: ApiClient): Promise<ReadonlyMap<string, Key>> {
+  const { data } = await api.get<z.infer<typeof keysAnswer>>('keys')
+  return new Map(Object.entries(data.keys))
+}
+
+function outcome(standing: Standing): string {
+  if (isSigned(standing)) return `Root version ${standing.version} is published.`
+  return [describeStanding(standing), 'Each of them runs: tuffet root sign --key FILE'].join('\n')
+}

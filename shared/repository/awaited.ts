@@ -1,0 +1,67 @@
+import type { Metadata, Root } from '../tuf/metadata.ts'
+import type { Signed } from '../tuf/signed.ts'
+import { goodSignatures } from '../tuf/threshold.ts'
+import type { Current } from './current.ts'
+import { readBootstrapStanding } from './read.ts'
+import type { Repository } from './repository.ts'
+import { pendingOf, pendingTargets, type SigningGroup } from './signing.ts'
+
+/** Metadata that waits, and whose signatures it waits for. */
+export interface AwaitedSignatures {
+  readonly role: string
+  readonly version: number
+  /** ISO 8601, UTC: signed after this, it is of no use. */
+  readonly expires: string
+  /** Each of these has to reach its threshold: for a root, the holders of the one before and its own. */
+  readonly groups: readonly AwaitedGroup[]
+}
+
+export interface AwaitedGroup {
+  readonly threshold: number
+  /** Keyids. */
+  readonly signed: readonly string[]
+  readonly unsigned: readonly string[]
+}
+
+/** What waits for signatures on top of `current`, or of nothing yet. */
+export async function readAwaited(repository: Repository, current: Current | undefined): Promise<AwaitedSignatures[]> {
+  if (current === undefined) return awaitedBootstrap(repository)
+  const { signing, root } = current
+  return Object.keys(signing.roles).flatMap((role) => {
+    if (role === 'root') {
+      const pending = pendingOf(signing, role, 'root')
+      return pending === undefined ? [] : [awaited(role, pending, rootGroups(pending.signed, root.signed))]
+    }
+    const pending = pendingTargets(signing, role)
+    return pending === undefined ? [] : [awaited(role, pending.metadata, [pending.group])]
+  })
+}
+
+async function awaitedBootstrap(repository: Repository): Promise<AwaitedSignatures[]> {
+  const standing = await readBootstrapStanding(repository)
+  if (standing.state !== 'signing' || standing.root === undefined) return []
+  const { root, targets } = standing
+  const { keys, roles } = root.signed
+  return [
+    awaited('root', root, rootGroups(root.signed)),
+    ...(targets === undefined ? [] : [awaited('targets', targets, [{ keys, roleKeys: roles.targets }])]),
+  ]
+}
+
+function rootGroups(...roots: readonly Root[]): SigningGroup[] {
+  return roots.map(({ keys, roles }) => ({ keys, roleKeys: roles.root }))
+}
+
+function awaited(role: string, metadata: Signed<Metadata>, groups: readonly SigningGroup[]): AwaitedSignatures {
+  const { signed, signedBytes, signatures } = metadata
+  const shown = groups.map(({ roleKeys, keys }) => {
+    const good = goodSignatures(roleKeys, keys, signedBytes, signatures)
+    return {
+      threshold: roleKeys.threshold,
+      signed: good,
+      unsigned: roleKeys.keyids.filter((keyid) => !good.includes(keyid)),
+    }
+  })
+  const distinct = new Map(shown.map((group) => [JSON.stringify(group), group]))
+  return { role, version: signed.version, expires: signed.expires, groups: [...distinct.values()] }
+}

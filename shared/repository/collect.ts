@@ -1,0 +1,185 @@
+import { type Current, readCurrent } from './current.ts'
+import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
+import { RepositoryError } from './errors.ts'
+import {
+  type AgedEntry,
+  entriesAfter,
+  readEntry,
+  type StateVersions,
+  stateObjectName,
+  stateWrittenBy,
+} from './journal.ts'
+import { inParallel } from './parallel.ts'
+import { type Stored, StoreError } from './ports.ts'
+import { collectRecords } from './records.ts'
+import type { Repository } from './repository.ts'
+
+/**
+ * `collected.json`: how far collection has come. Nothing but a hint: without it, collection begins at the first commit and
+ * deletes again what is gone.
+ */
+interface CollectedDocument extends Document {
+  /** ISO 8601, UTC. Makes each version a new one, so that its age says how long ago somebody collected. */
+  readonly time: string
+  /** Of every commit up to this number all is gone that may go. */
+  readonly through: number
+  /** The idempotency record that was looked at last; empty for none. */
+  readonly idempotency: string
+  /** The run before ended because it had done enough, not because nothing was left. */
+  readonly more: boolean
+}
+
+const name = 'collected.json'
+
+/** How long an entry that was not committed stays: far more than its publisher or a request in flight can live. */
+const abortedFor = 24 * 60 * 60 * 1000
+
+export interface CollectOptions {
+  /** Takes old records of tasks and of idempotency keys away, too, where no lifecycle rule of the store does. */
+  readonly records?: boolean
+}
+
+export interface Collected {
+  /** Files and pieces of private state that commits superseded. */
+  readonly superseded: number
+  /** Entries that were never committed, which went with all that they had created. */
+  readonly aborted: number
+  readonly records: number
+}
+
+export const nothingCollected: Collected = { superseded: 0, aborted: 0, records: 0 }
+
+/**
+ * Takes away what nobody needs any more: what a commit superseded, once that commit has been visible for the retention time; and
+ * what commits left behind that were not made. Does nothing if somebody else collected a little while ago, so it may be
+ * called as often as one likes, by several at once. Reads the entries of commits that have come of age since, and no others.
+ */
+export async function collect(repository: Repository, { records = false }: CollectOptions = {}): Promise<Collected> {
+  const { ports, limits } = repository
+  const stored = await ports.state.read(name)
+  const hint = stored && readHint(stored)
+  if (stored !== undefined && hint?.more !== true && stored.age < limits.collectEvery) return nothingCollected
+  const timestamp = await ports.metadata.read('timestamp.json')
+  const current = await readCurrent(repository)
+  // A commit came between: another time.
+  if (timestamp === undefined || current?.timestampTag !== timestamp.tag) return nothingCollected
+  const { number } = current.entry
+  // A hint from beyond the current commit is one of times that a restored backup has undone.
+  const from = hint !== undefined && hint.through <= number ? hint.through : 0
+  const commits = await collectCommits(repository, current, timestamp.age, from)
+  const old = records ? await collectRecords(repository, hint?.idempotency ?? '') : { deleted: 0, at: '', more: false }
+  const next: CollectedDocument = {
+    schema: schemaVersion,
+    time: ports.clock.now().toISOString(),
+    through: commits.through,
+    idempotency: old.at,
+    more: commits.more || old.more,
+  }
+  await writeHint(repository, next, stored)
+  return { superseded: commits.superseded, aborted: commits.aborted, records: old.deleted }
+}
+
+interface Progress {
+  superseded: number
+  aborted: number
+  through: number
+  more: boolean
+}
+
+/** Goes through the journal from the oldest entry that was not done yet, up to the first whose time has not come. */
+async function collectCommits(
+  repository: Repository,
+  current: Current,
+  /** How long the current commit has been visible. */
+  age: number,
+  from: number,
+): Promise<Progress> {
+  const { ports, limits } = repository
+  const { number } = current.entry
+  const progress: Progress = { superseded: 0, aborted: 0, through: from, more: false }
+  /** Of the commit that the one at hand builds on. */
+  let before: { readonly number: number; readonly state: StateVersions } | undefined
+  /** Read, and not known yet whether they were committed. */
+  const open: AgedEntry[] = []
+
+  for await (const next of entriesAfter(ports.state, from, number, limits.parallel)) {
+    // What others build on was committed, and visible when they began. Entries below it that nobody had built on never were.
+    while (open[0] !== undefined && open[0].entry.number <= next.entry.base.number) {
+      if (!(await settle(open[0], next.entry.base.number, next.age))) return progress
+      open.shift()
+    }
+    open.push(next)
+  }
+  for (const oldest of open) if (!(await settle(oldest, number, age))) break
+  return progress
+
+  /** False if its time has not come. */
+  async function settle(oldest: AgedEntry, committed: number, visibleFor: number): Promise<boolean> {
+    if (progress.superseded + progress.aborted >= limits.collectedPerCycle) {
+      progress.more = true
+      return false
+    }
+    const isCommitted = oldest.entry.number === committed
+    if (isCommitted ? visibleFor < limits.retention : oldest.age < abortedFor) return false
+    if (isCommitted) progress.superseded += await deleteSuperseded(oldest)
+    else {
+      await deleteAborted(oldest)
+      progress.aborted++
+    }
+    progress.through = oldest.entry.number
+    return true
+  }
+
+  async function deleteSuperseded({ entry }: AgedEntry): Promise<number> {
+    const decided = stateWrittenBy(entry)
+    if (decided.length > 0 && entry.base.number > 0 && before?.number !== entry.base.number)
+      before = (await readEntry(ports.state, entry.base.number)).entry
+    const versions = before
+    const states = versions === undefined ? [] : decided.map((part) => stateObjectName(versions.state[part], part))
+    before = entry
+    return deleteAll(entry.supersedes, states)
+  }
+
+  /** The entry goes last: as long as it is there, somebody finds what remains. */
+  async function deleteAborted({ entry, name }: AgedEntry): Promise<void> {
+    const states = stateWrittenBy(entry).map((part) => stateObjectName(entry.number, part))
+    await deleteAll(entry.creates, states)
+    await ports.state.delete(name)
+  }
+
+  async function deleteAll(files: readonly string[], states: readonly string[]): Promise<number> {
+    const superseded = files.filter((file) => !isNeeded(current, file))
+    const needed = new Set(Object.entries(current.entry.state).map(([part, at]) => `state/${at}.${part}.json`))
+    const old = states.filter((object) => !needed.has(object))
+    await inParallel(superseded, limits.parallel, (file) => ports.metadata.delete(file))
+    await inParallel(old, limits.parallel, (object) => ports.state.delete(object))
+    return superseded.length + old.length
+  }
+}
+
+/** Roots stay for ever, and so does what clients read now, whatever the journal may say of it. */
+function isNeeded({ snapshot }: Current, file: string): boolean {
+  const [, version, role] = /^(\d+)\.(.+)\.json$/.exec(file) ?? []
+  if (role === undefined || role === 'root') return true
+  const listed = role === 'snapshot' ? snapshot.signed.version : snapshot.signed.meta.get(`${role}.json`)?.version
+  return listed === Number(version)
+}
+
+function readHint({ bytes }: Stored): CollectedDocument | undefined {
+  try {
+    return decodeDocument<CollectedDocument>(name, bytes)
+  } catch (error) {
+    if (error instanceof RepositoryError) return undefined
+    throw error
+  }
+}
+
+async function writeHint({ ports }: Repository, hint: CollectedDocument, before: Stored | undefined): Promise<void> {
+  const bytes = encodeDocument(hint)
+  try {
+    await (before === undefined ? ports.state.create(name, bytes) : ports.state.replace(name, bytes, before.tag))
+  } catch (error) {
+    // Somebody else has collected meanwhile, and says so.
+    if (!(error instanceof StoreError && (error.code === 'exists' || error.code === 'changed'))) throw error
+  }
+}

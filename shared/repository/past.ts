@@ -1,0 +1,49 @@
+import type { TargetFile } from '../tuf/metadata.ts'
+import type { Current } from './current.ts'
+import { Refusal, RepositoryError } from './errors.ts'
+import { type Entry, entriesAfter } from './journal.ts'
+import type { Repository } from './repository.ts'
+
+/**
+ * The targets as they were once some commit had been made, told by what has changed since: the value of each path that has;
+ * nothing where there was no such target.
+ */
+export type Past = ReadonlyMap<string, TargetFile | undefined>
+
+/** Journal entries that one task may ask for: more, and the publisher would be busy with it for minutes. */
+const most = 20_000
+
+/** Reads it from the journal, whatever became of the files. Throws a Refusal if there is no such commit, or it is too long ago. */
+export async function readPast(repository: Repository, { entry }: Current, number: number): Promise<Past> {
+  const entries = await readSince(repository, entry.number, number)
+  const past = new Map<string, TargetFile | undefined>()
+  let at = entry.number
+  while (at > number) {
+    const one = entries.get(at)
+    if (one === undefined) throw new Refusal(`The journal is broken: commit ${at} is missing.`)
+    // The earliest change has the last word.
+    for (const { path, before } of one.changes) past.set(path, before)
+    at = one.base.number
+  }
+  if (at !== number || !entries.has(number))
+    throw new Refusal(`There is no commit ${number}. GET /api/v1/commits lists those that there are.`)
+  return past
+}
+
+async function readSince({ ports, limits }: Repository, last: number, number: number) {
+  const entries = new Map<number, Pick<Entry, 'changes' | 'base'>>()
+  try {
+    for await (const { entry } of entriesAfter(ports.state, number - 1, last, limits.parallel)) {
+      entries.set(entry.number, { changes: entry.changes, base: entry.base })
+      if (entries.size > most)
+        throw new Refusal(
+          `Commit ${number} is more than ${most} commits ago. Go back in several steps, the last one first.`,
+        )
+    }
+  } catch (error) {
+    // No reason to stop everything else.
+    if (error instanceof RepositoryError) throw new Refusal(`The journal is broken: ${error.message}`)
+    throw error
+  }
+  return entries
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import { Updater } from 'tuf-js'
+import { type Deployed, startDeployed } from './deployed.ts'
+import { cache } from './emulator.ts'
+
+describe('a stack that is destroyed', () => {
+  const cleanup = new AsyncDisposableStack()
+  let deployed: Deployed
+  const stage = 'phoenix'
+
+  before(async () => {
+    deployed = cleanup.use(await startDeployed({ stage, publisherTimeoutSeconds: '20' }))
+    for (const key of ['one.key', 'two.key']) await deployed.tuffet('key', 'new', key, '--password-fd', '0')
+    const decided = ['--bins', '2', '--threshold', '2', '--key', 'one.key', '--key', 'two.key', '--yes', '--send']
+    await deployed.tuffet('ceremony', ...decided, '--password-fd', '0')
+  })
+  after(() => cleanup.disposeAsync())
+
+  /** A client that has been there all the time: it keeps what it trusts, and follows the address it is told. */
+  async function clientFinds(path: string): Promise<boolean> {
+    const metadataDir = join(deployed.directory, 'client')
+    const first = await fetch(`${deployed.url}/metadata/1.root.json`)
+    await mkdir(metadataDir, { recursive: true })
+    const root = join(metadataDir, 'root.json')
+    await writeFile(root, Buffer.from(await first.arrayBuffer()), { flag: 'wx' }).catch(() => undefined)
+    const client = new Updater({ metadataDir, metadataBaseUrl: `${deployed.url}/metadata` })
+    await client.refresh()
+    return (await client.getTargetInfo(path)) !== undefined
+  }
+
+  const add = (path: string) => deployed.tuffet('artifact', 'add', path, '--length', '1', '--sha256', 'ab'.repeat(32))
+
+  it('leaves buckets and keys behind; around them another one goes on, and clients notice nothing', async () => {
+    await add('before')
+    assert.ok(await clientFinds('before'))
+    const { MetadataBucket = '', StateBucket = '', OnlineKeys = '', MetadataUrl } = deployed.outputs
+
+    await deployed.destroy()
+    await deployed.deploy({
+      stage,
+      metadataBucket: MetadataBucket,
+      stateBucket: StateBucket,
+      onlineKeys: OnlineKeys,
+    })
+    assert.notEqual(deployed.outputs['MetadataUrl'], MetadataUrl)
+    assert.equal(deployed.outputs['MetadataBucket'], MetadataBucket)
+    assert.ok(await clientFinds('before'))
+    await add('after')
+    assert.ok(await clientFinds('after'))
+    assert.ok(await clientFinds('before'))
+  })
+
+  it('whose template, as users deploy it, cfn-lint finds nothing wrong with', async () => {
+    const { assembly } = deployed
+    await deployed.synthesize({ guardWrites: 'true' })
+    const lint = join(cache, 'venv/bin/cfn-lint')
+    const { stdout } = await promisify(execFile)(lint, [
+      '--non-zero-exit-code',
+      'error',
+      join(assembly, 'tuffet-main.template.json'),
+    ])
+    assert.ok(!/^[EF]\d{4}/m.test(stdout), stdout)
+  })
+})

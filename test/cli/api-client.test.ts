@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, it } from 'node:test'
+import { apiClient, apiUrl, siblingUrl } from '../../cli/api-client.ts'
+import { CliError } from '../../cli/output.ts'
+
+type Reaction = (request: IncomingMessage, response: ServerResponse) => void
+
+const json =
+  (status: number, body: unknown): Reaction =>
+  (_, response) => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  }
+const hangUp: Reaction = (request) => void request.socket.destroy()
+const finished = { data: { task_id: 'ab', state: 'SUCCESS', result: { status: true, message: 'Done', details: {} } } }
+
+describe('the API client', () => {
+  const closing: (() => void)[] = []
+  afterEach(() => {
+    for (const close of closing.splice(0)) close()
+  })
+
+  /** Reacts to each request in turn, to all further ones as to the last; keeps what it was asked. */
+  async function service(...reactions: Reaction[]) {
+    const asked: IncomingMessage[] = []
+    const server = createServer((request, response) => {
+      const reaction = reactions[Math.min(asked.length, reactions.length - 1)]
+      asked.push(request)
+      reaction?.(request, response)
+    })
+    closing.push(() => server.close().closeAllConnections())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), asked }
+  }
+
+  async function refused(work: Promise<unknown>, code: CliError['code'], words: RegExp): Promise<void> {
+    await assert.rejects(work, (error) => {
+      assert.ok(error instanceof CliError, `${error}`)
+      assert.equal(error.code, code)
+      assert.match(error.message, words)
+      return true
+    })
+  }
+
+  it('adds /api/v1 where it is missing, and finds what lies beside it', () => {
+    for (const given of ['http://h', 'http://h/', 'http://h/api/v1', 'http://h/api/v1/'])
+      assert.equal(apiUrl(new URL(given)).href, 'http://h/api/v1/')
+    assert.equal(apiUrl(new URL('http://h/tuffet/')).href, 'http://h/tuffet/api/v1/')
+    assert.equal(siblingUrl(new URL('http://h/tuffet'), 'metadata').href, 'http://h/tuffet/metadata/')
+  })
+
+  it('repeats a GET that broke off, and a POST under the same key', async () => {
+    const { url, asked } = await service(hangUp, json(200, { data: 1 }), hangUp, json(200, finished))
+    assert.deepEqual(await apiClient(url).get('status'), { data: 1 })
+    assert.equal((await apiClient(url).submit('POST', 'artifacts', {})).state, 'SUCCESS')
+    const keys = asked.slice(2).map(({ headers }) => headers['idempotency-key'])
+    assert.equal(keys.length, 2)
+    assert.ok(keys[0] !== undefined && keys[0] === keys[1])
+  })
+
+  it('does not repeat what was answered', async () => {
+    const { url, asked } = await service(json(503, { detail: { message: 'Down.', error: 'Come back.' } }))
+    await refused(apiClient(url).get('status'), 'refused', /^Down\. Come back\.$/)
+    assert.equal(asked.length, 1)
+  })
+
+  it('asks for the task until it is finished', async () => {
+    const accepted = { data: { task_id: 'ab', last_update: '2026-01-01T00:00:00Z' }, message: 'Accepted.' }
+    const pending = json(200, { data: { task_id: 'ab', state: 'PENDING' } })
+    const { url, asked } = await service(json(202, accepted), pending, pending, json(200, finished))
+    assert.equal((await apiClient(url).submit('POST', 'artifacts', {})).state, 'SUCCESS')
+    assert.deepEqual(
+      asked.map(({ method, url }) => `${method} ${url}`),
+      ['POST /api/v1/artifacts', ...Array(3).fill('GET /api/v1/task?task_id=ab')],
+    )
+    assert.equal(asked[0]?.headers['prefer'], 'wait=20')
+  })
+
+  it('gives the reason of a task that was refused', async () => {
+    const result = { status: false, message: 'Not added', error: 'No role is trusted with it.', details: {} }
+    const { url } = await service(json(200, { data: { task_id: 'ab', state: 'ERRORED', result } }))
+    await refused(apiClient(url).submit('POST', 'artifacts', {}), 'refused', /ERRORED: No role is trusted with it\./)
+  })
+
+  it('sends the token, and says what to do where it is not enough', async () => {
+    const { url, asked } = await service(json(403, { detail: { message: 'Forbidden.', error: 'It may only read.' } }))
+    await refused(apiClient(url, 'secret').get('status'), 'refused', /It may only read\..*--token-env/)
+    assert.equal(asked[0]?.headers.authorization, 'Bearer secret')
+  })
+
+  it('reads every form of an error answer', async () => {
+    const issue = { type: 'value_error', loc: ['body', 'artifacts', 0, 'path'], msg: 'It is empty.' }
+    const { url } = await service(
+      json(422, { detail: [issue] }),
+      json(404, { detail: { error: 'System already has a Metadata.' } }),
+      json(400, { detail: 'Plain.' }),
+    )
+    const api = apiClient(url)
+    await refused(api.get('x'), 'refused', /^body\.artifacts\.0\.path: It is empty\.$/)
+    await refused(api.get('x'), 'refused', /^System already has a Metadata\.$/)
+    await refused(api.get('x'), 'refused', /^Plain\.$/)
+  })
+
+  it('knows an answer that is not from such a service', async () => {
+    const page: Reaction = (_, response) => response.writeHead(200).end('<html>')
+    const { url } = await service(page)
+    await refused(apiClient(url).get('status'), 'refused', /not as a Tuffet service does/)
+  })
+})

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { after, before, describe, it } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
+import { decide } from '../../cli/ceremony/ask.ts'
+import type { Given } from '../../cli/ceremony/decisions.ts'
+import { gatherRootKeys } from '../../cli/ceremony/root-keys.ts'
+import { createKeyFiles } from '../../cli/key-file.ts'
+import { createOutput } from '../../cli/output.ts'
+import { passwords, prompter } from '../../cli/prompt.ts'
+
+const enter = '\r'
+const down = '\u001B[B'
+
+/** Somebody at a terminal: to each question, recognised by its words, the answer as it is typed. */
+function person(answers: readonly (readonly [question: string, typed: string])[]) {
+  const input = new PassThrough()
+  const output = new PassThrough()
+  const left = [...answers]
+  let screen = ''
+  output.on('data', (bytes) => {
+    screen += stripVTControlCharacters(String(bytes))
+    const [question, typed] = left[0] ?? []
+    if (question === undefined || !screen.includes(question)) return
+    left.shift()
+    screen = ''
+    // Not while the question is still being drawn.
+    setImmediate(() => input.write(typed))
+  })
+  return { prompter: prompter({ input, output }), left }
+}
+
+const asking = { assumeDefaults: false, trial: false }
+
+describe('a ceremony at a terminal', () => {
+  it('takes the defaults of whoever presses enter', async () => {
+    const { prompter, left } = person([
+      ['Days until targets', enter],
+      ['Days until snapshot', enter],
+      ['Days until timestamp', enter],
+      ['How does targets delegate?', enter],
+      ['Number of hash bins', enter],
+      ['Days until bins', enter],
+      ['Days until root', enter],
+      ['Signatures that a root needs', enter],
+    ])
+    assert.deepEqual(await decide({}, { ...asking, prompter }), {
+      expiration: { root: 365, targets: 90, snapshot: 7, timestamp: 1 },
+      delegations: { number: 256, delegation: 'succinct_roles', expiration: 30 },
+      threshold: 2,
+    })
+    assert.deepEqual(left, [])
+  })
+
+  it('says whom each way of delegating reaches, and asks again for what cannot be', async () => {
+    const given: Given = { expiration: { root: 1, targets: 1, snapshot: 1, timestamp: 1, bins: 1 } }
+    const { prompter } = person([
+      ['not go-tuf 0.7, tough 0.24', down],
+      ['reaches python-tuf 7, tuf-js 6, go-tuf 0.7, tough 0.24; not go-tuf 2.4', enter],
+      ['Number of hash bins', `100${enter}`],
+      ['power of two', `${'\b'.repeat(3)}64${enter}`],
+      ['Signatures that a root needs', `1${enter}`],
+      ['A whole number from 2', `\b3${enter}`],
+    ])
+    const { delegations, threshold } = await decide(given, { ...asking, prompter })
+    assert.deepEqual(delegations, { number: 64, delegation: 'path_hash_prefixes', expiration: 1 })
+    assert.equal(threshold, 3)
+  })
+
+  it('asks for custom roles until there are no more', async () => {
+    const given: Given = { expiration: { root: 1, targets: 1, snapshot: 1, timestamp: 1 }, threshold: 2 }
+    const { prompter } = person([
+      ['How does targets delegate?', `${down}${down}${enter}`],
+      ['Name of the role', `docs${enter}`],
+      ['Its paths', enter],
+      ['Days until docs expires', enter],
+      ['terminating', `y${enter}`],
+      ['Another role?', enter],
+    ])
+    const { delegations } = await decide(given, { ...asking, prompter })
+    assert.deepEqual(delegations, { roles: [{ name: 'docs', paths: ['docs/*'], expiration: 30, terminating: true }] })
+  })
+
+  describe('with key files', () => {
+    let directory: string
+    const file = (name: string) => join(directory, name)
+
+    before(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'tuffet-'))
+      for (const name of ['alice', 'bob'])
+        await createKeyFiles({ privateKey: file(name), publicKey: file(`${name}.pub`) }, 'p256', `password of ${name}`)
+    })
+    after(() => rm(directory, { recursive: true }))
+
+    it('proves a key at hand, goes on after a wrong password, and takes a public key for one that is not', async () => {
+      const { prompter } = person([
+        ['Root key 1', enter],
+        ['File', `${file('alice')}${enter}`],
+        ['Password for', `wrong${enter}`],
+        ['Root key 1', enter],
+        ['File', `${file('alice')}${enter}`],
+        ['Password for', `password of alice${enter}`],
+        ['Root key 2', `${down}${enter}`],
+        ['File', `${file('bob.pub')}${enter}`],
+        ['Another root key?', enter],
+      ])
+      const hands = { prompter, passwords: passwords(undefined, prompter), output: createOutput({ quiet: true }) }
+      const keys = await gatherRootKeys(undefined, 2, hands)
+      assert.deepEqual(
+        keys.map(({ source, signer }) => [source, signer !== undefined]),
+        [
+          [file('alice'), true],
+          [file('bob.pub'), false],
+        ],
+      )
+    })
+  })
+})

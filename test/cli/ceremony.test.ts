@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { verifyFirstRoot } from '../../shared/tuf/root.ts'
+import { signedFromJson } from '../../shared/tuf/signed.ts'
+import { type Served, serveProcess } from '../support/served.ts'
+import { tuffet } from '../support/tuffet.ts'
+
+const password = 'correct horse'
+
+/** A service without a repository, and the keys of three holders. */
+describe('tuffet ceremony', () => {
+  let directory: string
+  let served: Served
+  let onlineKey: string
+  const path = (name: string) => join(directory, name)
+  const ceremony = (args: readonly string[], passwords = password) =>
+    tuffet(['ceremony', ...args], passwords, { cwd: directory, env: { TUFFET_API: served.url.href } })
+  const held = (...files: string[]) => [...files.flatMap((file) => ['--key', file]), '--password-fd', '3']
+
+  async function payload(file: string) {
+    const written = JSON.parse(await readFile(path(file), 'utf8'))
+    return { roles: written.settings.roles, root: signedFromJson('root', written.metadata.root) }
+  }
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'tuffet ceremony '))
+    const holders = ['alice.pem', 'bob.pem', 'carol.pem']
+    const made = holders.map((file) => tuffet(['key', 'new', path(file), '--password-fd', '3'], password))
+    served = await serveProcess(['--data', path('data'), '--port', '0'])
+    assert.deepEqual(
+      (await Promise.all(made)).map(({ code }) => code),
+      [0, 0, 0],
+    )
+    const answer = await fetch(new URL('/api/v1/keys', served.url))
+    onlineKey = Object.keys(((await answer.json()) as { data: { keys: object } }).data.keys)[0] ?? ''
+  })
+  after(async () => {
+    await served.stop()
+    await rm(directory, { recursive: true })
+  })
+
+  const missing: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /The expiration of targets is missing.*--expiration targets=90/],
+    [['--yes'], /A root key is missing.*--key or --public-key/],
+    [['--yes', '--key', 'alice.pem'], /A password is missing.*--password-fd/],
+    [['--yes', ...held('alice.pem')], /threshold of root is 2, and 1 of its keys/],
+    [['--yes', '--public-key', 'alice.pem.pub', '--public-key', 'bob.pem.pub'], /2 more signatures.*--later/],
+    [['--yes', '--threshold', '1', ...held('alice.pem')], /--trial allows 1/],
+    [['--yes', '--role', 'docs=docs/*', '--bins', '16'], /not to both/],
+    [['--yes', '--role', '../x=docs/*'], /--role \.\.\/x.*begin with a letter/],
+    [['--config', 'nowhere.json'], /--config nowhere\.json: .*no such file/],
+  ]
+  for (const [args, message] of missing) {
+    it(`ends with 2 and says what is missing: ${args.join(' ')}`, async () => {
+      const { code, stdout, stderr } = await ceremony(args)
+      assert.equal(code, 2, stderr)
+      assert.match(stderr, message)
+      assert.equal(stdout, '')
+    })
+  }
+
+  it('asks for confirmation of what is signed', async () => {
+    const days = ['root', 'targets', 'snapshot', 'timestamp', 'bins'].flatMap((role) => ['--expiration', `${role}=9`])
+    const decided = [...days, '--threshold', '2', '--bins', '4', '--delegation', 'succinct_roles']
+    const { code, stderr } = await ceremony([...decided, ...held('alice.pem', 'bob.pem')])
+    assert.equal(code, 2)
+    assert.match(stderr, /confirmation of what is signed is missing.*--yes/)
+  })
+
+  it('shows all that is signed, the online keys to be compared above all', async () => {
+    const { stderr } = await ceremony(['--yes', '--out', 'shown.json', ...held('alice.pem', 'bob.pem')])
+    assert.match(stderr, new RegExp(`compare these keyids.*\\n {2}${onlineKey} .*signs targets, snapshot, timestamp`))
+    assert.match(stderr, /2 of 2 keys have to sign a root/)
+    assert.match(stderr, /256 hash bins by succinct_roles\n {2}read by python-tuf.*; not by go-tuf 0\.7, tough/)
+  })
+
+  it('takes decisions from a file, and flags over it', async () => {
+    const config = {
+      expiration: { root: 100, timestamp: 2 },
+      bins: { number: 32, delegation: 'path_hash_prefixes' },
+      threshold: 2,
+      rootKeys: [{ file: 'alice.pem' }, { publicKey: 'bob.pem.pub' }, { file: 'carol.pem' }],
+      onlineKeys: [onlineKey],
+    }
+    await writeFile(path('config.json'), JSON.stringify(config))
+    const { code, stdout, stderr } = await ceremony([
+      ...['--config', 'config.json', '--expiration', 'timestamp=3', '--yes', '--out', 'from-file.json', '--json'],
+      ...['--password-fd', '3'],
+    ])
+    assert.equal(code, 0, stderr)
+    const said = JSON.parse(stdout)
+    assert.deepEqual([said.signed.length, said.unsigned.length, said.sent], [2, 1, false])
+    const { roles, root } = await payload('from-file.json')
+    assert.deepEqual(roles.bins, { expiration: 30, number_of_delegated_bins: 32, delegation: 'path_hash_prefixes' })
+    assert.deepEqual([roles.root.expiration, roles.timestamp.expiration], [100, 3])
+    verifyFirstRoot(root)
+  })
+
+  it('says where a file is not as it should be', async () => {
+    await writeFile(path('wrong.json'), JSON.stringify({ expiration: { root: 0 }, bins: { numbr: 4 } }))
+    const { code, stderr } = await ceremony(['--config', 'wrong.json', '--yes'])
+    assert.equal(code, 2)
+    assert.match(stderr, /expiration\.root: .*bins: .*numbr/)
+  })
+
+  it('delegates to custom roles instead of bins', async () => {
+    const roles = ['--role', 'docs=docs/*,docs/*/*', '--role', 'apps=apps/*']
+    const { code, stderr } = await ceremony(['--yes', ...roles, '--out', 'roles.json', ...held('alice.pem', 'bob.pem')])
+    assert.equal(code, 0, stderr)
+    const { roles: settings } = await payload('roles.json')
+    assert.equal(settings.bins, undefined)
+    assert.deepEqual(
+      settings.delegations.roles.map(({ name, paths }: { name: string; paths: string[] }) => [name, paths]),
+      [
+        ['docs', ['docs/*', 'docs/*/*']],
+        ['apps', ['apps/*']],
+      ],
+    )
+  })
+
+  it('refuses one key for two holders, an online key for a holder, and other online keys than expected', async () => {
+    const twice = await ceremony(['--yes', ...held('alice.pem'), '--public-key', 'alice.pem.pub'])
+    assert.match(twice.stderr, /alice\.pem\.pub and alice\.pem are the same key/)
+    await cp(path('data/keys/online.pem'), path('online.pem'))
+    const online = await ceremony(['--yes', ...held('alice.pem', 'online.pem')])
+    assert.match(online.stderr, /online\.pem is an online key of the service/)
+    assert.deepEqual([twice.code, online.code], [1, 1])
+    const other = await ceremony(['--yes', ...held('alice.pem', 'bob.pem'), '--online-key', 'ab'.repeat(32)])
+    assert.equal(other.code, 4)
+    assert.match(other.stderr, /Somebody may be in between/)
+  })
+
+  it('gathers signatures one after the other, and sends what is complete and nothing else', async () => {
+    const begun = ['--yes', '--public-key', 'bob.pem.pub', '--later', '--send', '--out', 'payload.json']
+    const first = await ceremony([...begun, ...held('alice.pem')])
+    assert.equal(first.code, 0, first.stderr)
+    assert.match(first.stdout, /1 more signature to come.*\n.*ceremony --continue payload\.json/)
+
+    const early = await ceremony(['--continue', 'payload.json', '--send'])
+    assert.equal(early.code, 2)
+    const stranger = await ceremony(['--continue', 'payload.json', '--yes', ...held('carol.pem')])
+    assert.equal(stranger.code, 1)
+    assert.match(stranger.stderr, /none of this root's/)
+
+    const second = await ceremony(['--continue', 'payload.json', '--yes', '--json', ...held('bob.pem')])
+    assert.equal(second.code, 0, second.stderr)
+    assert.equal(JSON.parse(second.stdout).signed.length, 2)
+
+    const sent = await ceremony(['--continue', 'payload.json', '--send', '--json'])
+    assert.equal(sent.code, 0, sent.stderr)
+    assert.equal(JSON.parse(sent.stdout).task.state, 'SUCCESS')
+    const { root } = await payload('payload.json')
+    const published = await fetch(new URL('/metadata/1.root.json', served.url))
+    assert.deepEqual(Buffer.from(await published.arrayBuffer()), Buffer.from(root.bytes))
+
+    const again = await ceremony(['--yes', '--send', ...held('alice.pem', 'bob.pem')])
+    assert.equal(again.code, 1)
+    assert.match(again.stderr, /has a repository already/)
+  })
+
+  it('sends nothing that was tampered with', async () => {
+    const tampered = JSON.parse(await readFile(path('payload.json'), 'utf8'))
+    tampered.metadata.root.signed.roles.root.threshold = 1
+    await writeFile(path('tampered.json'), JSON.stringify(tampered))
+    const { code, stderr } = await ceremony(['--continue', 'tampered.json', '--send'])
+    assert.notEqual(code, 0)
+    assert.match(stderr, /1 more signature/)
+  })
+})

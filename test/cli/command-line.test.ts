@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { tuffet } from '../support/tuffet.ts'
+
+const nobody = 'http://127.0.0.1:9'
+const commands = readdirSync(join(import.meta.dirname, '../../cli/commands')).map((file) => file.replace('.ts', ''))
+
+describe('the command line', { concurrency: 2 }, () => {
+  it('lists every command in its help', async () => {
+    const { code, stdout } = await tuffet(['--help'])
+    assert.equal(code, 0)
+    for (const command of commands) assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'))
+  })
+
+  for (const command of commands) {
+    it(`shows an example in the help of ${command}`, async () => {
+      const { code, stdout, stderr } = await tuffet([command, '--help'])
+      assert.equal(code, 0, stderr)
+      assert.match(stdout, new RegExp(`Examples?:\\n  \\$ tuffet ${command}`))
+      assert.match(stdout, /--json/, 'global options are missing')
+    })
+  }
+
+  it('says its version', async () => {
+    const { code, stdout } = await tuffet(['--version'])
+    assert.equal(code, 0)
+    assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+  })
+
+  const misuses: readonly (readonly [readonly string[], RegExp])[] = [
+    [['statsu'], /unknown command 'statsu'[\s\S]*Did you mean status/],
+    [['status', '--frobnicate'], /unknown option '--frobnicate'/],
+    [['artifact', 'add'], /missing required argument 'path'/],
+    [['--api', 'ftp://x', 'status'], /--api has to be an http or https URL/],
+    [['--api', 'nonsense', 'status'], /--api has to be an http or https URL/],
+    [['--token-env', 'NO_SUCH_VARIABLE', 'status'], /NO_SUCH_VARIABLE, which is not set/],
+    [['config', 'set'], /Nothing to set/],
+    [['config', 'set', 'timestamp'], /role=days/],
+    [['log', '--limit', '0'], /whole number from 1 to 100/],
+    [['key', 'new', 'x.pem', '--type', 'p384'], /Allowed choices are ed25519, p256/],
+  ]
+  for (const [args, message] of misuses) {
+    it(`ends with 2 for: tuffet ${args.join(' ')}`, async () => {
+      const { code, stdout, stderr } = await tuffet(args)
+      assert.equal(code, 2, stderr)
+      assert.match(stderr, message)
+      assert.equal(stdout, '')
+    })
+  }
+
+  for (const args of [['status'], ['artifact', 'show', 'a'], ['check'], ['download', 'a']]) {
+    it(`ends with 3 where nobody answers: tuffet ${args.join(' ')}`, async () => {
+      const env = { XDG_CACHE_HOME: join(tmpdir(), 'tuffet-test-cache') }
+      const { code, stdout, stderr } = await tuffet(['--api', nobody, ...args], '', { env })
+      assert.equal(code, 3, stderr)
+      assert.match(stderr, /^error: http:\/\/127\.0\.0\.1:9\/.* cannot be reached/)
+      assert.equal(stdout, '')
+    })
+  }
+
+  it('writes one JSON document with --json for errors too, wherever the flag stands', async () => {
+    const misused = await tuffet(['artifact', 'add', '--json'])
+    assert.deepEqual(JSON.parse(misused.stdout), {
+      error: { code: 'usage', message: "missing required argument 'path'" },
+    })
+    const unreachable = await tuffet(['--json', '--api', nobody, 'status'])
+    assert.equal(JSON.parse(unreachable.stdout).error.code, 'unreachable')
+  })
+
+  it('never waits for an answer without a terminal', async () => {
+    const { code, stderr } = await tuffet(['key', 'new', '/nonexistent/x.pem'])
+    assert.equal(code, 2)
+    assert.match(stderr, /no terminal to ask at.*--password-fd/)
+  })
+})

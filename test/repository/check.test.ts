@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { checkRepository } from '../../shared/repository/check.ts'
+import type { Problem } from '../../shared/repository/check-report.ts'
+import { clientsOf, clientVerdicts } from '../../shared/repository/clients.ts'
+import { unusedFiles } from '../../shared/repository/unused-files.ts'
+import { canonicalBytes } from '../../shared/tuf/canonical.ts'
+import { decodeSigned } from '../../shared/tuf/signed.ts'
+import { makeKey, signRole, type TestKey } from '../support/keys.ts'
+import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
+
+type Files = Map<string, Uint8Array>
+
+const day = 24 * 60 * 60 * 1000
+
+async function publishedFiles(repository: TestRepository): Promise<Files> {
+  const files: Files = new Map()
+  for (const name of await repository.ports.metadata.list('')) {
+    const stored = await repository.ports.metadata.read(name)
+    if (stored !== undefined) files.set(name, stored.bytes)
+  }
+  return files
+}
+
+function check(files: Files, now: Date) {
+  return checkRepository({ read: async (file) => files.get(file), now })
+}
+
+describe('check', async () => {
+  const repository = await bootstrapped()
+  await run(repository, addRequest(['a', 'b', 'c', 'd']))
+  const now = repository.ports.clock.now()
+  const published = await publishedFiles(repository)
+  const names = [...published.keys()]
+  const bin = names.find((name) => name.startsWith('2.bins-')) ?? ''
+  const [online = makeKey()] = repository.online
+
+  it('finds nothing wrong with what is published, and counts it', async () => {
+    const report = await check(published, now)
+    assert.deepEqual(report.findings, [])
+    assert.equal(report.targets, 4)
+    assert.equal(report.roles.length, 8)
+    assert.equal(report.roles[0]?.role, 'timestamp')
+    assert.deepEqual([...report.traits.delegations], ['succinct_roles'])
+  })
+
+  it('says how much it has read, and of how much', async () => {
+    const said: [number, number][] = []
+    const read = async (file: string) => published.get(file)
+    const report = await checkRepository({ read, now, progress: (done, total) => said.push([done, total]) })
+    assert.deepEqual(said.at(-1), [report.files.size, report.files.size])
+    assert.ok(said.every(([done, total]) => done <= total))
+  })
+
+  const damages: readonly [string, string, Problem, (files: Files) => void][] = [
+    ['no first root', '1.root.json', 'missing', (files) => files.delete('1.root.json')],
+    ['no timestamp', 'timestamp.json', 'missing', (files) => files.delete('timestamp.json')],
+    ['no snapshot', '2.snapshot.json', 'missing', (files) => files.delete('2.snapshot.json')],
+    ['a bin that is gone', bin, 'missing', (files) => files.delete(bin)],
+    ['a file that is cut short', bin, 'unreadable', (files) => cut(files, bin)],
+    ['a root of somebody else after ours', '2.root.json', 'untrusted', (files) => addForeignRoot(files)],
+    ['a role signed by another key', bin, 'untrusted', (files) => resign(files, bin, makeKey())],
+    ['an older version in the place of a newer', bin, 'version', (files) => copy(files, `1.${bin.slice(2)}`, bin)],
+    [
+      'a snapshot other than its hash',
+      '2.snapshot.json',
+      'changed',
+      (files) => resign(files, '2.snapshot.json', online),
+    ],
+    [
+      'a target in a role that is not trusted with it',
+      bin,
+      'unreachable-target',
+      (files) => addStranger(files, bin, online),
+    ],
+  ]
+  for (const [what, file, problem, damage] of damages) {
+    it(`finds ${what}`, async () => {
+      const files = new Map(published)
+      damage(files)
+      const { findings } = await check(files, now)
+      assert.ok(
+        findings.some((finding) => finding.file === file && finding.problem === problem),
+        JSON.stringify(findings),
+      )
+    })
+  }
+
+  it('finds what has expired, and only that', async () => {
+    const { findings } = await check(published, new Date(now.getTime() + 2 * day))
+    assert.deepEqual(
+      findings.map(({ file, problem }) => [file, problem]),
+      [['timestamp.json', 'expired']],
+    )
+  })
+
+  it('tells files that were superseded from files that are nobody’s', async () => {
+    const report = await check(published, now)
+    const unused = unusedFiles(report, [...names, '7.root.json', 'notes.txt'])
+    assert.deepEqual(unused.strange, ['7.root.json', 'notes.txt'])
+    assert.equal(unused.superseded, names.filter((name) => !report.files.has(name)).length)
+    assert.ok(unused.superseded > 0)
+  })
+
+  it('says which clients can read it, and why others cannot', async () => {
+    const { traits } = await check(published, now)
+    const verdicts = new Map(clientVerdicts(traits).map((verdict) => [verdict.name, verdict]))
+    assert.equal(verdicts.get('python-tuf 7')?.reads, true)
+    assert.equal(verdicts.get('go-tuf 2.4')?.reads, true)
+    assert.deepEqual(verdicts.get('tough 0.24')?.why, ['does not follow succinct_roles'])
+    const huge = { ...traits, sizes: { ...traits.sizes, targets: { bytes: 6_000_000, stated: false } } }
+    assert.match(
+      clientVerdicts(huge)
+        .find(({ name }) => name === 'tuf-js 6')
+        ?.why.join() ?? '',
+      /targets up to 5000000/,
+    )
+    const stated = { ...traits, sizes: { ...traits.sizes, snapshot: { bytes: 6_000_000, stated: true } } }
+    assert.equal(clientVerdicts(stated).find(({ name }) => name === 'tuf-js 6')?.reads, true)
+  })
+
+  it('knows whom each way of delegating reaches', () => {
+    assert.deepEqual(clientsOf('succinct_roles').lost, ['go-tuf 0.7', 'tough 0.24'])
+    assert.deepEqual(clientsOf('path_hash_prefixes').lost, ['go-tuf 2.4'])
+    assert.deepEqual(clientsOf('paths').lost, [])
+  })
+})
+
+function cut(files: Files, name: string): void {
+  files.set(name, (files.get(name) ?? new Uint8Array()).subarray(0, 100))
+}
+
+function copy(files: Files, from: string, to: string): void {
+  const bytes = files.get(from)
+  assert.ok(bytes, `there is no ${from}`)
+  files.set(to, bytes)
+}
+
+/** The same content, but for a field that nobody knows, signed by this key in the name of the one that should have. */
+function resign(files: Files, name: string, key: TestKey): void {
+  const type = name.includes('snapshot') ? 'snapshot' : 'targets'
+  const { signed, signatures } = decodeSigned(type, files.get(name) ?? new Uint8Array())
+  const changed = { ...signed, note: 'changed' }
+  const forged = signRole(changed, [{ ...key, keyid: signatures[0]?.keyid ?? '' }])
+  assert.notDeepEqual(canonicalBytes(changed), canonicalBytes(signed))
+  files.set(name, forged.bytes)
+}
+
+function addStranger(files: Files, name: string, key: TestKey): void {
+  const { signed } = decodeSigned('targets', files.get(name) ?? new Uint8Array())
+  const target = { length: 1, hashes: { sha256: 'ab'.repeat(32) } }
+  const everywhere = Array.from({ length: 20 }, (_, number) => [`stranger-${number}`, target] as const)
+  files.set(name, signRole({ ...signed, targets: new Map(everywhere) }, [key]).bytes)
+}
+
+function addForeignRoot(files: Files): void {
+  const { signed } = decodeSigned('root', files.get('1.root.json') ?? new Uint8Array())
+  files.set('2.root.json', signRole({ ...signed, version: 2 }, [makeKey(), makeKey()]).bytes)
+}

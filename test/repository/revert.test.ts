@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { collect } from '../../shared/repository/collect.ts'
+import { entryName, readEntry } from '../../shared/repository/journal.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import { submit } from '../../shared/repository/submit.ts'
+import type { RevertRequest } from '../../shared/repository/task.ts'
+import { roleName, targetPath } from '../../shared/tuf/names.ts'
+import { clientOf } from '../support/client.ts'
+import { makeKey } from '../support/keys.ts'
+import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
+
+const day = 24 * 60 * 60 * 1000
+const revert = (commit: number): RevertRequest => ({ kind: 'revert', commit })
+const remove = (path: string) => ({ kind: 'remove_artifacts', paths: [targetPath(path)], publish: true }) as const
+
+/** The lengths of all targets that a client sees. */
+async function seen(repository: TestRepository): Promise<Record<string, number>> {
+  const client = clientOf(repository)
+  await client.refresh()
+  const all = [...(await client.everything())].map(([path, { length }]) => [path, length] as const)
+  return Object.fromEntries(all.sort())
+}
+
+async function ended(repository: TestRepository, request: Parameters<typeof run>[1]) {
+  const { task } = await run(repository, request)
+  assert.ok('result' in task)
+  return { state: task.state, ...task.result }
+}
+
+/** Commit 2 has a and b, 3 changes b and adds c, 4 removes a. */
+async function changed(): Promise<TestRepository> {
+  const repository = await bootstrapped()
+  await run(repository, addRequest(['a', 'b'], 1))
+  await run(repository, addRequest(['b', 'c'], 2))
+  await run(repository, remove('a'))
+  return repository
+}
+
+describe('revert', () => {
+  it('publishes what targets were, as a new commit that says so', async () => {
+    const repository = await changed()
+    const { state, message, details } = await ended(repository, revert(2))
+    assert.deepEqual({ state, message }, { state: 'SUCCESS', message: 'Revert Processed' })
+    assert.deepEqual(new Set(details['restored_artifacts'] as string[]), new Set(['a', 'b']))
+    assert.deepEqual(details['removed_artifacts'], ['c'])
+    assert.deepEqual(await seen(repository), { a: 1, b: 1 })
+    const { changes } = (await readEntry(repository.ports.state, 5)).entry
+    const values = changes.map(({ path, before, after }) => [path, before?.length, after?.length])
+    assert.deepEqual(values.sort(), [
+      ['a', undefined, 1],
+      ['b', 2, 1],
+      ['c', 2, undefined],
+    ])
+  })
+
+  it('can itself be taken back, and goes back to the beginning', async () => {
+    const repository = await changed()
+    await run(repository, revert(2))
+    await run(repository, revert(1))
+    assert.deepEqual(await seen(repository), {})
+    await run(repository, revert(4))
+    assert.deepEqual(await seen(repository), { b: 2, c: 2 })
+  })
+
+  it('needs no file that was collected since, and no process that remembers', async () => {
+    const repository = await changed()
+    repository.pass(8 * day)
+    await publish(repository)
+    repository.pass(2 * day)
+    await publish(repository)
+    await collect(repository)
+    assert.equal(await repository.ports.metadata.read('2.snapshot.json'), undefined)
+    await run(restarted(repository), revert(2))
+    assert.deepEqual(await seen(repository), { a: 1, b: 1 })
+  })
+
+  it('takes back what the tasks before it in the same commit did, and what was parked for the same paths', async () => {
+    const repository = await changed()
+    await run(repository, { ...addRequest(['c', 'e'], 7), publish: false })
+    for (const request of [addRequest(['b', 'd'], 3), revert(2), addRequest(['f'], 4)])
+      await submit(repository, { request, principal: 'test' })
+    await publish(repository)
+    assert.deepEqual(await seen(repository), { a: 1, b: 1, f: 4 })
+    await run(repository, { kind: 'publish_artifacts' })
+    assert.deepEqual(await seen(repository), { a: 1, b: 1, e: 7, f: 4 })
+  })
+
+  it('of the current commit changes nothing', async () => {
+    const repository = await changed()
+    const { state, details } = await ended(repository, revert(4))
+    assert.deepEqual([state, details['restored_artifacts'], details['removed_artifacts']], ['SUCCESS', [], []])
+    assert.deepEqual((await readEntry(repository.ports.state, 5)).entry.creates, [])
+  })
+
+  it('is refused for a commit that there never was', async () => {
+    const repository = await changed()
+    for (const commit of [5, 1e9]) {
+      const { state, error } = await ended(repository, revert(commit))
+      assert.equal(state, 'ERRORED')
+      assert.match(error ?? '', /There is no commit/)
+    }
+  })
+
+  it('does not stop what else there is to do where the journal is broken', async () => {
+    const repository = await changed()
+    await repository.ports.state.delete(entryName(3))
+    const { state, error } = await ended(restarted(repository), revert(2))
+    assert.equal(state, 'ERRORED')
+    assert.match(error ?? '', /journal is broken: commit 3/)
+    assert.equal((await run(repository, addRequest(['z'], 1))).state, 'SUCCESS')
+  })
+
+  it('puts targets where they belong now, and is refused where nobody could find or sign them', async () => {
+    const holder = makeKey()
+    const role = (name: string, keyids: readonly string[]) => {
+      return { name: roleName(name), terminating: false, keyids, threshold: 1, paths: [`${name}/*`] }
+    }
+    const repository = await bootstrapped({ delegations: { keys: {}, roles: [role('one', []), role('two', [])] } })
+    await run(repository, addRequest(['one/a', 'two/a'], 1))
+    await run(repository, { kind: 'metadata_delegation', action: 'delete', names: [roleName('two')] })
+    await run(repository, remove('one/a'))
+    const lost = await ended(repository, revert(2))
+    assert.equal(lost.state, 'ERRORED')
+    assert.match(lost.error ?? '', /1 targets .* no delegated role is trusted .*two\/a/)
+    assert.deepEqual(await seen(repository), {})
+    const keys = { [holder.keyid]: holder.key }
+    const add = { kind: 'metadata_delegation', action: 'add', removeArtifacts: false } as const
+    await run(repository, { ...add, keys: {}, roles: [role('two', [])] })
+    assert.equal((await run(repository, revert(2))).state, 'SUCCESS')
+    assert.deepEqual(await seen(repository), { 'one/a': 1, 'two/a': 1 })
+    await run(repository, { ...add, keys, roles: [role('three', [holder.keyid])] })
+    assert.equal((await run(repository, revert(1))).state, 'SUCCESS')
+    assert.deepEqual(await seen(repository), {})
+  })
+})
