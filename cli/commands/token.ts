@@ -75,5 +75,5 @@ function unusedName(permission: Permission, before: readonly { readonly name: st
 async function save(file: string, content: Buffer, exists: boolean): Promise<void> {
   if (!exists) return createFile(file, content.toString(), 0o600)
   const path = resolve(file)
-  await durableFiles(nodeFileSystem).replace(path, content, join(dirname(path), `.${randomUUID()}.tmp`))
+  await durableFiles(nodeFileSystem).replace(path, content, join(dirname(path), `.${randomUUID()}.tmp`), 0o600)
 }

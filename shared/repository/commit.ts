@@ -19,9 +19,16 @@ export interface Base {
   readonly number: number
   readonly sha256: string
   readonly current?: Current
+  /** The `timestamp.json` that the commit replaces; absent: there is none. */
+  readonly timestampTag?: Tag
+  /** The number of the commit has to be above this one: absent, above the base's. */
+  readonly above?: number
 }
 
-export const baseOf = (current: Current): Base => ({ number: current.entry.number, sha256: current.sha256, current })
+export function baseOf(current: Current): Base {
+  const { entry, sha256, timestampTag } = current
+  return { number: entry.number, sha256, current, timestampTag }
+}
 
 /** What one commit did. */
 export interface Published {
@@ -111,7 +118,7 @@ export async function commit(
 async function claim(repository: Repository, base: Base, draft: Draft, tasks: readonly DecidedTask[], now: Date) {
   const { state, metadata, clock } = repository.ports
   const nonce = clock.newId()
-  for (let number = base.number + 1; ; number = (await lastClaimed(state, number)) + 1) {
+  for (let number = (base.above ?? base.number) + 1; ; number = (await lastClaimed(state, number)) + 1) {
     const entry: Entry = {
       schema: schemaVersion,
       number,
@@ -130,8 +137,7 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
     } catch (error) {
       if (!(error instanceof StoreError && error.code === 'exists')) throw error
       const stored = await metadata.read('timestamp.json')
-      if (stored?.tag !== base.current?.timestampTag)
-        throw new Overtaken(`Commit ${number} was made by another publisher.`)
+      if (stored?.tag !== base.timestampTag) throw new Overtaken(`Commit ${number} was made by another publisher.`)
     }
   }
 }
@@ -196,8 +202,8 @@ function snapshotOf(base: Snapshot | undefined, draft: Draft, number: number): S
 /** Replaces `timestamp.json`, or for the first commit creates it: the commit point. */
 async function swap({ ports }: Repository, base: Base, bytes: Uint8Array): Promise<Tag> {
   try {
-    if (base.current === undefined) return await ports.metadata.create('timestamp.json', bytes)
-    return await ports.metadata.replace('timestamp.json', bytes, base.current.timestampTag)
+    if (base.timestampTag === undefined) return await ports.metadata.create('timestamp.json', bytes)
+    return await ports.metadata.replace('timestamp.json', bytes, base.timestampTag)
   } catch (error) {
     if (error instanceof StoreError && (error.code === 'changed' || error.code === 'exists')) {
       throw new Overtaken('Another publisher committed first.')

@@ -2,7 +2,7 @@ import type { Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
 import { decodeSigned, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'
 import { type Document, decodeDocument, sha256 } from './documents.ts'
-import { RepositoryError } from './errors.ts'
+import { mending, RepositoryError } from './errors.ts'
 import { type Entry, readEntry, type StateName, stateObjectName } from './journal.ts'
 import { nothingParked } from './parked.ts'
 import type { Tag } from './ports.ts'
@@ -145,7 +145,7 @@ function understand<Part>(name: string, decode: () => Part): Part {
 function corrupt(name: string, why: string, cause?: unknown): RepositoryError {
   return new RepositoryError(
     'corrupt',
-    `${name} is not what was published: ${why} Nothing is published over it; restore it from a backup of the same time as the rest.`,
+    `${name} is not what was published: ${why} Nothing is published over it. ${mending}`,
     { cause },
   )
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { parseJson } from '../tuf/json.ts'
-import { RepositoryError } from './errors.ts'
+import { mending, RepositoryError } from './errors.ts'
 
 /** Every object in the state store is a JSON document that says which version of our own format it has. */
 export const schemaVersion = 1
@@ -19,10 +19,10 @@ export function decodeDocument<Kind extends Document>(name: string, bytes: Uint8
   try {
     value = parseJson(bytes)
   } catch (cause) {
-    throw new RepositoryError('corrupt', `${name} cannot be read. Restore it from a backup.`, { cause })
+    throw new RepositoryError('corrupt', `${name} cannot be read. ${mending}`, { cause })
   }
   if (typeof value !== 'object' || value === null || !('schema' in value)) {
-    throw new RepositoryError('corrupt', `${name} is not a document of this service. Restore it from a backup.`)
+    throw new RepositoryError('corrupt', `${name} is not a document of this service. ${mending}`)
   }
   if (value.schema !== schemaVersion) {
     throw new RepositoryError(

@@ -10,6 +10,10 @@ export type RepositoryErrorCode =
   /** Others committed again and again while this cycle tried to. */
   | 'overtaken'
 
+/** What to do where what is stored is 'corrupt'. */
+export const mending =
+  'Stop the service and see what `tuffet repair` can do for the data directory, or restore it from a backup of the same time as the rest.'
+
 /** What stops the service, as against what a task asks in vain: that is a `Refusal`. */
 export class RepositoryError extends Error {
   override readonly name = 'RepositoryError'

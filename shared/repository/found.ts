@@ -2,7 +2,7 @@ import { verifySignature } from '../tuf/keys.ts'
 import { commit, Overtaken, type Published } from './commit.ts'
 import { readCurrent } from './current.ts'
 import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256 } from './documents.ts'
-import { Refusal, RepositoryError } from './errors.ts'
+import { mending, Refusal, RepositoryError } from './errors.ts'
 import { poisoned, refused, succeeded } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
 import { readTasks, type WaitingTask } from './inbox.ts'
@@ -173,7 +173,7 @@ async function firstCommit(
     if ((await readCurrent(repository)) !== undefined) throw new Overtaken('Another publisher made the first commit.')
     throw new RepositoryError(
       'corrupt',
-      'timestamp.json is missing, although the repository was bootstrapped. Restore it from a backup of the same time as the rest.',
+      `timestamp.json is missing, although the repository was bootstrapped. ${mending}`,
     )
   }
   const bootstrapped = readBootstrap(request)

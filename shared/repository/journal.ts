@@ -1,6 +1,6 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import { type Document, decodeDocument, encodeDocument, sha256 } from './documents.ts'
-import { RepositoryError } from './errors.ts'
+import { mending, RepositoryError } from './errors.ts'
 import { inParallel } from './parallel.ts'
 import type { ObjectStore } from './ports.ts'
 import type { DecidedTask } from './task.ts'
@@ -46,7 +46,7 @@ export interface StoredEntry {
   readonly sha256: string
 }
 
-const stateNames: readonly StateName[] = ['root', 'settings', 'parked', 'signing', 'rotation']
+export const stateNames: readonly StateName[] = ['root', 'settings', 'parked', 'signing', 'rotation']
 
 /** The pieces of private state that this entry's commit decided. */
 export function stateWrittenBy({ number, state }: Entry): StateName[] {
@@ -73,10 +73,7 @@ export async function readEntry(state: ObjectStore, number: number): Promise<Sto
   const name = entryName(number)
   const stored = await state.read(name)
   if (stored === undefined) {
-    throw new RepositoryError(
-      'corrupt',
-      `${name} is missing, although commit ${number} was made. Restore it from a backup.`,
-    )
+    throw new RepositoryError('corrupt', `${name} is missing, although commit ${number} was made. ${mending}`)
   }
   return { entry: decodeDocument<Entry>(name, stored.bytes), sha256: sha256(stored.bytes) }
 }

@@ -87,7 +87,7 @@ async function upkeepOf(repository: Repository, current: Current, refresh: boole
 }
 
 /** Completes what the commit that we build on has decided: no commit before the one below it is finished. */
-async function finishBase(
+export async function finishBase(
   repository: Repository,
   { entry, root, sha256 }: Current,
   listed?: readonly string[],

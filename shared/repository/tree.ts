@@ -10,7 +10,11 @@ export interface Tree {
   readonly delegations: readonly Delegations[]
 }
 
-export function treeOf(root: Root, settings: Settings, role: (name: string) => Targets | undefined): Tree {
+export function treeOf(
+  root: Root,
+  settings: Pick<Settings, 'delegators'>,
+  role: (name: string) => Targets | undefined,
+): Tree {
   const delegations = delegatorsOf(settings).map((name) => role(name)?.delegations)
   return { root, delegations: delegations.filter((found) => found !== undefined) }
 }

@@ -19,6 +19,8 @@ const down = '\u001B[B'
 function person(answers: readonly (readonly [question: string, typed: string])[]) {
   const input = new PassThrough()
   const output = new PassThrough()
+  // A terminal does not go away after the first question.
+  output.end = () => output
   const left = [...answers]
   let screen = ''
   output.on('data', (bytes) => {
@@ -35,7 +37,7 @@ function person(answers: readonly (readonly [question: string, typed: string])[]
 
 const asking = { assumeDefaults: false, trial: false }
 
-describe('a ceremony at a terminal', () => {
+describe('a ceremony at a terminal', { timeout: 30_000 }, () => {
   it('takes the defaults of whoever presses enter', async () => {
     const { prompter, left } = person([
       ['Days until targets', enter],

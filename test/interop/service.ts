@@ -20,16 +20,25 @@ export interface Service {
 const checkout = join(import.meta.dirname, '../..')
 
 /** Starts a service with a new repository of that flavour below `directory`; it is bootstrapped when the promise resolves. */
-export async function startService(flavour: Flavour, directory: string): Promise<Service> {
+export function startService(flavour: Flavour, directory: string): Promise<Service> {
+  return serve(directory, ['--trial'], { TUFFET_TRIAL_BINS: flavour })
+}
+
+/** Starts a service on `directory`, with whatever is there; it answers when the promise resolves. */
+export async function serve(
+  directory: string,
+  flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Service> {
   const artifacts = join(directory, 'artifacts')
   const log = join(directory, 'service.log')
   mkdirSync(artifacts, { recursive: true })
   const child = spawn(
     process.execPath,
-    ['cli/main.ts', 'serve', '--data', join(directory, 'data'), '--port', '0', '--artifacts', artifacts, '--trial'],
+    ['cli/main.ts', 'serve', '--data', join(directory, 'data'), '--port', '0', '--artifacts', artifacts, ...flags],
     {
       cwd: checkout,
-      env: { ...process.env, TUFFET_TRIAL_BINS: flavour },
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', openSync(log, 'w')],
     },
   ) as ChildProcessByStdio<null, Readable, null>
@@ -50,15 +59,20 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 /** Posts and waits for the finished task. Throws unless it succeeded. */
-export async function submit(service: Service, path: string, body: object): Promise<void> {
+export async function submit(
+  service: Service,
+  path: string,
+  body: object,
+  method: 'POST' | 'PUT' = 'POST',
+): Promise<void> {
   const response = await fetch(new URL(`api/v1/${path}`, service.url), {
-    method: 'POST',
+    method,
     headers: { 'content-type': 'application/json', prefer: 'wait=20' },
     body: JSON.stringify(body),
   })
   const text = await response.text()
   if (response.status !== 200 || JSON.parse(text).data?.state !== 'SUCCESS')
-    throw new Error(`POST ${path} did not finish with SUCCESS within 20 seconds: ${response.status} ${text}`)
+    throw new Error(`${method} ${path} did not finish with SUCCESS within 20 seconds: ${response.status} ${text}`)
 }
 
 export async function download(url: URL): Promise<Buffer> {

@@ -14,7 +14,7 @@ export interface DurableFiles {
   /** False, and nothing is written, if the path is taken. */
   create(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<boolean>
   /** Takes the place of whatever file is there. */
-  replace(path: string, bytes: Uint8Array, temporary: string): Promise<void>
+  replace(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<void>
   /** A file that is not there is a success. */
   remove(path: string): Promise<void>
   /** Makes the directory and those above it, where missing. The path is absolute; its parent has to be readable. */
@@ -103,9 +103,9 @@ export function durableFiles(fs: FileSystem): DurableFiles {
       await Promise.all([syncDirectory(dirname(path)), discard(temporary)])
       return true
     },
-    async replace(path, bytes, temporary) {
+    async replace(path, bytes, temporary, mode) {
       try {
-        await writeThrough(temporary, bytes, undefined)
+        await writeThrough(temporary, bytes, mode)
         await fs.rename(temporary, path)
       } catch (error) {
         await discard(temporary)

@@ -1,0 +1,41 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { lockDirectory } from '../adapters/local/directory-lock.ts'
+import { openDirectoryObjectStore } from '../adapters/local/directory-object-store.ts'
+import { keyFileSigner } from '../adapters/local/key-file-signer.ts'
+import { systemClock } from '../adapters/local/system-clock.ts'
+import { openRepository, type Repository } from '../repository/repository.ts'
+
+/** The repository in a data directory, for one process that has it to itself. */
+export interface OpenedData extends Disposable {
+  readonly repository: Repository
+}
+
+/** True for a directory as the embedded service makes it. */
+export async function isDataDirectory(data: string): Promise<boolean> {
+  const parts = await Promise.all(['metadata', 'state'].map((part) => stat(join(data, part)).catch(() => undefined)))
+  return parts.every((part) => part?.isDirectory() === true)
+}
+
+/**
+ * Opens a data directory while no service runs on it. `keys`: the files of its online keys; none for the one that lies in it.
+ * Throws DirectoryLockError, StoreError or SignerError.
+ */
+export async function openData(data: string, keys: readonly string[]): Promise<OpenedData> {
+  const lock = await lockDirectory(data)
+  try {
+    const files = keys.length > 0 ? keys : [join(data, 'keys', 'online.pem')]
+    const [metadata, state, signers] = await Promise.all([
+      openDirectoryObjectStore(join(data, 'metadata')),
+      openDirectoryObjectStore(join(data, 'state')),
+      Promise.all(files.map((file) => keyFileSigner(file))),
+    ])
+    // Nobody listens: the next service looks at the inbox when it starts.
+    const queue = { ring: async () => {} }
+    const repository = openRepository({ metadata, state, signers, queue, clock: systemClock() })
+    return { repository, [Symbol.dispose]: () => lock.release() }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { type Served, serveProcess } from '../support/served.ts'
+import { tuffet } from '../support/tuffet.ts'
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+describe('tuffet artifact', () => {
+  let directory: string
+  let served: Served
+  const artifact = (...args: string[]) =>
+    tuffet(['artifact', ...args], '', { cwd: directory, env: { TUFFET_API: served.url.href } })
+
+  async function added(...args: string[]) {
+    const { code, stdout, stderr } = await artifact('add', ...args, '--json')
+    assert.equal(code, 0, stderr)
+    const { artifacts, task } = JSON.parse(stdout)
+    assert.equal(task.state, 'SUCCESS')
+    return artifacts as { path: string; info: { length: number; hashes: object; custom?: object } }[]
+  }
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'tuffet artifact '))
+    served = await serveProcess(['--data', join(directory, 'data'), '--port', '0', '--trial'])
+    await mkdir(join(directory, 'dist/deep/er'), { recursive: true })
+    await writeFile(join(directory, 'dist/a.txt'), 'a')
+    await writeFile(join(directory, 'dist/deep/b.bin'), 'bb')
+    await writeFile(join(directory, 'dist/deep/er/.c'), '')
+    await symlink('../a.txt', join(directory, 'dist/deep/link.txt'))
+    await symlink('..', join(directory, 'dist/deep/up'))
+  })
+  after(async () => {
+    await served.stop()
+    await rm(directory, { recursive: true })
+  })
+
+  it('adds a file under the path as given, and shows what clients are told of it', async () => {
+    await added('dist/a.txt')
+    const { code, stdout } = await artifact('show', 'dist/a.txt', '--json')
+    assert.equal(code, 0)
+    const { path, info, role } = JSON.parse(stdout)
+    assert.deepEqual([path, info], ['dist/a.txt', { length: 1, hashes: { sha256: sha256('a') } }])
+    assert.match(role, /^bins-/)
+  })
+
+  it('adds all files below a directory, and goes round in no circle', async () => {
+    const artifacts = await added('dist', '--base', 'dist')
+    assert.deepEqual(
+      artifacts.map(({ path, info }) => [path, info.length]),
+      [
+        ['a.txt', 1],
+        ['deep/b.bin', 2],
+        ['deep/er/.c', 0],
+        ['deep/link.txt', 1],
+      ],
+    )
+  })
+
+  it('renames, and tells clients what they are to be told', async () => {
+    const [artifact] = await added('dist/a.txt', '--as', 'releases/1.0/app', '--custom', '{"channel":"beta"}')
+    assert.deepEqual([artifact?.path, artifact?.info.custom], ['releases/1.0/app', { channel: 'beta' }])
+  })
+
+  it('takes length and hash of a file that is elsewhere', async () => {
+    const [artifact] = await added('far/away.iso', '--length', '700000000', '--sha256', sha256('far away'))
+    assert.equal(artifact?.info.length, 700_000_000)
+  })
+
+  it('says in words what it did', async () => {
+    const { stdout } = await artifact('add', 'dist/a.txt', '--as', 'words')
+    assert.match(
+      stdout,
+      /^ {2}words {2}1 byte {2}sha256 ca978112ca1b…\nAdded 1 artifact; clients can see it \(task [0-9a-f]{32}\)\.\n$/,
+    )
+    const quiet = await artifact('add', 'dist/a.txt', '--as', 'words', '--quiet')
+    assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr], [0, '', ''])
+  })
+
+  it('removes, and says what was not there', async () => {
+    await added('dist/a.txt', '--as', 'gone')
+    const removed = await artifact('remove', 'gone', 'never-there')
+    assert.equal(removed.code, 0)
+    assert.match(removed.stderr, /warning: never-there was not there/)
+    assert.match(removed.stdout, /Removed 1 artifact/)
+    const shown = await artifact('show', 'gone')
+    assert.equal(shown.code, 1)
+    assert.match(shown.stderr, /No role vouches for gone/)
+  })
+
+  it('parks what is not to be published yet', async () => {
+    const { stdout } = await artifact('add', 'dist/a.txt', '--as', 'parked', '--no-publish')
+    assert.match(stdout, /Parked: 1 artifact/)
+    assert.equal((await artifact('show', 'parked')).code, 1)
+  })
+
+  const refused: readonly (readonly [number, RegExp, ...string[]])[] = [
+    [1, /nosuch cannot be read: ENOENT/, 'add', 'nosuch'],
+    [2, /is not below dist\/deep.*--base/, 'add', 'dist/a.txt', '--base', 'dist/deep'],
+    [2, /"#" at position 1/, 'add', 'dist/a.txt', '--as', 'a#b'],
+    [2, /--as renames one file, and dist holds 4/, 'add', 'dist', '--as', 'x'],
+    [2, /--length and --sha256 belong together/, 'add', 'x', '--length', '1'],
+    [1, /sha256 digest is 64 hex digits/, 'add', 'x', '--length', '1', '--sha256', 'abc'],
+    [2, /--custom has to be a JSON object/, 'add', 'dist/a.txt', '--custom', '[1]'],
+    [2, /--custom: .*not JSON/, 'add', 'dist/a.txt', '--custom', '{'],
+    [1, /artifacts\.0: Target path "\.\.\/x"/, 'remove', '../x'],
+  ]
+  for (const [code, message, ...args] of refused) {
+    it(`refuses: tuffet artifact ${args.join(' ')}`, async () => {
+      const ran = await artifact(...args)
+      assert.equal(ran.code, code, ran.stderr)
+      assert.match(ran.stderr, message)
+      assert.equal(ran.stdout, '')
+    })
+  }
+})
