@@ -26,7 +26,8 @@ const firstPause = 200
 const timeout = 60_000
 const waitHeader = 'wait=20'
 
-export function apiClient(api: URL, token?: string): ApiClient {
+/** `warn` is told what the service warns of when it has done something. */
+export function apiClient(api: URL, token?: string, warn: (warning: string) => void = () => {}): ApiClient {
   const url = apiUrl(api)
 
   async function request(method: string, target: URL, body?: unknown, headers?: Record<string, string>) {
@@ -70,6 +71,8 @@ export function apiClient(api: URL, token?: string): ApiClient {
         const reason = task.result?.error ?? task.result?.message ?? 'no reason was given'
         throw new CliError('refused', `Task ${task.task_id} ended as ${task.state}: ${reason}`, { details: { task } })
       }
+      const { warnings } = detailsOf<{ warnings: unknown }>(task)
+      if (Array.isArray(warnings)) for (const warning of warnings) warn(String(warning))
       return task
     },
   }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { type ClientId, clientIds } from '../shared/repository/clients.ts'
 
 /** Parsers for commander: each throws InvalidArgumentError that says what the value has to be. */
 
@@ -24,3 +25,20 @@ export function collectDays(text: string, before: Days | undefined): Days {
   const [, role = '', days] = match
   return { ...before, [role]: Number(days) }
 }
+
+/** TUF clients by name, with commas between them. */
+export function clientList(text: string): ClientId[] {
+  const names = text.split(',').map((name) => name.trim())
+  const unknown = names.find((name) => !clientIds.some((id) => id === name))
+  if (unknown === undefined) return clientIds.filter((id) => names.includes(id))
+  throw new InvalidArgumentError(
+    `There is no client ${JSON.stringify(unknown)}. Write some of ${clientIds.join(',')}, with commas between them.`,
+  )
+}
+
+/** For the help of commands that open keys: what `signers.ts` understands. */
+export const keyNames = `A key is named by its file, or as
+  kms:<key id, ARN or alias>  a KMS key, P-256 or RSA; region and credentials come from the environment
+  pkcs11:<URI>                a key on a token or smart card, by its URI (RFC 7512), such as
+                              'pkcs11:token=alice;object=root?module-path=/usr/lib/opensc-pkcs11.so'
+A password or PIN is asked for, or read from --password-fd.`

@@ -11,6 +11,8 @@ export interface GlobalOptions {
   readonly quiet?: boolean
 }
 
+export const defaultApi = 'http://127.0.0.1:8080'
+
 /** What a command works with. */
 export interface Context {
   readonly output: Output
@@ -23,15 +25,16 @@ export interface Context {
 /** Throws CliError 'usage' where a global option cannot be. */
 export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<GlobalOptions>()
-  const apiBase = parseUrl(options.api, '--api')
+  // An environment variable that is empty is one that is not set.
+  const apiBase = parseUrl(options.api || defaultApi, '--api')
+  const output = createOutput(options)
   return {
-    output: createOutput(options),
-    api: apiClient(apiBase, tokenOf(options)),
+    output,
+    api: apiClient(apiBase, tokenOf(options), output.warn),
     apiBase,
-    metadataUrl:
-      options.metadataUrl === undefined
-        ? siblingUrl(apiBase, 'metadata')
-        : folderUrl(options.metadataUrl, '--metadata-url'),
+    metadataUrl: !options.metadataUrl
+      ? siblingUrl(apiBase, 'metadata')
+      : folderUrl(options.metadataUrl, '--metadata-url'),
   }
 }
 

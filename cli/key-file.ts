@@ -1,4 +1,5 @@
 import { createPublicKey, generateKeyPair, randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -15,15 +16,22 @@ import { CliError } from './output.ts'
 export const keyKinds = ['ed25519', 'p256'] as const
 export type KeyKind = (typeof keyKinds)[number]
 
+export interface KeyFiles {
+  readonly privateKey: string
+  readonly publicKey: string
+}
+
+/** Throws CliError 'refused' if one of them is there. */
+export function refuseToOverwrite({ privateKey, publicKey }: KeyFiles): void {
+  for (const file of [privateKey, publicKey]) if (existsSync(file)) throw exists(file)
+}
+
 /**
  * Makes a key: the private part encrypted (see `encryptedPem`) in a file of mode 0600, the public part as PEM in another. Neither
- * replaces a file that is there. Throws CliError 'refused'.
+ * replaces a file that is there: if one is, neither is made. Throws CliError 'refused'.
  */
-export async function createKeyFiles(
-  files: { readonly privateKey: string; readonly publicKey: string },
-  kind: KeyKind,
-  password: string,
-): Promise<Key> {
+export async function createKeyFiles(files: KeyFiles, kind: KeyKind, password: string): Promise<Key> {
+  refuseToOverwrite(files)
   const { publicKey, privateKey } = await makePair(kind)
   await createFile(files.privateKey, await encryptedPem(privateKey, password), 0o600)
   await createFile(files.publicKey, publicKey.export({ type: 'spki', format: 'pem' }).toString(), 0o644)
@@ -45,7 +53,11 @@ export async function createFile(file: string, content: string, mode: number): P
   } catch (cause) {
     throw new CliError('refused', `${file} cannot be written: ${(cause as Error).message}`, { cause })
   }
-  if (!created) throw new CliError('refused', `${file} exists, and is not overwritten. Choose another name.`)
+  if (!created) throw exists(file)
+}
+
+function exists(file: string): CliError {
+  return new CliError('refused', `${file} exists, and is not overwritten. Choose another name.`)
 }
 
 /** Whether a key file asks for a password. Throws CliError 'refused' if it cannot be read. */
@@ -59,21 +71,26 @@ export async function isEncrypted(file: string): Promise<boolean> {
  */
 export async function openKeyFile(file: string, password?: string): Promise<Signer> {
   try {
-    const signer = await keyFileSigner(file, password)
-    const proof = Buffer.from(`This proves that the key ${signer.keyid} is held: ${randomUUID()}`)
-    if (verifySignature(signer.key, proof, await signer.sign(proof))) return signer
-    throw new CliError('refused', `The key of ${file} makes signatures that do not verify. Do not use it.`)
+    return await proved(file, await keyFileSigner(file, password))
   } catch (cause) {
     if (cause instanceof SignerError) throw new CliError('refused', cause.message, { cause })
     throw cause
   }
 }
 
+/** The signer, once it has signed something. Throws CliError 'refused' if its public part does not verify that; SignerError. */
+export async function proved(name: string, signer: Signer): Promise<Signer> {
+  const proof = Buffer.from(`This proves that the key ${signer.keyid} is held: ${randomUUID()}`)
+  if (verifySignature(signer.key, proof, await signer.sign(proof))) return signer
+  throw new CliError('refused', `The key of ${name} makes signatures that do not verify. Do not use it.`)
+}
+
 /** The public key in a file: PEM ("PUBLIC KEY"), or a TUF key as JSON. Throws CliError 'refused'. */
 export async function readPublicKey(file: string): Promise<Key> {
   const content = await readText(file)
   try {
-    if (content.includes('-----BEGIN PUBLIC KEY-----')) return keyFromPublicKey(createPublicKey(content))
+    // A key as JSON may hold PEM.
+    if (/^-----BEGIN PUBLIC KEY-----/m.test(content)) return keyFromPublicKey(createPublicKey(content))
     const json = parseJson(Buffer.from(content)) as { key?: unknown }
     const key = (json.key ?? json) as Key
     publicKeyOf(key)

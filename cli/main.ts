@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import { defaultApi } from './context.ts'
 import { exitCodes, reportFailure } from './output.ts'
 import about from './package.json' with { type: 'json' }
 
@@ -27,9 +28,7 @@ function rootCommand(): Command {
     .description('A serverless Repository Service for TUF.')
     .version(about.version)
     .addOption(
-      new Option('--api <url>', 'the service; /api/v1 is added if missing')
-        .env('TUFFET_API')
-        .default('http://127.0.0.1:8080'),
+      new Option('--api <url>', 'the service; /api/v1 is added if missing').env('TUFFET_API').default(defaultApi),
     )
     .addOption(new Option('--metadata-url <url>', "default: the API's base plus /metadata/").env('TUFFET_METADATA_URL'))
     .option('--token-env <name>', 'the environment variable that holds the bearer token (default: TUFFET_TOKEN)')

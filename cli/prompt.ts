@@ -60,7 +60,7 @@ export interface Passwords {
   next(message: string, options?: { twice?: boolean }): Promise<string>
 }
 
-const shortest = 8
+const shortest = 12
 
 /**
  * Reads them from the file descriptor, one a line in the order in which they are needed (one line alone serves for all), or
@@ -72,7 +72,9 @@ export function passwords(descriptor: number | undefined, prompter: Prompter | u
   return {
     async next(message, { twice = false } = {}) {
       const longEnough: Check = (answer) =>
-        !twice || answer.length >= shortest || `A password needs at least ${shortest} characters.`
+        !twice ||
+        answer.length >= shortest ||
+        `A password needs at least ${shortest} characters; a few random words make a good one.`
       if (lines === undefined) {
         if (prompter === undefined) throw missing('A password', '--password-fd')
         const answer = await prompter.secret(message, { validate: longEnough })

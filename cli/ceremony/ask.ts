@@ -1,7 +1,8 @@
-import { clientsOf, type DelegationKind } from '../../shared/repository/clients.ts'
-import { defaultDelegatedExpiration } from '../../shared/repository/settings.ts'
+import { type ClientId, clientsOf, type DelegationKind, defaultClients } from '../../shared/repository/clients.ts'
+import { defaultDelegatedExpiration, maximumDays } from '../../shared/repository/settings.ts'
 import { type BinDelegation, hashBins } from '../../shared/tuf/bins.ts'
 import { pathPattern, roleName } from '../../shared/tuf/names.ts'
+import { clientList } from '../arguments.ts'
 import { CliError } from '../output.ts'
 import { type Check, missing, type Prompter } from '../prompt.ts'
 import { defaultBins, defaultDays, defaultThreshold, type Given } from './decisions.ts'
@@ -22,9 +23,10 @@ export async function decide(given: Given, asking: Asking): Promise<Decisions> {
   const snapshot = await askDays('snapshot', given, asking)
   const timestamp = await askDays('timestamp', given, asking)
   const delegations = await askDelegations(given, asking)
+  const clients = await askClients(given, asking)
   const root = await askDays('root', given, asking)
   const threshold = await askThreshold(given, asking)
-  return { expiration: { root, targets, snapshot, timestamp }, delegations, threshold }
+  return { expiration: { root, targets, snapshot, timestamp }, delegations, threshold, clients }
 }
 
 /** What was given; or the default; or what the person says. */
@@ -45,7 +47,7 @@ function askDays(role: 'root' | 'targets' | 'snapshot' | 'timestamp' | 'bins', g
     what: `The expiration of ${role}`,
     flag: `--expiration ${role}=${assumed}`,
     default: assumed,
-    ask: (prompter) => askNumber(prompter, `Days until ${role} expires`, assumed, wholeFrom(1, 36_500)),
+    ask: (prompter) => askNumber(prompter, `Days until ${role} expires`, assumed, wholeFrom(1, maximumDays)),
   })
 }
 
@@ -101,6 +103,15 @@ function askKind(prompter: Prompter): Promise<DelegationKind> {
   ])
 }
 
+/** Without a terminal the default does: it is no more than what the service would take. */
+async function askClients({ clients }: Given, { prompter, assumeDefaults }: Asking): Promise<readonly ClientId[]> {
+  if (clients !== undefined) return clients
+  if (assumeDefaults || prompter === undefined) return defaultClients
+  const message = 'TUF clients to serve, with commas between them (what one could not read is refused)'
+  const validate: Check = (answer) => refusalOf(() => clientList(answer))
+  return clientList(await prompter.text(message, { default: defaultClients.join(','), validate }))
+}
+
 const binsCheck: Check = (answer) => refusalOf(() => hashBins('succinct_roles' satisfies BinDelegation, Number(answer)))
 
 async function askRoles({ prompter }: Asking): Promise<CustomRole[]> {
@@ -115,7 +126,7 @@ async function askRoles({ prompter }: Asking): Promise<CustomRole[]> {
       default: `${name}/*`,
       validate: validPaths,
     })
-    const days = wholeFrom(1, 36_500)
+    const days = wholeFrom(1, maximumDays)
     const expiration = await askNumber(prompter, `Days until ${name} expires`, defaultDelegatedExpiration, days)
     const terminating = await prompter.confirm('Is it the last that clients ask for these paths (terminating)?', false)
     roles.push({ name, paths: patternsIn(paths), expiration, terminating })

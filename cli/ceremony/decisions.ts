@@ -2,11 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
 import { days, decoded, delegatedRoleName } from '../../shared/app/schemas.ts'
+import { servedClients } from '../../shared/app/settings-schemas.ts'
+import type { ClientId } from '../../shared/repository/clients.ts'
 import { defaultDelegatedExpiration, defaultExpiration } from '../../shared/repository/settings.ts'
 import { type BinDelegation, binDelegations, maximumBins } from '../../shared/tuf/bins.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { pathPattern } from '../../shared/tuf/names.ts'
 import { CliError } from '../output.ts'
+import { isFile } from '../signers.ts'
 import type { CustomRole } from './payload.ts'
 
 /** What of a ceremony has been said beforehand, by flags or in a file. */
@@ -15,13 +18,14 @@ export interface Given {
   readonly bins?: { readonly number?: number | undefined; readonly delegation?: BinDelegation | undefined } | undefined
   readonly roles?: readonly CustomRole[] | undefined
   readonly threshold?: number | undefined
+  readonly clients?: readonly ClientId[] | undefined
   readonly rootKeys?: readonly RootKeySource[] | undefined
   /** Keyids that the service's online keys have to have. */
   readonly onlineKeys?: readonly string[] | undefined
 }
 
-/** A file with a private key, which signs now; or one with a public key, whose holder signs later. */
-export type RootKeySource = { readonly file: string } | { readonly publicKey: string }
+/** The name of a key that signs now; or of a public key, whose holder signs later. What names are: `signers.ts`. */
+export type RootKeySource = { readonly key: string } | { readonly publicKey: string }
 
 export const defaultBins = 256
 export const defaultThreshold = 2
@@ -34,6 +38,8 @@ const customRole = z
     terminating: z.boolean().default(false),
   })
   .readonly()
+
+const rootKey = z.union([z.strictObject({ key: z.string() }), z.strictObject({ publicKey: z.string() })])
 
 const config = z
   .strictObject({
@@ -50,7 +56,8 @@ const config = z
     }),
     roles: z.array(customRole).min(1),
     threshold: z.int().min(1),
-    rootKeys: z.array(z.union([z.strictObject({ file: z.string() }), z.strictObject({ publicKey: z.string() })])),
+    clients: servedClients,
+    rootKeys: z.array(rootKey),
     onlineKeys: z.array(z.string()),
   })
   .partial()
@@ -69,12 +76,12 @@ export async function readConfig(file: string): Promise<Given> {
     throw new CliError('usage', `--config ${file}: ${problems.join('; ')}`)
   }
   const { expiration, rootKeys, ...rest } = parsed.data
-  const near = (path: string) => resolve(dirname(file), path)
+  const near = (name: string) => (isFile(name) ? resolve(dirname(file), name) : name)
   return {
     ...rest,
     ...(expiration && { expiration: defined(expiration) }),
     ...(rootKeys && {
-      rootKeys: rootKeys.map((key) => ('file' in key ? { file: near(key.file) } : { publicKey: near(key.publicKey) })),
+      rootKeys: rootKeys.map((key) => ('key' in key ? { key: near(key.key) } : { publicKey: near(key.publicKey) })),
     }),
   }
 }

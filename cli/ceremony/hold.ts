@@ -67,7 +67,7 @@ export async function continueCeremony(file: string, given: Given, course: Cours
     const opened = await open(source, hands.passwords)
     if (opened.signer === undefined) throw new CliError('usage', '--public-key signs nothing. Give --key.')
     if (!root.signed.roles.root.keyids.includes(keyid(opened.key)))
-      throw new CliError('refused', `${opened.source} holds key ${keyid(opened.key)}, which is none of this root's.`)
+      throw new CliError('refused', `${opened.source} is key ${keyid(opened.key)}, which is none of this root's.`)
     rootKeys.push(opened)
   }
   if (rootKeys.length > 0) await confirm(payload, root.signed, rootKeys, course, hands)

@@ -1,3 +1,4 @@
+import type { ClientId } from '../../shared/repository/clients.ts'
 import type { BinDelegation } from '../../shared/tuf/bins.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { type Json, type JsonObject, parseJson } from '../../shared/tuf/json.ts'
@@ -11,6 +12,8 @@ export interface Decisions {
   readonly delegations: HashBinsDecision | { readonly roles: readonly CustomRole[] }
   /** Signatures that a root needs. */
   readonly threshold: number
+  /** The TUF clients that the deployment is to serve; absent: as the service has it. */
+  readonly clients?: readonly ClientId[]
 }
 
 export interface HashBinsDecision {
@@ -36,9 +39,9 @@ export interface OnlineKeys {
 export type OnlineRole = 'targets' | 'snapshot' | 'timestamp'
 export const onlineRoles: readonly OnlineRole[] = ['targets', 'snapshot', 'timestamp']
 
-/** The body of `POST /bootstrap`, as RSTUF has it. */
+/** The body of `POST /bootstrap`, as RSTUF has it; but for `clients`, which is ours. */
 export interface Payload {
-  readonly settings: { readonly roles: JsonObject }
+  readonly settings: { readonly roles: JsonObject; readonly clients?: readonly ClientId[] }
   /** `root` is the whole file, signatures included. */
   readonly metadata: { readonly root: Json }
 }
@@ -65,10 +68,10 @@ export function firstRoot(
 }
 
 export function payloadOf(decisions: Decisions, root: Root, signatures: readonly Signature[]): Payload {
-  const { expiration, delegations } = decisions
+  const { expiration, delegations, clients } = decisions
   const days = Object.fromEntries(Object.entries(expiration).map(([role, days]) => [role, { expiration: days }]))
   return {
-    settings: { roles: { ...days, ...delegationSettings(delegations) } },
+    settings: { roles: { ...days, ...delegationSettings(delegations) }, ...(clients && { clients }) },
     metadata: { root: parseJson(assemble(root, canonicalBytes(root), signatures).bytes) },
   }
 }

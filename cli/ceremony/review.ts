@@ -1,4 +1,4 @@
-import { clientsOf } from '../../shared/repository/clients.ts'
+import { clientsOf, servedClients } from '../../shared/repository/clients.ts'
 import type { BootstrapRequest } from '../../shared/repository/task.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { paint } from '../output.ts'
@@ -25,6 +25,9 @@ export function review(root: Root, request: BootstrapRequest, sources: ReadonlyM
     heading('Delegations'),
     ...delegationLines(request.delegations),
     '',
+    heading('Clients served'),
+    ...clientLines(request),
+    '',
     heading('Metadata expires after'),
     table(days),
     '',
@@ -38,6 +41,14 @@ function delegationLines(delegations: BootstrapRequest['delegations']): string[]
   }
   const { number, delegation } = delegations
   return [`  ${number} hash bins by ${delegation}`, reach(delegation)]
+}
+
+function clientLines({ clients, delegations }: BootstrapRequest): string[] {
+  const served = servedClients(clients)
+  const kind = 'roles' in delegations ? 'paths' : delegations.delegation
+  const lost = served.filter(({ reads }) => !reads.includes(kind))
+  const names = (some: typeof served) => some.map(({ name }) => name).join(', ')
+  return [`  ${names(served)}`, ...(lost.length > 0 ? [`  of which will find nothing here: ${names(lost)}`] : [])]
 }
 
 function reach(kind: Parameters<typeof clientsOf>[0]): string {

@@ -1,8 +1,8 @@
 import type { Signer } from '../../shared/repository/ports.ts'
 import { type Key, keyIdentity, keyid } from '../../shared/tuf/keys.ts'
-import { isEncrypted, openKeyFile, readPublicKey } from '../key-file.ts'
 import { CliError, type Output } from '../output.ts'
 import { missing, type Passwords, type Prompter } from '../prompt.ts'
+import { openSigner, readPublicPart } from '../signers.ts'
 import type { RootKeySource } from './decisions.ts'
 
 /** A key of root: one that was shown to be held has a signer. */
@@ -46,19 +46,20 @@ export async function gatherRootKeys(
 
 async function askSource(prompter: Prompter, number: number): Promise<RootKeySource> {
   const held = await prompter.choose(`Root key ${number}`, [
-    { value: true, name: 'a key file at hand, which signs now' },
+    { value: true, name: 'a key at hand, which signs now' },
     { value: false, name: 'a public key, whose holder signs later' },
   ])
-  const file = await prompter.text('File', { default: `root${number}.pem${held ? '' : '.pub'}` })
-  return held ? { file } : { publicKey: file }
+  const name = await prompter.text('File (or kms:…, or pkcs11:…)', {
+    default: `root${number}.pem${held ? '' : '.pub'}`,
+  })
+  return held ? { key: name } : { publicKey: name }
 }
 
-/** Throws CliError 'refused'. */
+/** Throws CliError. */
 export async function open(source: RootKeySource, passwords: Passwords): Promise<RootKey> {
-  if ('publicKey' in source) return { key: await readPublicKey(source.publicKey), source: source.publicKey }
-  const password = (await isEncrypted(source.file)) ? await passwords.next(`Password for ${source.file}`) : undefined
-  const signer = await openKeyFile(source.file, password)
-  return { key: signer.key, source: source.file, signer }
+  if ('publicKey' in source) return { key: await readPublicPart(source.publicKey), source: source.publicKey }
+  const signer = await openSigner(source.key, passwords)
+  return { key: signer.key, source: source.key, signer }
 }
 
 function accept(candidate: RootKey, gathered: readonly RootKey[]): RootKey {

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
+import type { ClientId } from '../../shared/repository/clients.ts'
 import { type BinDelegation, binDelegations, maximumBins } from '../../shared/tuf/bins.ts'
-import { collect, collectDays, type Days, wholeNumber } from '../arguments.ts'
+import { clientList, collect, collectDays, type Days, keyNames, wholeNumber } from '../arguments.ts'
 import type { Given } from '../ceremony/decisions.ts'
 import type { CustomRole } from '../ceremony/payload.ts'
 import { contextOf } from '../context.ts'
@@ -14,6 +15,7 @@ interface CeremonyOptions {
   readonly delegation?: BinDelegation
   readonly role?: readonly string[]
   readonly threshold?: number
+  readonly clients?: readonly ClientId[]
   readonly key?: readonly string[]
   readonly publicKey?: readonly string[]
   readonly onlineKey?: readonly string[]
@@ -34,10 +36,11 @@ export function ceremonyCommand(): Command {
     .addOption(new Option('--delegation <kind>', 'how targets delegates to hash bins').choices(binDelegations))
     .option('--role <name=pattern,…>', 'a custom role instead of hash bins; repeatable', collect)
     .option('--threshold <n>', 'signatures that a root needs', wholeNumber(1))
-    .option('--key <file>', 'a private root key, which signs now; repeatable', collect)
-    .option('--public-key <file>', 'a public root key, whose holder signs later; repeatable', collect)
+    .option('--clients <names>', 'TUF clients to serve, with commas between them', clientList)
+    .option('--key <key>', 'a private root key, which signs now; repeatable', collect)
+    .option('--public-key <key>', 'a public root key, whose holder signs later; repeatable', collect)
     .option('--online-key <keyid>', 'refuse other online keys than this; repeatable', collect)
-    .option('--password-fd <n>', 'read passwords from this file descriptor, one a line', wholeNumber(0))
+    .option('--password-fd <n>', 'read passwords and PINs from this file descriptor, one a line', wholeNumber(0))
     .option('--trial', 'allow a threshold of 1')
     .option('--later', 'other holders sign later: save what there is')
     .option('--continue <payload>', 'sign a saved payload with --key')
@@ -70,8 +73,9 @@ function givenByFlags(options: CeremonyOptions, roles: readonly CustomRole[] | u
     bins: { number: options.bins, delegation: options.delegation },
     roles,
     threshold: options.threshold,
+    clients: options.clients,
     rootKeys: [
-      ...(options.key ?? []).map((file) => ({ file })),
+      ...(options.key ?? []).map((key) => ({ key })),
       ...(options.publicKey ?? []).map((publicKey) => ({ publicKey })),
     ],
     onlineKeys: options.onlineKey,
@@ -83,11 +87,15 @@ On a terminal it asks for what is not given. The config file holds the same:
   {"expiration": {"root": 365, "targets": 90, "snapshot": 7, "timestamp": 1, "bins": 30},
    "bins": {"number": 256, "delegation": "succinct_roles"},
    "threshold": 2,
-   "rootKeys": [{"file": "alice.pem"}, {"publicKey": "bob.pem.pub"}],
+   "clients": ["python-tuf", "tuf-js", "go-tuf"],
+   "rootKeys": [{"key": "alice.pem"}, {"publicKey": "bob.pem.pub"}],
    "onlineKeys": ["<keyid>"]}
 with "roles": [{"name": "docs", "paths": ["docs/*"]}] instead of "bins" for custom roles.
+
+${keyNames}
 
 Examples:
   $ tuffet ceremony --send
   $ tuffet ceremony --key alice.pem --public-key bob.pem.pub --later --out payload.json
+  $ tuffet ceremony --key kms:alias/root --key alice.pem --send
   $ tuffet ceremony --continue payload.json --key bob.pem --send`

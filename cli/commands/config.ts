@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
+import type { ClientId } from '../../shared/repository/clients.ts'
 import { detailsOf } from '../api-client.ts'
-import { collectDays, type Days } from '../arguments.ts'
+import { clientList, collectDays, type Days } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { table } from '../table.ts'
@@ -33,33 +34,54 @@ function getCommand(): Command {
 
 function setCommand(): Command {
   return new Command('set')
-    .description('change how many days roles live; each takes it on when it is signed next')
-    .argument('[role=days...]', 'targets, snapshot, timestamp, bins or a custom role', collectSettings)
+    .description(
+      'change how many days roles live (each takes it on when it is signed next), or which clients are served',
+    )
+    .argument(
+      '[name=value...]',
+      'targets, snapshot, timestamp, bins or a custom role = days; clients = names',
+      collectSettings,
+    )
     .option('--expiration <role=days>', 'the same as an option; repeatable', collectDays)
-    .addHelpText('after', '\nExample:\n  $ tuffet config set timestamp=2 snapshot=14')
-    .action(async (settings: Days | undefined, options: { expiration?: Days }, command: Command) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ tuffet config set timestamp=2 snapshot=14\n  $ tuffet config set clients=python-tuf,tuf-js,go-tuf',
+    )
+    .action(async (settings: Wanted | undefined, options: { expiration?: Days }, command: Command) => {
       const { api, output } = contextOf(command)
-      const expiration = { ...settings, ...options.expiration }
+      const expiration = { ...settings?.days, ...options.expiration }
+      const clients = settings?.clients
       const asked = Object.entries(expiration)
-      if (asked.length === 0) throw new CliError('usage', 'Nothing to set. Say what, such as timestamp=2.')
+      if (asked.length === 0 && clients === undefined)
+        throw new CliError('usage', 'Nothing to set. Say what, such as timestamp=2.')
       const task = await output.during('Changing settings', () =>
-        api.submit('PUT', 'config', { settings: { expiration } }),
+        api.submit('PUT', 'config', {
+          settings: { ...(asked.length > 0 && { expiration }), ...(clients && { clients }) },
+        }),
       )
       const { invalid_roles = [] } = detailsOf<{ invalid_roles: readonly string[] }>(task)
       for (const role of invalid_roles) output.warn(`There is no role ${role}; it was left out.`)
       const done = asked
         .filter(([role]) => !invalid_roles.includes(role))
         .map(([role, days]) => `${role}: ${days} days`)
+      if (clients !== undefined) done.push(`clients: ${clients.join(', ')}`)
       output.done({ task }, `Set ${done.join(', ')}.`)
       if (invalid_roles.length > 0) process.exitCode = exitCodes.refused
     })
 }
 
-function collectSettings(text: string, before: unknown): Days {
+interface Wanted {
+  readonly days?: Days
+  readonly clients?: readonly ClientId[]
+}
+
+function collectSettings(text: string, before: unknown): Wanted {
+  const earlier = before as Wanted | undefined
+  if (text.startsWith('clients=')) return { ...earlier, clients: clientList(text.slice('clients='.length)) }
   try {
-    return collectDays(text, before as Days | undefined)
+    return { ...earlier, days: collectDays(text, earlier?.days) }
   } catch (cause) {
     if (!(cause instanceof InvalidArgumentError)) throw cause
-    throw new InvalidArgumentError(`${cause.message} Expirations are what can be set now.`)
+    throw new InvalidArgumentError(`${cause.message} Besides, clients=NAME,NAME can be set.`)
   }
 }

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { binDelegations, maximumBins } from '../../shared/tuf/bins.ts'
-import { collect, wholeNumber } from '../arguments.ts'
+import { collect, keyNames, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import type { AddOptions, RemoveOptions, UpdateOptions } from '../delegation/change.ts'
 import type { SignOptions } from '../delegation/sign.ts'
@@ -29,14 +29,16 @@ function handsOf(command: Command, { passwordFd }: PasswordOption) {
 }
 
 const passwordFd = () =>
-  new Option('--password-fd <n>', 'read passwords from this file descriptor, one a line').argParser(wholeNumber(0))
+  new Option('--password-fd <n>', 'read passwords and PINs from this file descriptor, one a line').argParser(
+    wholeNumber(0),
+  )
 const yes = () => new Option('-y, --yes', 'confirm')
 
 function withRoleOptions(command: Command): Command {
   return command
     .argument('<role>', 'letters, digits, - and _')
     .option('--path <pattern>', 'what it is trusted with; * and ? stay within one segment; repeatable', collect)
-    .option('--key <file>', "a holder's key, best the public part; repeatable", collect)
+    .option('--key <key>', "a holder's key, best the public part; repeatable", collect)
     .option('--threshold <n>', 'signatures that its metadata needs', wholeNumber(1))
     .option('--terminating', 'who looks here for a path looks nowhere else')
     .option('--before <role>', 'clients ask it before this role; repeatable', collect)
@@ -113,10 +115,10 @@ function signCommand(): Command {
       'see what the metadata of a role that waits says, and sign it; targets too, where it is signed offline',
     )
     .argument('<role>')
-    .option('--key <file>', 'your private key; repeatable', collect)
+    .option('--key <key>', 'your private key; repeatable', collect)
     .addOption(passwordFd())
     .addOption(yes())
-    .addHelpText('after', '\nExample:\n  $ tuffet delegation sign project --key alice.pem')
+    .addHelpText('after', `\n${keyNames}\n\nExample:\n  $ tuffet delegation sign project --key alice.pem`)
     .action(async (role: string, options: SignOptions & PasswordOption, command: Command) => {
       const { signRole } = await import('../delegation/sign.ts')
       await signRole(role, options, handsOf(command, options))

@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
-import { wholeNumber } from '../arguments.ts'
+import { keyNames, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
-import { createKeyFiles, isEncrypted, type KeyKind, keyKinds, openKeyFile, readPublicKey } from '../key-file.ts'
+import { createKeyFiles, isEncrypted, type KeyKind, keyKinds, readPublicKey, refuseToOverwrite } from '../key-file.ts'
 import { CliError, type Output } from '../output.ts'
 import { passwords, terminalPrompter } from '../prompt.ts'
+import { isFile, openSigner } from '../signers.ts'
 
 export function keyCommand(): Command {
   return new Command('key')
@@ -19,7 +20,7 @@ interface PasswordOption {
 }
 
 const passwordFd = () =>
-  new Option('--password-fd <n>', 'read the password from this file descriptor, instead of asking').argParser(
+  new Option('--password-fd <n>', 'read the password or PIN from this file descriptor, instead of asking').argParser(
     wholeNumber(0),
   )
 
@@ -35,21 +36,27 @@ function newCommand(): Command {
 The private part is PKCS#8, encrypted with AES-256 under a key that scrypt derives from the password
 (16 MiB, a quarter of a second); only its owner may read the file. OpenSSL 1.1 and later read it too:
   $ openssl pkey -in alice.pem -noout -text
+A few random words make a good password. Without it the key is lost, and nobody can bring it back.
 
 Example:
   $ tuffet key new alice.pem`,
     )
     .action(async (file: string, options: PasswordOption & { type: KeyKind }, command: Command) => {
       const { output } = contextOf(command)
+      if (!isFile(file))
+        throw new CliError('usage', `${file} is no file. Make that key in KMS, or with the token's own tools.`)
+      const files = { privateKey: file, publicKey: `${file}.pub` }
+      // Before anybody has thought of a password.
+      refuseToOverwrite(files)
       const password = await passwords(options.passwordFd, terminalPrompter()).next(`Password for ${file}`, {
         twice: true,
       })
-      const files = { privateKey: file, publicKey: `${file}.pub` }
       const key = await createKeyFiles(files, options.type, password)
       const text = [
-        `Made ${file}: keep it, and its password, where you alone can reach it.`,
-        `Made ${files.publicKey}: for others to check your signatures.`,
-        `keyid ${keyid(key)}`,
+        `Made ${file}, your private key: keep it, and a copy of it, where you alone can reach them.`,
+        `Made ${files.publicKey}, the public part: give it to whoever prepares the ceremony,`,
+        'and tell them the keyid by another way, to compare:',
+        `  ${keyid(key)}`,
       ]
       output.done({ ...files, keyid: keyid(key), key }, text.join('\n'))
     })
@@ -57,27 +64,34 @@ Example:
 
 function showCommand(): Command {
   return new Command('show')
-    .description("show a key's keyid and public part; FILE may hold a private or a public key")
-    .argument('<file>')
+    .description("show a key's keyid and public part; a private key has to sign something first")
+    .argument('<key>', 'a file with a private or a public key, kms:<id, ARN or alias>, or pkcs11:<URI>')
     .addOption(passwordFd())
-    .addHelpText('after', '\nExample:\n  $ tuffet key show alice.pem.pub')
-    .action(async (file: string, options: PasswordOption, command: Command) => {
+    .addHelpText(
+      'after',
+      `
+${keyNames}
+The document of --json is a public key file in itself, such as --public-key and --add-key take.
+
+Examples:
+  $ tuffet key show alice.pem.pub
+  $ tuffet key show kms:alias/root --json > root.pub`,
+    )
+    .action(async (name: string, options: PasswordOption, command: Command) => {
       const { output } = contextOf(command)
-      show(await publicPart(file, options), output)
+      show(await publicPart(name, options), output)
     })
 }
 
 /** A private key needs its password even for this: what is not opened cannot be told from a forgery. */
-async function publicPart(file: string, { passwordFd }: PasswordOption): Promise<Key> {
-  if (await isEncrypted(file)) {
-    const password = await passwords(passwordFd, terminalPrompter()).next(`Password for ${file}`)
-    return (await openKeyFile(file, password)).key
-  }
+async function publicPart(name: string, { passwordFd }: PasswordOption): Promise<Key> {
+  const open = async () => (await openSigner(name, passwords(passwordFd, terminalPrompter()))).key
+  if (!isFile(name) || (await isEncrypted(name))) return open()
   try {
-    return await readPublicKey(file)
+    return await readPublicKey(name)
   } catch (notPublic) {
     if (!(notPublic instanceof CliError)) throw notPublic
-    return (await openKeyFile(file)).key
+    return open()
   }
 }
 

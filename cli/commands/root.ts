@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { collect, wholeNumber } from '../arguments.ts'
+import { collect, keyNames, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { passwords, terminalPrompter } from '../prompt.ts'
 import type { SignOptions } from '../root/sign.ts'
@@ -27,7 +27,9 @@ function handsOf(command: Command, { passwordFd }: PasswordOption) {
 
 const trustedRoot = () => new Option('--root <file>', 'a root that you trust (default: the first that is published)')
 const passwordFd = () =>
-  new Option('--password-fd <n>', 'read passwords from this file descriptor, one a line').argParser(wholeNumber(0))
+  new Option('--password-fd <n>', 'read passwords and PINs from this file descriptor, one a line').argParser(
+    wholeNumber(0),
+  )
 const yes = () => new Option('-y, --yes', 'confirm')
 
 function updateCommand(): Command {
@@ -35,7 +37,7 @@ function updateCommand(): Command {
     .description('make the next root, sign it with the keys at hand, and submit it')
     .option('--expiration <days>', 'days until it expires (default: as the settings say)', wholeNumber(1, 3650))
     .option('--threshold <n>', 'signatures that a root needs from now on', wholeNumber(1))
-    .option('--add-key <file>', 'a new holder, by public key; repeatable', collect)
+    .option('--add-key <key>', 'a new holder, by public key; repeatable', collect)
     .option('--remove-key <keyid>', 'a holder who leaves; the first digits are enough; repeatable', collect)
     .option(
       '--online-key <keyid>',
@@ -43,7 +45,7 @@ function updateCommand(): Command {
       collect,
     )
     .option('--compromised', 'the online keys that go are in the wrong hands: they stop signing at once')
-    .option('--key <file>', 'a private root key, which signs now; repeatable', collect)
+    .option('--key <key>', 'a private root key, which signs now; repeatable', collect)
     .addOption(passwordFd())
     .addOption(trustedRoot())
     .option('--out <file>', 'save the payload, and send nothing')
@@ -53,6 +55,8 @@ function updateCommand(): Command {
       `
 Whatever is not said stays as it is; the expiry is always renewed. A root needs the signatures of enough of its holders, and
 of enough of those of the root before. Those that are not there now are added later: tuffet root sign.
+
+${keyNames}
 
 Examples:
   $ tuffet root update --key alice.pem --key bob.pem
@@ -68,11 +72,11 @@ Examples:
 function signCommand(): Command {
   return new Command('sign')
     .description('see what the root that waits would change, and add one signature')
-    .option('--key <file>', 'your private root key')
+    .option('--key <key>', 'your private root key')
     .addOption(passwordFd())
     .addOption(trustedRoot())
     .addOption(yes())
-    .addHelpText('after', '\nExample:\n  $ tuffet root sign --key bob.pem')
+    .addHelpText('after', `\n${keyNames}\n\nExample:\n  $ tuffet root sign --key bob.pem`)
     .action(async (options: SignOptions & PasswordOption, command: Command) => {
       const { signRoot } = await import('../root/sign.ts')
       await signRoot(options, handsOf(command, options))

@@ -40,13 +40,23 @@ function describe(data: Status, url: URL, now: Date): string {
     ])
   }
   if (bins !== undefined) facts.push(['hash bins', `${bins.number}, ${bins.delegation}`])
+  if (data.clients !== undefined) facts.push(['clients', data.clients.served.join(', ')])
   facts.push(['tasks waiting', waiting + oldest])
   facts.push(['parked', plural(parked, 'change')])
   if (survives_seconds !== undefined)
     facts.push(['if it stopped', `clients could go on for ${duration(survives_seconds)}`])
   if (rotation !== undefined) facts.push(['online keys', `are being changed: ${rotationEnd(rotation, now)}`])
   const awaited = describeAwaited(data.awaited_signatures, now)
-  const sections = [table(facts), expiry([...expires, ...signed_offline], now), holders(signed_offline), awaited]
+  const warnings = (data.clients?.warnings ?? [])
+    .map((warning) => `${paint('yellow', 'warning:')} ${warning}`)
+    .join('\n')
+  const sections = [
+    table(facts),
+    warnings,
+    expiry([...expires, ...signed_offline], now),
+    holders(signed_offline),
+    awaited,
+  ]
   return sections.filter((section) => section !== '').join('\n\n')
 }
 

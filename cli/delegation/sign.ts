@@ -6,11 +6,11 @@ import { decodeSigned, type Signed, signedFromJson } from '../../shared/tuf/sign
 import { type ApiClient, detailsOf } from '../api-client.ts'
 import { type Awaited, describeAwaited } from '../awaited.ts'
 import type { Hands } from '../ceremony/hold.ts'
-import { open } from '../ceremony/root-keys.ts'
 import { type MetadataSource, metadataSource } from '../metadata-source.ts'
 import { CliError } from '../output.ts'
 import { missing } from '../prompt.ts'
 import { confirmed } from '../root/confirm.ts'
+import { openSigner } from '../signers.ts'
 import { describeContent } from './content.ts'
 
 export interface SignOptions {
@@ -24,15 +24,14 @@ export async function signRole(role: string, options: SignOptions, hands: Hands)
   const { metadata, awaited } = await readWaiting(api, role)
   const published = await publishedRole(await metadataSource(metadataUrl.href), role)
   if (options.key === undefined && prompter === undefined) throw missing('The key', '--key')
-  const files = options.key ?? [(await prompter?.text('File with your key')) ?? '']
+  const names = options.key ?? [(await prompter?.text('File with your key (or kms:…, or pkcs11:…)')) ?? '']
   const signers = []
-  for (const file of files) {
-    const { signer } = await open({ file }, passwords)
-    if (signer === undefined) throw new Error('A private key signs.')
+  for (const name of names) {
+    const signer = await openSigner(name, passwords)
     if (awaited.groups.some(({ signed }) => signed.includes(signer.keyid)))
       throw new CliError('refused', `Key ${signer.keyid} has signed this already.`)
     if (!awaited.groups.some(({ unsigned }) => unsigned.includes(signer.keyid)))
-      throw new CliError('refused', `${file} holds key ${signer.keyid}, which may not sign role ${role}.`)
+      throw new CliError('refused', `${name} is key ${signer.keyid}, which may not sign role ${role}.`)
     signers.push(signer)
   }
   const ids = signers.map(({ keyid }) => keyid).join(' and ')

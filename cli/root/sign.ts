@@ -2,10 +2,10 @@ import type { Signer } from '../../shared/repository/ports.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { assemble } from '../../shared/tuf/signed.ts'
 import type { Hands } from '../ceremony/hold.ts'
-import { open } from '../ceremony/root-keys.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { CliError } from '../output.ts'
 import { missing, type Passwords, type Prompter } from '../prompt.ts'
+import { openSigner } from '../signers.ts'
 import { changesBetween, describeChanges } from './changes.ts'
 import { confirmed } from './confirm.ts'
 import { describeStanding, isSigned, missingIn, standingOf } from './holders.ts'
@@ -27,7 +27,7 @@ export async function signRoot(options: SignOptions, hands: Hands): Promise<void
   if (waiting === undefined) throw nothingWaits()
   const changes = current === undefined ? [] : changesBetween(current, waiting.signed)
   output.note(current === undefined ? firstRootLines(waiting.signed) : describeChanges(changes))
-  const signer = await openHolder(await keyFile(options, prompter), current, waiting.signed, passwords)
+  const signer = await openHolder(await keyName(options, prompter), current, waiting.signed, passwords)
   const before = standingOf(current, waiting)
   if (before.holders.some(({ keyid, signed }) => keyid === signer.keyid && signed))
     throw new CliError('refused', `Key ${signer.keyid} has signed this root already. ${missingIn(before)}`)
@@ -42,24 +42,23 @@ export async function signRoot(options: SignOptions, hands: Hands): Promise<void
   output.done({ published: isSigned(after), changes, ...after, task }, text)
 }
 
-/** The signer of a key file, which has to be one of those that may sign `next`. Throws CliError. */
+/** The signer of that name, which has to be one of those that may sign `next`. Throws CliError. */
 export async function openHolder(
-  file: string,
+  name: string,
   current: Root | undefined,
   next: Root,
   passwords: Passwords,
 ): Promise<Signer> {
-  const { signer } = await open({ file }, passwords)
-  if (signer === undefined) throw new Error('A private key signs.')
+  const signer = await openSigner(name, passwords)
   const holders = [current, next].flatMap((root) => root?.roles.root.keyids ?? [])
   if (holders.includes(signer.keyid)) return signer
-  throw new CliError('refused', `${file} holds key ${signer.keyid}, which may not sign this root.`)
+  throw new CliError('refused', `${name} is key ${signer.keyid}, which may not sign this root.`)
 }
 
-async function keyFile({ key }: SignOptions, prompter: Prompter | undefined): Promise<string> {
+async function keyName({ key }: SignOptions, prompter: Prompter | undefined): Promise<string> {
   if (key !== undefined) return key
   if (prompter === undefined) throw missing('The key', '--key')
-  return prompter.text('File with your key')
+  return prompter.text('File with your key (or kms:…, or pkcs11:…)')
 }
 
 function firstRootLines({ version, expires, roles }: Root): string {

@@ -10,9 +10,10 @@ import { checkRoot } from '../../shared/tuf/root.ts'
 import { assemble, type Signed } from '../../shared/tuf/signed.ts'
 import type { ApiClient } from '../api-client.ts'
 import type { Hands } from '../ceremony/hold.ts'
-import { createFile, readPublicKey } from '../key-file.ts'
+import { createFile } from '../key-file.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { CliError } from '../output.ts'
+import { readPublicPart } from '../signers.ts'
 import { changesBetween, describeChanges } from './changes.ts'
 import { confirmed } from './confirm.ts'
 import { describeStanding, isSigned, type Standing, standingOf } from './holders.ts'
@@ -45,7 +46,7 @@ export async function updateRoot(options: UpdateOptions, hands: Hands): Promise<
   const next = await makeNext(current.signed, options, api)
   const changes = changesBetween(current.signed, next)
   const signers = []
-  for (const file of options.key ?? []) signers.push(await openHolder(file, current.signed, next, hands.passwords))
+  for (const name of options.key ?? []) signers.push(await openHolder(name, current.signed, next, hands.passwords))
   await confirmed(describeChanges(changes), options, hands)
 
   const bytes = canonicalBytes(next)
@@ -76,7 +77,7 @@ async function currentRoot({ root }: UpdateOptions, { metadataUrl }: Hands): Pro
 async function makeNext(current: Root, options: UpdateOptions, api: ApiClient): Promise<Root> {
   const { onlineKey, threshold, removeKey = [] } = options
   const addKeys: Key[] = []
-  for (const file of options.addKey ?? []) addKeys.push(await readPublicKey(file))
+  for (const name of options.addKey ?? []) addKeys.push(await readPublicPart(name))
   const days = options.expiration ?? (await daysOfRoot(api))
   const online = onlineKey === undefined ? undefined : { keyids: [...new Set(onlineKey)], held: await heldKeys(api) }
   const expires = new Date(Date.now() + days * day)

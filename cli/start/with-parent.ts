@@ -1,4 +1,7 @@
-/** Loaded into the service that `npm start` starts: it ends, in order, when the one who started it is gone. */
-process.stdin.once('end', () => process.kill(process.pid, 'SIGTERM')).resume()
+/**
+ * Loaded into the service that `npm start` starts: it ends when the one who started it is gone. At once, for whoever starts it again
+ * should find the directory free; the service loses nothing by it.
+ */
+process.stdin.once('end', () => process.kill(process.pid, 'SIGKILL')).resume()
 // It is not what the service lives for.
 process.stdin.unref()

@@ -5,6 +5,7 @@ import { binDelegations, hashBins } from '../tuf/bins.ts'
 import { customRole, delegationKeys, numberOfBins } from './delegation-schemas.ts'
 import { rootMetadata } from './metadata-schemas.ts'
 import { days, example, optional, orIssue, wholeNumber, withDefault } from './schemas.ts'
+import { servedClients } from './settings-schemas.ts'
 
 const expiration = z.object({ expiration: days })
 
@@ -62,12 +63,17 @@ const roles = z
 
 export const bootstrapBody = z
   .object({
-    settings: z.object({ roles }),
+    settings: z.object({ roles, clients: optional(servedClients) }),
     metadata: z.object({ root: rootMetadata }),
     timeout: withDefault(wholeNumber(0), 300).describe('Taken because RSTUF sends it; nothing here times out.'),
   })
   .transform(
-    ({ settings, metadata }): BootstrapRequest => ({ kind: 'bootstrap', root: metadata.root, ...settings.roles }),
+    ({ settings, metadata }): BootstrapRequest => ({
+      kind: 'bootstrap',
+      root: metadata.root,
+      ...settings.roles,
+      ...(settings.clients && { clients: settings.clients }),
+    }),
   )
   .meta(
     example({

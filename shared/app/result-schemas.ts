@@ -192,6 +192,10 @@ export const status = answerOf(
       .array(z.object({ role, version: z.int(), expires: time }))
       .optional()
       .describe('Roles that only their holders can sign anew.'),
+    clients: z
+      .object({ served: z.array(z.string()), warnings: z.array(z.string()) })
+      .optional()
+      .describe('The TUF clients that the deployment serves, and what some of them cannot read, or soon cannot.'),
     rotation: z
       .object({ compromised: z.boolean(), ends: time.optional().describe('When the old keys stop signing.') })
       .optional()

@@ -69,7 +69,7 @@ export const routes = {
     method: 'PUT',
     path: '/config',
     permission: 'administer',
-    summary: 'Change how long roles live',
+    summary: 'Change how long roles live, or which clients are served',
     body: updateSettingsBody,
     result: results.accepted,
     submits: true,

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { maximumDays } from '../repository/settings.ts'
 import { TufError } from '../tuf/errors.ts'
 import type { JsonObject } from '../tuf/json.ts'
 import { isTopLevel, type RoleName, roleName } from '../tuf/names.ts'
@@ -67,9 +68,6 @@ export function untouchedObject(description: string) {
     })
     .meta({ description, override: { type: 'object', additionalProperties: true } })
 }
-
-/** More than this and expiry dates leave the four digits that clients have for a year. */
-const maximumDays = 36_500
 
 export const days = wholeNumber(1, maximumDays).meta({ description: 'Days from signature to expiry.' })
 

@@ -1,4 +1,4 @@
-import type { DelegationKind, RepositoryTraits, SizedRole } from './clients.ts'
+import type { DelegationKind, FileSize, RepositoryTraits, SizedRole } from './clients.ts'
 
 export type Problem =
   | 'missing'
@@ -44,7 +44,7 @@ export function emptyTraits() {
   const none = { bytes: 0, stated: false }
   return {
     delegations: new Set<DelegationKind>(),
-    sizes: { root: none, timestamp: none, snapshot: none, targets: none } as Record<SizedRole, typeof none>,
+    sizes: { root: none, timestamp: none, snapshot: none, targets: none } as Record<SizedRole, FileSize>,
     schemes: new Set<string>(),
     specVersions: new Set<string>(),
     rootVersions: 0,

@@ -173,7 +173,7 @@ export async function checkRepository(options: CheckOptions): Promise<CheckRepor
     if (bytes === undefined) return undefined
     files.add(file)
     bytesRead += bytes.length
-    if (bytes.length > traits.sizes[type].bytes) traits.sizes[type] = { bytes: bytes.length, stated }
+    if (bytes.length > traits.sizes[type].bytes) traits.sizes[type] = { bytes: bytes.length, stated, file }
     progress?.(files.size, Math.max(files.size, known + traits.rootVersions + 3))
     return bytes
   }

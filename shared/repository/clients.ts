@@ -3,8 +3,26 @@ import type { Hashes } from '../tuf/metadata.ts'
 /** The ways in which a role hands a path on to another. */
 export type DelegationKind = 'paths' | 'path_hash_prefixes' | 'succinct_roles'
 
+/** What settings call the clients. */
+export const clientIds = [
+  'python-tuf',
+  'tuf-js',
+  'go-tuf',
+  'go-tuf-v0',
+  'tough',
+  'sigstore-java',
+  'tuf-browser',
+  'rust-tuf',
+  'php-tuf',
+] as const
+export type ClientId = (typeof clientIds)[number]
+
+/** Those that a deployment serves unless it says otherwise: rust-tuf and php-tuf ask for a repository of their own. */
+export const defaultClients: readonly ClientId[] = clientIds.filter((id) => id !== 'rust-tuf' && id !== 'php-tuf')
+
 /** What a TUF client, as released, can read: tried or read from its source. Sizes in bytes. */
 export interface Client {
+  readonly id: ClientId
   readonly name: string
   readonly reads: readonly DelegationKind[]
   readonly largest: Readonly<Record<SizedRole, number>>
@@ -14,6 +32,14 @@ export interface Client {
   readonly specVersions?: readonly string[]
   /** Root versions that it follows at once. */
   readonly rootRotations: number
+  /** Roles that it visits to find one target. */
+  readonly visits: number
+  /** It takes a key under the SHA-256 of all its fields and under no other keyid. */
+  readonly strictKeyids?: boolean
+  /** How it takes a hash that is neither SHA-256 nor SHA-512: alone, beside one of those, or not at all. */
+  readonly otherHashes: 'alone' | 'beside' | 'never'
+  /** It takes a path that is the name of something which every JavaScript object has for one that it has found. */
+  readonly mixesUpNames?: boolean
   /** Why it can read no repository that the others read. */
   readonly never?: string
 }
@@ -24,12 +50,19 @@ export type SizedRole = 'root' | 'timestamp' | 'snapshot' | 'targets'
 export interface RepositoryTraits {
   readonly delegations: ReadonlySet<DelegationKind>
   /** The biggest file of each kind; `stated` if its length is in the metadata that names it. */
-  readonly sizes: Readonly<Record<SizedRole, { readonly bytes: number; readonly stated: boolean }>>
+  readonly sizes: Readonly<Record<SizedRole, FileSize>>
   readonly schemes: ReadonlySet<string>
   readonly specVersions: ReadonlySet<string>
   readonly rootVersions: number
   /** Some target has no SHA-256. */
   readonly withoutSha256: boolean
+}
+
+export interface FileSize {
+  readonly bytes: number
+  readonly stated: boolean
+  /** Its name, where one is known. */
+  readonly file?: string
 }
 
 const everyScheme = ['ed25519', 'ecdsa-sha2-nistp256', 'rsassa-pss-sha256']
@@ -38,34 +71,65 @@ const usual = {
   goesByLength: true,
   schemes: everyScheme,
   rootRotations: 256,
+  visits: 32,
 } as const
 const mebibyte = 1024 * 1024
 
 const knownClients: readonly Client[] = [
-  { name: 'python-tuf 7', reads: ['paths', 'path_hash_prefixes', 'succinct_roles'], ...usual },
-  { name: 'tuf-js 6', reads: ['paths', 'path_hash_prefixes', 'succinct_roles'], ...usual },
-  // It finds nothing behind hash prefixes up to 2.4.2; mended upstream, not released.
-  { name: 'go-tuf 2.4', reads: ['paths', 'succinct_roles'], ...usual },
-  { name: 'go-tuf 0.7', reads: ['paths', 'path_hash_prefixes'], ...usual },
   {
+    id: 'python-tuf',
+    name: 'python-tuf 7',
+    reads: ['paths', 'path_hash_prefixes', 'succinct_roles'],
+    ...usual,
+    otherHashes: 'alone',
+  },
+  {
+    id: 'tuf-js',
+    name: 'tuf-js 6',
+    reads: ['paths', 'path_hash_prefixes', 'succinct_roles'],
+    ...usual,
+    otherHashes: 'never',
+    mixesUpNames: true,
+  },
+  // It finds nothing behind hash prefixes up to 2.4.2; mended upstream, not released.
+  { id: 'go-tuf', name: 'go-tuf 2.4', reads: ['paths', 'succinct_roles'], ...usual, otherHashes: 'never' },
+  { id: 'go-tuf-v0', name: 'go-tuf 0.7', reads: ['paths', 'path_hash_prefixes'], ...usual, otherHashes: 'never' },
+  {
+    id: 'tough',
     name: 'tough 0.24',
     reads: ['paths', 'path_hash_prefixes'],
     largest: { root: mebibyte, timestamp: mebibyte, snapshot: mebibyte, targets: 10 * mebibyte },
     goesByLength: true,
     schemes: everyScheme,
     rootRotations: 1024,
+    // It reads every role when it starts, and then looks in all of them.
+    visits: Number.POSITIVE_INFINITY,
+    strictKeyids: true,
+    otherHashes: 'beside',
   },
   {
+    id: 'sigstore-java',
     name: 'sigstore-java 2',
     reads: [],
     largest: { root: 101_376, timestamp: 101_376, snapshot: 2_000_000, targets: 2_000_000 },
     goesByLength: true,
     schemes: everyScheme,
     rootRotations: 256,
+    visits: 1,
+    otherHashes: 'beside',
   },
-  { name: 'tuf-browser 0.1', reads: [], ...usual },
-  { name: 'rust-tuf 0.3', reads: [], ...usual, schemes: ['ed25519'], specVersions: ['1.0', '1.0.0'] },
+  { id: 'tuf-browser', name: 'tuf-browser 0.1', reads: [], ...usual, otherHashes: 'beside' },
   {
+    id: 'rust-tuf',
+    name: 'rust-tuf 0.3',
+    reads: [],
+    ...usual,
+    schemes: ['ed25519'],
+    specVersions: ['1.0', '1.0.0'],
+    otherHashes: 'never',
+  },
+  {
+    id: 'php-tuf',
     name: 'php-tuf',
     reads: ['paths', 'path_hash_prefixes'],
     never: 'computes keyids in a way that others refuse',
@@ -73,8 +137,15 @@ const knownClients: readonly Client[] = [
     goesByLength: true,
     schemes: ['ed25519'],
     rootRotations: 1024,
+    visits: 100,
+    otherHashes: 'beside',
   },
 ]
+
+/** The clients of these ids; those that are served by default if none are named. */
+export function servedClients(ids: readonly ClientId[] = defaultClients): Client[] {
+  return knownClients.filter(({ id }) => ids.includes(id))
+}
 
 /** Whether hashes hold one that every client knows. */
 export const hasSha256 = (hashes: Hashes) => Object.hasOwn(hashes, 'sha256')
@@ -89,7 +160,7 @@ export function clientsOf(kind: DelegationKind): { readonly reached: string[]; r
 }
 
 /** Why a client cannot read a repository; empty if it can. */
-function obstacles(client: Client, traits: RepositoryTraits): string[] {
+export function obstacles(client: Client, traits: RepositoryTraits): string[] {
   const found: string[] = client.never === undefined ? [] : [client.never]
   const kinds = [...traits.delegations].filter((kind) => !client.reads.includes(kind))
   if (kinds.length > 0) found.push(`does not follow ${kinds.join(', ')}`)
@@ -104,15 +175,17 @@ function obstacles(client: Client, traits: RepositoryTraits): string[] {
   if (versions.length > 0) found.push(`refuses spec_version ${versions.join(', ')}`)
   if (traits.rootVersions > client.rootRotations)
     found.push(`follows ${client.rootRotations} roots, and there are ${traits.rootVersions}`)
-  if (traits.withoutSha256 && !client.name.startsWith('python-tuf'))
+  if (traits.withoutSha256 && client.otherHashes !== 'alone')
     found.push('needs SHA-256, which some targets do not have')
   return found
 }
 
 /** What each known client makes of a repository. */
-export function clientVerdicts(traits: RepositoryTraits): { name: string; reads: boolean; why: string[] }[] {
+export function clientVerdicts(
+  traits: RepositoryTraits,
+): { id: ClientId; name: string; reads: boolean; why: string[] }[] {
   return knownClients.map((client) => {
     const why = obstacles(client, traits)
-    return { name: client.name, reads: why.length === 0, why }
+    return { id: client.id, name: client.name, reads: why.length === 0, why }
   })
 }

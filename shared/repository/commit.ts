@@ -4,6 +4,7 @@ import { lengthAndHashes, type Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
 import { encodeDocument, schemaVersion, sha256 } from './documents.ts'
 import type { Draft } from './draft.ts'
+import { rolesNearCaps } from './fit.ts'
 import { type Entry, encodeEntry, entryName, lastClaimed, type StateName, stateObjectName } from './journal.ts'
 import type { Lease } from './lease.ts'
 import { inParallel } from './parallel.ts'
@@ -118,6 +119,7 @@ export async function commit(
 async function claim(repository: Repository, base: Base, draft: Draft, tasks: readonly DecidedTask[], now: Date) {
   const { state, metadata, clock } = repository.ports
   const nonce = clock.newId()
+  const nearCaps = rolesNearCaps(draft, base.current?.entry.nearCaps)
   for (let number = (base.above ?? base.number) + 1; ; number = (await lastClaimed(state, number)) + 1) {
     const entry: Entry = {
       schema: schemaVersion,
@@ -129,6 +131,7 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
       changes: [...draft.changes.values()],
       ...filesOf(base, draft, number),
       state: stateVersions(base, draft, number),
+      ...(nearCaps && { nearCaps }),
     }
     const bytes = encodeEntry(entry)
     try {

@@ -6,6 +6,7 @@ import type { Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
 import type { StateName, TargetChange } from './journal.ts'
 import type { Parked } from './parked.ts'
+import { copyOfSizes, noSizes, type RoleSizes, resizeAsWhole, resizeByTarget } from './role-sizes.ts'
 import type { Rotation } from './rotation.ts'
 import type { Settings } from './settings.ts'
 import type { Signing } from './signing.ts'
@@ -39,6 +40,7 @@ export interface Draft {
   readonly changes: Map<string, TargetChange>
   /** The targets of roles in `roles` that are this draft's own to write to. */
   readonly copies: Map<string, Map<string, TargetFile>>
+  readonly sizes: RoleSizes
 }
 
 export function draftFrom(current: Current): Draft {
@@ -57,6 +59,7 @@ export function draftFrom(current: Current): Draft {
     decides: new Set(),
     changes: new Map(),
     copies: new Map(),
+    sizes: noSizes(),
   }
 }
 
@@ -81,6 +84,7 @@ export function trialOf(draft: Draft): Draft {
     decides: new Set(draft.decides),
     changes: new Map(draft.changes),
     copies: new Map(),
+    sizes: copyOfSizes(draft.sizes),
   }
 }
 
@@ -124,7 +128,9 @@ export function sign(draft: Draft, role: string): void {
 /** Adds, replaces or (without `after`) removes a target. */
 export function setTarget(draft: Draft, role: string, path: string, after: TargetFile | undefined): void {
   const targets = copyOfTargets(draft, role)
-  noteChange(draft, role, path, targets.get(path), after)
+  const before = targets.get(path)
+  noteChange(draft, role, path, before, after)
+  resizeByTarget(draft.sizes, role, draft.published.get(role)?.bytes.length, path, { before, after })
   if (after === undefined) targets.delete(path)
   else targets.set(path, after)
   sign(draft, role)
@@ -151,6 +157,7 @@ function noteChange(draft: Draft, role: string, path: string, before: TargetFile
 export function setRole(draft: Draft, role: string, content: Targets): void {
   draft.roles.set(role, content)
   draft.copies.delete(role)
+  resizeAsWhole(draft.sizes, role)
   sign(draft, role)
 }
 
@@ -200,6 +207,7 @@ export class NextCommit extends Error {
 
 export function setDelegations(draft: Draft, role: string, delegations: Delegations): void {
   draft.roles.set(role, { ...roleOf(draft, role), delegations })
+  resizeAsWhole(draft.sizes, role)
   sign(draft, role)
 }
 

@@ -3,10 +3,11 @@ import { type Current, readRole } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { type Draft, draftFrom, NextCommit, provide, setRotation, signAgain, treeOfDraft } from './draft.ts'
 import { isNoTasksFault, Refusal } from './errors.ts'
+import { checkRoleSizes } from './fit.ts'
 import type { WaitingTask } from './inbox.ts'
 import { type Entry, entryName } from './journal.ts'
 import { operations } from './operations/index.ts'
-import type { Operation, OperationContext } from './operations/operation.ts'
+import type { Operation, OperationContext, Outcome } from './operations/operation.ts'
 import { inParallel } from './parallel.ts'
 import { readPast } from './past.ts'
 import type { Signer } from './ports.ts'
@@ -28,6 +29,17 @@ export interface Upkeep {
   readonly due: readonly string[]
   /** The old online keys have signed long enough. */
   readonly endRotation: boolean
+}
+
+/** A task that cannot be done, as its draft shows only once the operation is through. */
+class Unfit extends Error {
+  readonly taskId: string
+  readonly refusal: Refusal
+  constructor(taskId: string, refusal: Refusal) {
+    super(`Task ${taskId} does not fit.`, { cause: refusal })
+    this.taskId = taskId
+    this.refusal = refusal
+  }
 }
 
 /** An operation broke, maybe with half of its work done, so the draft it worked on is of no use any more. */
@@ -54,6 +66,7 @@ export async function evaluate(
   const prepared = draftFrom(current)
   await load(repository, current, prepared, [...upkeep.due.filter(isDelegated), ...rolesNeeded(prepared, tasks)])
   const broken = new Map<string, unknown>()
+  const unfit = new Map<string, Refusal>()
   for (;;) {
     const draft = draftFrom(current)
     for (const [role, published] of prepared.published) provide(draft, role, published)
@@ -62,15 +75,16 @@ export async function evaluate(
     try {
       const decided: DecidedTask[] = []
       for (const task of tasks) {
-        const next = await decide(repository, current, draft, task, broken, now)
+        const next = await decide(repository, current, draft, task, { broken, unfit, now })
         // It and those behind it wait for the commit after this one.
         if (next === undefined) break
         decided.push(next)
       }
       return { draft, decided, broken }
     } catch (error) {
-      if (!(error instanceof BrokenTask)) throw error
-      broken.set(error.taskId, error.cause)
+      if (error instanceof Unfit) unfit.set(error.taskId, error.refusal)
+      else if (error instanceof BrokenTask) broken.set(error.taskId, error.cause)
+      else throw error
     }
   }
 }
@@ -103,13 +117,19 @@ function rolesNeeded(draft: Draft, tasks: readonly WaitingTask[]): string[] {
   })
 }
 
+/** What is known of a batch's tasks from going through them before. */
+interface Known {
+  readonly broken: ReadonlyMap<string, unknown>
+  readonly unfit: ReadonlyMap<string, Refusal>
+  readonly now: Date
+}
+
 async function decide(
   repository: Repository,
   current: Current,
   draft: Draft,
   task: WaitingTask,
-  broken: ReadonlyMap<string, unknown>,
-  now: Date,
+  { broken, unfit, now }: Known,
 ): Promise<DecidedTask | undefined> {
   if ('poisoned' in task) return poisoned(task.id, now)
   if (broken.has(task.id)) return failed(task, now)
@@ -123,6 +143,8 @@ async function decide(
     )
   }
   const operation = operationFor(request)
+  const found = unfit.get(taskId)
+  if (found !== undefined) return refused(task, now, operation.refusedMessage, found)
   const context: OperationContext = {
     taskId,
     principal,
@@ -137,12 +159,23 @@ async function decide(
     const fileInPlace = await signedInFile(repository, file)
     const fileClaimed = file !== undefined && (await isClaimed(repository, file))
     const informed = { ...context, fileClaimed, ...(fileInPlace && { fileInPlace }), ...(past && { past }) }
-    return succeeded(task, now, operation.apply(draft, request, informed))
+    const outcome = operation.apply(draft, request, informed)
+    return succeeded(task, now, withSizeWarnings(outcome, draft, taskId))
   } catch (error) {
     if (error instanceof NextCommit) return undefined
     if (error instanceof Refusal) return refused(task, now, operation.refusedMessage, error)
-    if (isNoTasksFault(error)) throw error
+    if (error instanceof Unfit || isNoTasksFault(error)) throw error
     throw new BrokenTask(taskId, error)
+  }
+}
+
+/** Throws Unfit: the draft holds what the task has done already. */
+function withSizeWarnings(outcome: Outcome, draft: Draft, taskId: string): Outcome {
+  try {
+    const warnings = checkRoleSizes(draft)
+    return warnings.length === 0 ? outcome : { ...outcome, warnings: [...(outcome.warnings ?? []), ...warnings] }
+  } catch (error) {
+    throw error instanceof Refusal ? new Unfit(taskId, error) : error
   }
 }
 
@@ -163,7 +196,7 @@ function operationFor(request: Exclude<TaskRequest, { kind: 'bootstrap' }>): Ope
   return operations[request.kind] as Operation<TaskKind>
 }
 
-export function succeeded(task: AcceptedTask, now: Date, outcome: { message: string; details: object }): DecidedTask {
+export function succeeded(task: AcceptedTask, now: Date, outcome: Outcome): DecidedTask {
   return { ...common(task), state: 'SUCCESS', result: { ...result(task, now), status: true, ...withDetails(outcome) } }
 }
 
@@ -191,7 +224,7 @@ export function poisoned(id: string, now: Date): DecidedTask {
 
 const common = ({ id, principal }: AcceptedTask) => ({ id, principal })
 const result = ({ request }: AcceptedTask, now: Date) => ({ task: request.kind, last_update: now.toISOString() })
-const withDetails = ({ message, details }: { message: string; details: object }) => ({
+const withDetails = ({ message, details, warnings = [] }: Outcome) => ({
   message,
-  details: { ...details },
+  details: { ...details, ...(warnings.length > 0 && { warnings }) },
 })

@@ -7,7 +7,14 @@ import { poisoned, refused, succeeded } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
 import { readTasks, type WaitingTask } from './inbox.ts'
 import type { Lease } from './lease.ts'
-import { checkBootstrap, foundingDraft, readBootstrap, signBootstrap, unsignedRole } from './operations/bootstrap.ts'
+import {
+  bootstrapWarnings,
+  checkBootstrap,
+  foundingDraft,
+  readBootstrap,
+  signBootstrap,
+  unsignedRole,
+} from './operations/bootstrap.ts'
 import { deleteSignMetadata, signMetadata } from './operations/offline-signatures.ts'
 import { type Signer, StoreError, type Tag } from './ports.ts'
 import type { Repository } from './repository.ts'
@@ -83,7 +90,11 @@ async function decideTasks(
       if (complete) await Promise.all(signers.map(testSignature))
       const waits = unsigned === 'targets' ? 'Targets v1 is pending signature' : 'Root v1 is pending signature'
       const bootstrap = complete ? `Bootstrap finished ${task.id}` : (step.stopped ?? waits)
-      decided.push(succeeded(task, now, { message: step.message, details: { bootstrap } }))
+      const warnings =
+        complete && step.pending
+          ? bootstrapWarnings(step.pending, { signers, now, taskId: task.id, principal: task.principal })
+          : []
+      decided.push(succeeded(task, now, { message: step.message, details: { bootstrap }, warnings }))
       pending = step.pending
       if (complete && pending)
         return { schema: schemaVersion, nonce, tasks: decided, sealed: { taskId: task.id, request: pending } }

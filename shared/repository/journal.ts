@@ -26,6 +26,8 @@ export interface Entry extends Document {
   readonly supersedes: readonly string[]
   /** Which `state/<number>.<name>.json` is the current one of each name. */
   readonly state: StateVersions
+  /** Roles whose files come near what a served client can read, with their bytes, about. */
+  readonly nearCaps?: Readonly<Record<string, number>>
 }
 
 export type StateName = 'root' | 'settings' | 'parked' | 'signing' | 'rotation'

@@ -57,7 +57,9 @@ async function publishOnce(repository: Repository, refresh: boolean): Promise<Pu
   // After what this cycle builds on was read, not before: see `finishTasks`.
   const ids = await listInbox(repository)
   const upkeep = current === undefined ? noUpkeep : await upkeepOf(repository, current, refresh, now)
-  const finished = current === undefined || repository.cache.finished === current.sha256
+  // A sealed bootstrap waits for its commit, and its task is there until then; if it is not, that has to be told.
+  const finished =
+    current === undefined ? head?.document.sealed === undefined : repository.cache.finished === current.sha256
   if (finished && ids.length === 0 && isNothing(upkeep)) return 'nothing to do'
 
   const lease = await takeLease(repository, ids)

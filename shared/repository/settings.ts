@@ -1,4 +1,5 @@
 import { type HashBins, isBinName } from '../tuf/bins.ts'
+import type { ClientId } from './clients.ts'
 import type { Document } from './documents.ts'
 
 /** What a team decides about its repository, in the bootstrap and later; private state, versioned by commits. */
@@ -11,6 +12,8 @@ export interface Settings extends Document {
   readonly bins?: HashBins
   /** The roles below targets that delegate themselves. */
   readonly delegators?: readonly Delegator[]
+  /** The TUF clients that the deployment serves; absent: `defaultClients`. */
+  readonly clients?: readonly ClientId[]
 }
 
 export interface Delegator {
@@ -36,6 +39,9 @@ export function isReservedName(name: string): boolean {
 }
 
 export const defaultExpiration = { root: 365, targets: 90, snapshot: 7, timestamp: 1, bins: 30 } as const
+
+/** Ten years: beyond that an expiry protects nobody. */
+export const maximumDays = 3650
 
 /** For a custom role whose bootstrap names no days. */
 export const defaultDelegatedExpiration = 30

@@ -4,6 +4,7 @@ import type { Key } from '../tuf/keys.ts'
 import type { TargetFile } from '../tuf/metadata.ts'
 import type { RoleName, TargetPath } from '../tuf/names.ts'
 import type { Signature } from '../tuf/signed.ts'
+import type { ClientId } from './clients.ts'
 import type { Document } from './documents.ts'
 
 /** What somebody asks the repository to do. The kinds have the names under which RSTUF reports them. */
@@ -33,6 +34,8 @@ export interface BootstrapRequest {
   /** Days by role. */
   readonly expiration: Readonly<Record<string, number>>
   readonly delegations: BinsRequest | CustomRolesRequest
+  /** See `Settings`. */
+  readonly clients?: readonly ClientId[]
 }
 
 export interface BinsRequest {
@@ -84,6 +87,8 @@ export interface UpdateSettingsRequest {
   readonly kind: 'update_settings'
   /** Days by role. */
   readonly expiration: Readonly<Record<string, number>>
+  /** Those that are served from now on. */
+  readonly clients?: readonly ClientId[]
 }
 
 export interface ForceOnlineMetadataUpdateRequest {

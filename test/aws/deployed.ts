@@ -109,7 +109,7 @@ export async function startDeployed(settings: Settings = {}): Promise<Deployed> 
         env: { ...process.env, HOME: join(directory, 'home') },
       })
       // For `--password-fd 0`.
-      running.child.stdin?.end('password\n'.repeat(4))
+      running.child.stdin?.end('correct horse\n'.repeat(4))
       return (await running).stdout
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),

@@ -82,7 +82,7 @@ describe('tuffet ceremony', () => {
       expiration: { root: 100, timestamp: 2 },
       bins: { number: 32, delegation: 'path_hash_prefixes' },
       threshold: 2,
-      rootKeys: [{ file: 'alice.pem' }, { publicKey: 'bob.pem.pub' }, { file: 'carol.pem' }],
+      rootKeys: [{ key: 'alice.pem' }, { publicKey: 'bob.pem.pub' }, { key: 'carol.pem' }],
       onlineKeys: [onlineKey],
     }
     await writeFile(path('config.json'), JSON.stringify(config))

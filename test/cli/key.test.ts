@@ -76,7 +76,7 @@ describe('tuffet key', () => {
   it('refuses a short password, a wrong one, and a file that is no key', async () => {
     const short = await tuffet(['key', 'new', path('new.pem'), '--password-fd', '3'], 'short\n')
     assert.equal(short.code, 2)
-    assert.match(short.stderr, /at least 8 characters/)
+    assert.match(short.stderr, /at least 12 characters/)
     const wrong = await show('ed.pem', 'wrong password')
     assert.equal(wrong.code, 1)
     assert.match(wrong.stderr, /the passphrase is wrong/)

@@ -10,9 +10,19 @@ export interface Attacker extends AsyncDisposable {
   url: URL
 }
 
-export async function startAttacker(upstream: URL, attack: Attack): Promise<Attacker> {
+/** `forged`: answers by path that the attacker gives without asking anybody. */
+export async function startAttacker(
+  upstream: URL,
+  attack: Attack,
+  forged: ReadonlyMap<string, Buffer> = new Map(),
+): Promise<Attacker> {
   const server = createServer(async (request, response) => {
     const path = request.url ?? '/'
+    const own = forged.get(path)
+    if (own !== undefined) {
+      response.writeHead(200).end(own)
+      return
+    }
     try {
       const answer = await fetch(new URL(path, upstream))
       const body = Buffer.from(await answer.arrayBuffer())

@@ -158,28 +158,35 @@ describe('A task', () => {
     assert.deepEqual(commits, [2, 2])
   })
 
-  it('that another publisher decides and does not finish, while the inbox was listed before, is decided once', async () => {
-    const behind: { back?: () => Promise<void> } = {}
+  it('that comes, and is committed by a publisher which dies, while another one begins, is decided once', async () => {
+    const meanwhile: { happens?: () => Promise<void> } = {}
+    const dies = { now: false }
     const around = (store: ObjectStore): ObjectStore => ({
       ...store,
-      async list(prefix, options) {
-        const names = await store.list(prefix, options)
-        const { back } = behind
-        if (prefix === 'inbox/' && back) {
-          delete behind.back
-          await back()
+      async read(name) {
+        const { happens } = meanwhile
+        if (name === 'timestamp.json' && happens) {
+          delete meanwhile.happens
+          await happens()
         }
-        return names
+        return store.read(name)
+      },
+      async create(name, bytes) {
+        if (dies.now && name.startsWith('tasks/')) throw new StoreError('read-only', 'It dies here.')
+        return store.create(name, bytes)
       },
     })
     const repository = await bootstrapped({ around })
     const slow = restarted(repository)
     await send(repository, addRequest(['a']))
     let id = ''
-    behind.back = async () => {
+    meanwhile.happens = async () => {
       id = await send(repository, addRequest(['b']))
-      await publish(restarted(repository))
+      dies.now = true
+      await assert.rejects(publish(restarted(repository)), { code: 'read-only' })
+      dies.now = false
     }
+    await publish(slow)
     await publish(slow)
     assert.equal(await stateOf(repository, id), 'SUCCESS')
     const decided = []

@@ -1,3 +1,4 @@
+import { defaultClients } from '../../repository/clients.ts'
 import { type Current, readCurrent } from '../../repository/current.ts'
 import { jsonAnswer } from '../answer.ts'
 import { ApiError } from '../errors.ts'
@@ -35,5 +36,6 @@ function settingsOf({ settings, root }: Current): Record<string, unknown> {
   if (settings.bins !== undefined) {
     flat.push(['number_of_delegated_bins', settings.bins.number], ['bins_delegation', settings.bins.delegation])
   }
+  flat.push(['clients', settings.clients ?? defaultClients])
   return Object.fromEntries(flat)
 }

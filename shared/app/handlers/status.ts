@@ -1,3 +1,5 @@
+import { warningsOfCurrent } from '../../repository/client-standing.ts'
+import { defaultClients } from '../../repository/clients.ts'
 import { readCurrent } from '../../repository/current.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type PublishedStatus, readStatus } from '../../repository/status.ts'
@@ -52,6 +54,7 @@ function publishedStatus(status: PublishedStatus, now: Date) {
       version,
       expires: expires.toISOString(),
     })),
+    clients: { served: settings.clients ?? defaultClients, warnings: warningsOfCurrent(current) },
     rotation: rotation && { compromised: rotation.compromised, ends: rotation.ends?.toISOString() },
     survives_seconds: left === undefined ? undefined : Math.max(0, left),
   }

@@ -1,4 +1,6 @@
 import type { TargetFile } from '../../tuf/metadata.ts'
+import { artifactWarnings } from '../client-rules.ts'
+import { servedClients } from '../clients.ts'
 import { type Draft, roleFor, roleOf, setParked, setTarget } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { type ParkedChange, withChanges, withoutPaths } from '../parked.ts'
@@ -19,7 +21,8 @@ export const addArtifacts: Operation<'add_artifacts'> = {
     const waits = publishOrPark(draft, request, changesOf(draft, request, context), context)
     return {
       message: 'Artifact(s) Added',
-      details: { added_artifacts: paths, invalid_paths: [], artifact_roles: roles, ...waits, ...warnings(request) },
+      details: { added_artifacts: paths, invalid_paths: [], artifact_roles: roles, ...waits },
+      warnings: artifactWarnings(servedClients(draft.settings.clients), request.artifacts),
     }
   },
 }
@@ -49,14 +52,6 @@ export const publishArtifacts: Operation<'publish_artifacts'> = {
     const waits = publishOrPark(draft, request, changes, context)
     return { message: 'Publish Artifacts Processed', details: { artifact_roles: roles, ...waits } }
   },
-}
-
-/** What was taken as it was sent, although not every client can read it. */
-function warnings({ artifacts }: AddArtifactsRequest): { readonly warnings?: readonly string[] } {
-  const odd = artifacts.filter(({ info }) => Object.hasOwn(info.hashes, 'blake2b-256')).map(({ path }) => path)
-  if (odd.length === 0) return {}
-  const shown = `${odd.slice(0, 10).join(', ')}${odd.length > 10 ? `, … (${odd.length} in all)` : ''}`
-  return { warnings: [`Only python-tuf reads blake2b-256, of ${shown}. Send sha256 alone, and every client does.`] }
 }
 
 export function rolesForArtifacts(draft: Draft, request: Request): Set<string> {

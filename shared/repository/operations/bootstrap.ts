@@ -4,10 +4,15 @@ import { parseJson } from '../../tuf/json.ts'
 import { expiresAt, formatExpires, type Root, type Targets } from '../../tuf/metadata.ts'
 import { checkRoot } from '../../tuf/root.ts'
 import { assemble, decodeSigned, type Signature, type Signed, signedFromJson } from '../../tuf/signed.ts'
+import { checkRootFor } from '../client-rules.ts'
+import { warningsOfDraft } from '../client-standing.ts'
+import { servedClients } from '../clients.ts'
 import { schemaVersion } from '../documents.ts'
 import { type Draft, roleOf, setDelegations, setRole } from '../draft.ts'
 import { Refusal } from '../errors.ts'
+import { checkRoleSizes } from '../fit.ts'
 import { nothingParked } from '../parked.ts'
+import { noSizes } from '../role-sizes.ts'
 import { noRotation } from '../rotation.ts'
 import { expirationOf, type Settings } from '../settings.ts'
 import { isComplete, nothingPending, type SigningGroup, withGoodSignatures, withSignature } from '../signing.ts'
@@ -16,7 +21,8 @@ import { onlineGroup } from '../tree.ts'
 import { emptyTargets, withUsedKeys } from './delegate.ts'
 import { changeDelegations } from './delegations.ts'
 import type { OperationContext } from './operation.ts'
-import { checkOnlineKeys, refuseTufErrors } from './root-update.ts'
+import { checkExpiry, checkOnlineKeys } from './root-rules.ts'
+import { refuseTufErrors } from './root-update.ts'
 import { changeOrWait, isOnline } from './waiting.ts'
 
 /** What a bootstrap decides: the first root, and the settings. */
@@ -43,12 +49,12 @@ export function checkBootstrap(request: BootstrapRequest, context: Context): Boo
   })
   const { root } = bootstrapped
   if (root.signed.version !== 1) throw new Refusal(`The first root has version 1, not ${root.signed.version}.`)
-  if (expiresAt(root.signed) <= now) {
-    throw new Refusal(`This root expired at ${root.signed.expires}. Sign one that expires later.`)
-  }
+  checkExpiry('This root', root.signed, now)
   checkOnlineKeys(root.signed, signers)
+  checkRootFor(servedClients(bootstrapped.settings.clients), root, firstGroups(root.signed).root)
   // What is sealed cannot be taken back, so it is tried now whether it can be read once it is written.
   const draft = foundingDraft(bootstrapped, context)
+  checkRoleSizes(draft)
   const targets = targetsToSign(draft, bootstrapped, now)
   refuseTufErrors(() => decodeSigned('targets', targets.bytes))
   if (expiresAt(targets.signed) <= now) {
@@ -58,6 +64,15 @@ export function checkBootstrap(request: BootstrapRequest, context: Context): Boo
   }
   const checked = withRoot(request, withGoodSignatures(root, firstGroups(root.signed).root))
   return isOnline(draft, 'targets', signers) ? checked : withTargets(checked, targets)
+}
+
+/** What the served clients will trip over in the repository that this request founds. */
+export function bootstrapWarnings(request: BootstrapRequest, context: Context): string[] {
+  const bootstrapped = readBootstrap(request)
+  const { root, settings } = bootstrapped
+  const draft = foundingDraft(bootstrapped, context)
+  const ofRoot = checkRootFor(servedClients(settings.clients), root, firstGroups(root.signed).root)
+  return [...warningsOfDraft(draft), ...ofRoot, ...checkRoleSizes(draft)]
 }
 
 function targetsToSign(draft: Draft, { targets, settings }: Bootstrapped, now: Date): Signed<Targets> {
@@ -101,12 +116,12 @@ const withTargets = (request: BootstrapRequest, targets: Signed<Targets>) => {
 }
 
 /** What a request decides that has been checked. Throws TufError where it cannot be read. */
-export function readBootstrap({ root, targets, expiration, delegations }: BootstrapRequest): Bootstrapped {
+export function readBootstrap({ root, targets, expiration, delegations, clients }: BootstrapRequest): Bootstrapped {
   const decoded = {
     root: signedFromJson('root', root),
     ...(targets !== undefined && { targets: signedFromJson('targets', targets) }),
   }
-  const settings = { schema: schemaVersion, expiration, past: [] } as const
+  const settings = { schema: schemaVersion, expiration, past: [], ...(clients && { clients }) } as const
   if ('roles' in delegations) return { ...decoded, settings, customRoles: delegations }
   return { ...decoded, settings: { ...settings, bins: hashBins(delegations.delegation, delegations.number) } }
 }
@@ -132,6 +147,7 @@ export function foundingDraft(bootstrapped: Bootstrapped, context: Context): Dra
     decides: new Set(['root', 'settings']),
     changes: new Map(),
     copies: new Map(),
+    sizes: noSizes(),
   }
   if (settings.bins !== undefined) {
     const { roleKeys, keys } = onlineGroup(root.signed, context.signers)

@@ -1,10 +1,13 @@
+import { matchesPattern } from '../../tuf/delegation.ts'
 import { type Key, keyIdentity, keyid as keyidOf, publicKeyOf } from '../../tuf/keys.ts'
 import type { DelegatedRole } from '../../tuf/metadata.ts'
 import { pathPattern, roleName } from '../../tuf/names.ts'
+import { refuseUnverified, visitWarnings } from '../client-rules.ts'
+import { servedClients } from '../clients.ts'
 import { type Draft, delegatedRoles, roleOf } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import type { Signer } from '../ports.ts'
-import { isReservedName } from '../settings.ts'
+import { isReservedName, maximumDays } from '../settings.ts'
 import type { CustomRole } from '../task.ts'
 import { onlineGroup } from '../tree.ts'
 import { refuseTufErrors } from './root-update.ts'
@@ -34,9 +37,6 @@ export function checkKnownName(draft: Draft, name: string): void {
   )
 }
 
-/** Ten years: beyond that an expiry protects nobody. */
-const maximumDays = 3650
-
 /** Throws a Refusal unless clients can live with this role, and it can be signed. `keys`: all that it may name. */
 export function checkRole(role: CustomRole, keys: ReadonlyMap<string, Key>, draft: Draft, signers: readonly Signer[]) {
   const refuse = (why: string) => new Refusal(`Role ${role.name} ${why}`)
@@ -51,11 +51,14 @@ export function checkRole(role: CustomRole, keys: ReadonlyMap<string, Key>, draf
       `asks for ${threshold} signatures and has ${known.length} keys. Name more keys, or lower the threshold.`,
     )
   }
+  const served = servedClients(draft.settings.clients)
+  const isKnown = (keyid: string) => roleOf(draft, 'targets').delegations?.keys.has(keyid) === true
   const identities = new Map<string, string>()
   for (const keyid of keyids) {
     const key = keys.get(keyid)
     if (key === undefined) throw refuse(`names key ${keyid}, which is not among the delegations' keys. Send it along.`)
     checkKey(keyid, key, refuse)
+    if (!isKnown(keyid)) refuseUnverified(served, `Role ${role.name} names key ${keyid}`, key)
     const other = identities.get(keyIdentity(key))
     if (other !== undefined) throw refuse(`names keyids ${other} and ${keyid}, which are one and the same key.`)
     identities.set(keyIdentity(key), keyid)
@@ -66,6 +69,25 @@ export function checkRole(role: CustomRole, keys: ReadonlyMap<string, Key>, draf
       `asks for ${threshold} signatures; the service holds ${held} of its keys and its holders ${known.length - held}, ` +
         'so neither can sign alone. Lower the threshold, or name more keys of one side.',
     )
+  }
+}
+
+/** What to say if these roles leave more of them trusted with one path than a served client visits. */
+export function crowdWarnings(draft: Draft, names: readonly string[]): string[] {
+  const roles = customRoles(draft)
+  const served = servedClients(draft.settings.clients)
+  const examples = roles
+    .filter(({ name }) => names.includes(name))
+    .flatMap(({ paths = [] }) => paths.map((pattern) => pattern.replaceAll(/[*?]/g, 'x')))
+  const crowds = examples.map((path) => ({ path, roles: trusted(path).length }))
+  const biggest = crowds.reduce((most, crowd) => (crowd.roles > most.roles ? crowd : most), { path: '', roles: 0 })
+  return visitWarnings(served, biggest.path, biggest.roles)
+
+  /** As far as a client comes that asks them in order. */
+  function trusted(path: string) {
+    const matching = roles.filter(({ paths = [] }) => paths.some((pattern) => matchesPattern(path, pattern)))
+    const last = matching.findIndex(({ terminating }) => terminating)
+    return last < 0 ? matching : matching.slice(0, last + 1)
   }
 }
 

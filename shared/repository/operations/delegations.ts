@@ -1,10 +1,11 @@
 import { binNames } from '../../tuf/bins.ts'
+import { warningsOfChange } from '../client-standing.ts'
 import { adoptTrial, type Draft, delegatedRoles, roleFor, roleOf, trialOf } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { isPending } from '../signing.ts'
 import type { CustomRole, RequestOf } from '../task.ts'
 import { addRole, removeRole, renewOnlineKeys, updateRole } from './delegate.ts'
-import { checkKnownName, checkNewName, checkRole, customRoles } from './delegation-rules.ts'
+import { checkKnownName, checkNewName, checkRole, crowdWarnings, customRoles } from './delegation-rules.ts'
 import type { Operation, OperationContext } from './operation.ts'
 import { type Rerouted, reroute, rolesWithTargets } from './reroute.ts'
 import { changeOrWait, isOnline, refusePending } from './waiting.ts'
@@ -28,6 +29,7 @@ export const metadataDelegation: Operation<'metadata_delegation'> = {
         throw new Refusal(error.message, { ...error.details, delegated_roles: [], failed_roles: failed })
       }
     })
+    const unread = warningsOfChange(trial, draft)
     adoptTrial(draft, trial)
     const waiting = outcomes.flatMap((outcome) => outcome.waiting)
     return {
@@ -38,6 +40,7 @@ export const metadataDelegation: Operation<'metadata_delegation'> = {
         ...listed('pending_roles', waiting),
         ...reroutedDetails(outcomes.map(({ done }) => done)),
       },
+      warnings: [...unread, ...(request.action === 'delete' ? [] : crowdWarnings(draft, names))],
     }
   },
 }

@@ -7,7 +7,7 @@ import type { RequestOf } from '../task.ts'
 import { changeArtifacts, rolesForArtifacts } from './artifacts.ts'
 import { changeDelegations, reroutedDetails, rolesForDelegations } from './delegations.ts'
 import type { Operation, OperationContext, Outcome } from './operation.ts'
-import { adoptIfComplete, checkNextRoot, rolesToSignFor, rootGroups } from './root-update.ts'
+import { adoptIfComplete, checkForClients, checkNextRoot, rolesToSignFor, rootGroups } from './root-update.ts'
 import { completeWaiting, withSignedMetadata } from './waiting.ts'
 
 type Request = RequestOf<'sign_metadata'>
@@ -35,6 +35,7 @@ function signRoot(draft: Draft, { role, signature }: Request, context: Operation
   // It was fit when it was submitted; it may have expired since, or the service have lost a key.
   checkNextRoot(draft, pending.signed, pending.compromised, context)
   const signed = withSignature(pending, signature, rootGroups(draft, pending.signed))
+  checkForClients(draft, signed)
   if (adoptIfComplete(draft, signed, pending.compromised, context.signers))
     return { update: 'Metadata update finished' }
   setSigning(draft, withPending(draft.signing, role, signed, pending.compromised))

@@ -23,6 +23,8 @@ export interface OperationContext {
 export interface Outcome {
   readonly message: string
   readonly details: Readonly<Record<string, unknown>>
+  /** What was done although some clients will trip over it; shown among the details. */
+  readonly warnings?: readonly string[]
 }
 
 /**

@@ -1,8 +1,10 @@
 import { TufError } from '../../tuf/errors.ts'
 import { parseJson } from '../../tuf/json.ts'
-import { expiresAt, type RoleKeys, type Root } from '../../tuf/metadata.ts'
+import type { RoleKeys, Root } from '../../tuf/metadata.ts'
 import { checkRoot } from '../../tuf/root.ts'
 import { type Signed, signedFromJson } from '../../tuf/signed.ts'
+import { checkRootFor } from '../client-rules.ts'
+import { servedClients } from '../clients.ts'
 import { schemaVersion } from '../documents.ts'
 import {
   type Draft,
@@ -30,6 +32,7 @@ import type { RequestOf } from '../task.ts'
 import { canSign, onlineGroup, signersOf } from '../tree.ts'
 import { giveKeys } from './delegate.ts'
 import type { Operation, OperationContext } from './operation.ts'
+import { checkExpiry, checkHeld, checkOnlineKeys } from './root-rules.ts'
 
 const onlineRoles = ['targets', 'snapshot', 'timestamp'] as const
 
@@ -43,18 +46,25 @@ export const metadataUpdate: Operation<'metadata_update'> = {
     }
     checkNextRoot(draft, submitted.signed, request.compromised, context)
     const root = withGoodSignatures(submitted, rootGroups(draft, submitted.signed))
+    const warnings = checkForClients(draft, root)
     if (adoptIfComplete(draft, root, request.compromised, context.signers)) {
-      return { message: 'Metadata Update Processed', details: { role: 'root' } }
+      return { message: 'Metadata Update Processed', details: { role: 'root' }, warnings }
     }
     setSigning(draft, withPending(draft.signing, 'root', root, request.compromised))
     const update = `Root v${root.signed.version} is pending signatures`
-    return { message: 'Metadata Update Processed', details: { role: 'root', update } }
+    return { message: 'Metadata Update Processed', details: { role: 'root', update }, warnings }
   },
 }
 
 /** Those who have to sign the next root: as the current one asks, and as it asks itself. */
 export function rootGroups(draft: Draft, next: Root): SigningGroup[] {
   return [draft.root.signed, next].map(({ roles, keys }) => ({ roleKeys: roles.root, keys }))
+}
+
+/** Throws a Refusal if a client that is served could not read this root. Returns warnings. */
+export function checkForClients(draft: Draft, root: Signed<Root>): string[] {
+  const served = servedClients(draft.settings.clients)
+  return checkRootFor(served, root, rootGroups(draft, root.signed), draft.root.signed)
 }
 
 /** Makes the root the current one if its signatures are complete; says whether they are. */
@@ -112,7 +122,7 @@ export function checkNextRoot(
         'Make the update from the current root and have it signed anew.',
     )
   }
-  if (expiresAt(next) <= now) throw new Refusal(`This root expired at ${next.expires}. Sign one that expires later.`)
+  checkExpiry('This root', next, now)
   checkOnlineKeys(next, signers)
   checkOfflineTargets(draft, next, signers)
   if (!onlineKeysChange(current, next)) return
@@ -142,27 +152,6 @@ function checkOfflineTargets(draft: Draft, next: Root, signers: readonly Signer[
     'This root asks for signatures of targets that the published targets does not have, and the service does not hold these keys. ' +
       'Leave the keys of targets as they are, or change them so that enough of the holders who have signed remain.',
   )
-}
-
-/** The keys of the online roles have to be ours, all of them (those of targets: all or none), and no key of the root's holders may be among them. */
-export function checkOnlineKeys(root: Root, signers: readonly Signer[]): void {
-  checkHeld(root, signers, 'GET /api/v1/keys lists those that it holds.')
-  const held = new Set(signers.map(({ keyid }) => keyid))
-  const both = root.roles.root.keyids.find((keyid) => held.has(keyid))
-  if (both !== undefined) {
-    throw new Refusal(`Key ${both} is online and among root's keys. Root needs keys that only its holders have.`)
-  }
-}
-
-function checkHeld(root: Root, signers: readonly Signer[], advice: string): void {
-  const held = new Set(signers.map(({ keyid }) => keyid))
-  for (const role of ['snapshot', 'timestamp', 'targets'] as const) {
-    // None of them held: targets is signed offline.
-    if (role === 'targets' && !root.roles.targets.keyids.some((keyid) => held.has(keyid))) continue
-    const strange = root.roles[role].keyids.find((keyid) => !held.has(keyid))
-    if (strange !== undefined)
-      throw new Refusal(`Role ${role} names key ${strange}, which this service does not hold. ${advice}`)
-  }
 }
 
 function onlineKeysChange(before: Root, after: Root): boolean {

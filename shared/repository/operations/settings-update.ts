@@ -1,10 +1,11 @@
+import { warningsOfDraft } from '../client-standing.ts'
 import { type Draft, setSettings } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { withExpiration } from '../settings.ts'
 import { customRoles } from './delegation-rules.ts'
 import type { Operation } from './operation.ts'
 
-/** Changes how long roles live; each role takes it on when it is signed next. */
+/** Changes how long roles live (each role takes it on when it is signed next), and which clients are served. */
 export const updateSettings: Operation<'update_settings'> = {
   refusedMessage: 'Update Settings Failed',
   needs: () => [],
@@ -26,7 +27,15 @@ export const updateSettings: Operation<'update_settings'> = {
       const changed = Object.fromEntries(Object.entries(request.expiration).filter(([role]) => known.has(role)))
       setSettings(draft, withExpiration(draft.settings, changed, baseNumber))
     }
-    return { message: 'Update Settings Succeded', details: { updated_roles: updated, invalid_roles: invalid } }
+    const details = { updated_roles: updated, invalid_roles: invalid }
+    const { clients } = request
+    if (clients === undefined) return { message: 'Update Settings Succeded', details }
+    setSettings(draft, { ...draft.settings, clients })
+    return {
+      message: 'Update Settings Succeded',
+      details: { ...details, clients: [...clients] },
+      warnings: warningsOfDraft(draft),
+    }
   },
 }
 

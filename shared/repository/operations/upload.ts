@@ -1,13 +1,15 @@
 import type { Json } from '../../tuf/json.ts'
-import { expiresAt, type Targets } from '../../tuf/metadata.ts'
+import type { Targets } from '../../tuf/metadata.ts'
 import { targetPath } from '../../tuf/names.ts'
 import { type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { verifyThreshold } from '../../tuf/threshold.ts'
 import { type Draft, NextCommit, noteChanges, roleFor, treeOfDraft } from '../draft.ts'
 import { Refusal } from '../errors.ts'
+import { resizeAsWhole } from '../role-sizes.ts'
 import { signersOf } from '../tree.ts'
 import { checkKnownName, customRoles } from './delegation-rules.ts'
 import type { Operation, OperationContext } from './operation.ts'
+import { checkExpiry } from './root-rules.ts'
 import { refuseTufErrors } from './root-update.ts'
 import { refusePending } from './waiting.ts'
 
@@ -30,6 +32,7 @@ export const uploadDelegatedMetadata: Operation<'upload_delegated_metadata'> = {
     noteChanges(draft, role, uploaded.signed.targets)
     draft.roles.set(role, uploaded.signed)
     draft.copies.delete(role)
+    resizeAsWhole(draft.sizes, role, uploaded.bytes.length)
     draft.signed.set(role, uploaded)
     return {
       message: 'Metadata Upload Processed',
@@ -62,7 +65,7 @@ function checkUpload(
   const isOther = fileInPlace !== undefined && Buffer.compare(fileInPlace, rest.signedBytes) !== 0
   if (isOther || fileClaimed === true)
     throw refuse(`has version ${signed.version}, under which other content was signed before. Choose another version.`)
-  if (expiresAt(signed) <= now) throw refuse(`expired at ${signed.expires}. Sign one that expires later.`)
+  checkExpiry(`This metadata of role ${role}`, signed, now)
   for (const path of signed.targets.keys()) refuseTufErrors(() => targetPath(path))
   const strange = [...signed.targets.keys()].filter((path) => roleFor(draft, path) !== role)
   if (strange.length > 0) {

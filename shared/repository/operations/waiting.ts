@@ -3,6 +3,7 @@ import { expiresAt, formatExpires, type Targets } from '../../tuf/metadata.ts'
 import { assemble, type Signed } from '../../tuf/signed.ts'
 import { adoptTrial, type Draft, NextCommit, roleOf, setSigning, treeOfDraft, trialOf } from '../draft.ts'
 import { Refusal } from '../errors.ts'
+import { checkRoleSizes } from '../fit.ts'
 import type { Signer } from '../ports.ts'
 import { expirationOf } from '../settings.ts'
 import {
@@ -51,6 +52,8 @@ export function changeOrWait<Done>(
     adoptTrial(draft, trial)
     return { done, waiting }
   }
+  // Before anybody is asked to sign it.
+  checkRoleSizes(trial)
   const tree = treeOfDraft(trial)
   let { signing } = draft
   for (const role of waiting) {

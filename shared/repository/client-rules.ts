@@ -1,0 +1,201 @@
+import { canonicalBytes } from '../tuf/canonical.ts'
+import { type Key, keyid as keyidOf } from '../tuf/keys.ts'
+import type { Root, TargetFile } from '../tuf/metadata.ts'
+import type { Signed } from '../tuf/signed.ts'
+import { type Client, hasSha256, obstacles, type RepositoryTraits, type SizedRole } from './clients.ts'
+import { Refusal } from './errors.ts'
+import type { SigningGroup } from './signing.ts'
+
+/**
+ * The rules that only some clients need, each by what `clients.ts` says of those that a deployment serves. A file that one of
+ * them could not read is refused before it is signed; what costs a client less than everything is a warning.
+ */
+
+/** From this part of a cap on, a file is said to come near it. */
+const near = 0.8
+
+/** How big files may be. Clients that follow no delegation ask for none of our targets. */
+export function capOf(served: readonly Client[], type: SizedRole): number {
+  return Math.min(...readersOf(served, type).map(({ largest }) => largest[type]))
+}
+
+export const isNear = (bytes: number, cap: number) => bytes >= near * cap
+
+/** The timestamp states the length of our snapshot, so that its caps are those of clients that do not go by it. */
+function readersOf(served: readonly Client[], type: SizedRole): Client[] {
+  if (type === 'snapshot') return served.filter(({ goesByLength }) => !goesByLength)
+  return type === 'targets' ? served.filter(({ reads }) => reads.length > 0) : [...served]
+}
+
+const howToShrink: Readonly<Record<SizedRole, string>> = {
+  root: 'Name fewer keys in it, or smaller ones (Ed25519 or P-256 instead of RSA)',
+  timestamp: 'Have fewer keys sign it, with a lower threshold',
+  snapshot: 'Use fewer hash bins',
+  targets: 'Remove artifacts from it, shorten their "custom", or spread them over more roles or hash bins',
+}
+
+/** Throws a Refusal if a served client would not take a file of this size; `what` names it. */
+export function refuseTooLarge(served: readonly Client[], type: SizedRole, what: string, bytes: number): void {
+  const lost = readersOf(served, type).filter(({ largest }) => bytes > largest[type])
+  if (lost.length === 0) return
+  const cap = Math.min(...lost.map(({ largest }) => largest[type]))
+  throw new Refusal(
+    `${what} would have ${bytes} bytes, and ${namesOf(lost)} ${lost.length === 1 ? 'takes' : 'take'} ${cap} at most. ` +
+      `${howToShrink[type]}; or, if nobody uses ${lost.length === 1 ? 'it' : 'them'}, ${leaveOut(lost)}.`,
+    { role: what, bytes, cap, clients: lost.map(({ id }) => id) },
+  )
+}
+
+/** What to say of a file that comes near a cap. */
+export function sizeWarnings(served: readonly Client[], type: SizedRole, what: string, bytes: number): string[] {
+  const cap = capOf(served, type)
+  if (!isNear(bytes, cap)) return []
+  const readers = readersOf(served, type).filter(({ largest }) => largest[type] === cap)
+  const part = Math.floor((100 * bytes) / cap)
+  return [
+    `${what} has ${bytes} bytes, ${part} % of what ${namesOf(readers)} can read (${cap}). ${howToShrink[type]}, in good time.`,
+  ]
+}
+
+/**
+ * Throws a Refusal if a served client could not read this root, as big as it is once the holders in `groups` have signed it, or
+ * could not verify a key that it adds to those of `before`. Returns warnings.
+ */
+export function checkRootFor(
+  served: readonly Client[],
+  root: Signed<Root>,
+  groups: readonly SigningGroup[],
+  before?: Root,
+): string[] {
+  const { version, keys, roles } = root.signed
+  const what = `Root version ${version}`
+  const bytes = root.bytes.length + Math.max(...groups.map((group) => missingSignatures(root, group)))
+  refuseTooLarge(served, 'root', what, bytes)
+  const timestampKeys = [roles.timestamp, ...(before === undefined ? [] : [before.roles.timestamp])]
+  const timestamp = timestampKeys.map(({ keyids, threshold }) => signatureBytes(keyids.slice(0, threshold), keys))
+  refuseTooLarge(served, 'timestamp', 'Timestamp', 400 + Math.max(...timestamp) * timestamp.length)
+  const added = [...keys].filter(([keyid]) => before?.keys.has(keyid) !== true)
+  for (const [keyid, key] of added) refuseUnverified(served, `${what} names key ${keyid}`, key)
+  return [
+    ...sizeWarnings(served, 'root', what, bytes),
+    ...keyidWarnings(served, root.signed),
+    ...rotationWarnings(served, version),
+  ]
+}
+
+/** Throws a Refusal if a served client does not verify signatures of this key. */
+export function refuseUnverified(served: readonly Client[], what: string, { scheme }: Key): void {
+  const lost = served.filter(({ schemes }) => !schemes.includes(scheme))
+  if (lost.length === 0) return
+  throw new Refusal(
+    `${what}, whose signatures (${scheme}) ${namesOf(lost)} ${lost.length === 1 ? 'does' : 'do'} not verify. ` +
+      `Use a key of scheme ${lost[0]?.schemes.join(' or ')}; or, if nobody uses that client, ${leaveOut(lost)}.`,
+  )
+}
+
+/** `rstuf` makes the keyid before it adds fields of its own to the key. */
+function keyidWarnings(served: readonly Client[], { keys }: Root): string[] {
+  const strict = served.filter(({ strictKeyids }) => strictKeyids)
+  const others = [...keys].filter(([keyid, key]) => keyid !== keyidOf(key)).map(([keyid]) => keyid)
+  if (strict.length === 0 || others.length === 0) return []
+  return [
+    `${namesOf(strict)} refuses a root with key ${others.join(', ')}: its keyid is not the SHA-256 of all that the root says of it, ` +
+      'as with keys to which rstuf adds a name. Take such fields out of the keys before the next root is signed.',
+  ]
+}
+
+function rotationWarnings(served: readonly Client[], version: number): string[] {
+  const tired = served.filter(({ rootRotations }) => isNear(version, rootRotations))
+  if (tired.length === 0) return []
+  const most = Math.min(...tired.map(({ rootRotations }) => rootRotations))
+  return [
+    `Root version ${version}: ${namesOf(tired)} follows ${most} roots at once. Give new clients a newer root to begin with than version 1.`,
+  ]
+}
+
+/** Which of the served clients cannot read the repository; clients with the same reasons together. */
+export function readingWarnings(served: readonly Client[], traits: RepositoryTraits): string[] {
+  const reasons = Map.groupBy(served, (client) => obstacles(client, traits).join('; '))
+  return [...reasons]
+    .filter(([why]) => why !== '')
+    .map(([why, clients]) => {
+      const they = clients.length === 1 ? 'it' : 'each'
+      return `${namesOf(clients)} cannot read this repository: ${they} ${why}. If nobody uses ${clients.length === 1 ? 'it' : 'them'}, ${leaveOut(clients)}.`
+    })
+}
+
+/** What some clients cannot read of artifacts that were taken as they were sent. */
+export function artifactWarnings(
+  served: readonly Client[],
+  artifacts: readonly { readonly path: string; readonly info: TargetFile }[],
+): string[] {
+  const paths = (odd: (artifact: (typeof artifacts)[number]) => boolean) =>
+    artifacts.filter(odd).map(({ path }) => path)
+  const isOther = ({ info }: (typeof artifacts)[number]) => Object.hasOwn(info.hashes, 'blake2b-256')
+  const rules = [
+    {
+      clients: served.filter(({ otherHashes }) => otherHashes !== 'alone'),
+      paths: paths((artifact) => isOther(artifact) && !hasSha256(artifact.info.hashes)),
+      why: 'Only python-tuf reads blake2b-256',
+      advice: 'Send sha256 alone, and every client does',
+    },
+    {
+      clients: served.filter(({ otherHashes }) => otherHashes === 'never'),
+      paths: paths((artifact) => isOther(artifact) && hasSha256(artifact.info.hashes)),
+      why: 'blake2b-256 beside sha256 breaks them',
+      advice: 'Send sha256 alone, and every client reads it',
+    },
+    {
+      clients: served.filter(({ mixesUpNames }) => mixesUpNames),
+      paths: paths(({ path }) => path in Object.prototype),
+      why: 'Every JavaScript object has something of this name, so the search for it ends too early',
+      advice: 'Use another name, or put it into a directory',
+    },
+  ]
+  return rules
+    .filter(({ clients, paths }) => clients.length > 0 && paths.length > 0)
+    .map(
+      ({ clients, paths, why, advice }) => `${why}, of ${shown(paths)}: not found by ${namesOf(clients)}. ${advice}.`,
+    )
+}
+
+/** What to say where more roles are trusted with one path than a client visits in search of it. */
+export function visitWarnings(served: readonly Client[], path: string, roles: number): string[] {
+  // Beside them it visits targets.
+  const tired = served.filter(({ reads, visits }) => reads.length > 0 && roles + 1 > visits)
+  if (tired.length === 0) return []
+  const most = Math.min(...tired.map(({ visits }) => visits))
+  return [
+    `${roles} roles are trusted with paths such as ${path}, and ${namesOf(tired)} visit ${most} roles at most. ` +
+      'Make their patterns narrower, or some of them terminating.',
+  ]
+}
+
+/** The bytes that signatures still to come will add to a file. */
+export function missingSignatures(
+  { signatures }: Pick<Signed, 'signatures'>,
+  { roleKeys, keys }: SigningGroup,
+): number {
+  const unsigned = roleKeys.keyids.filter((id) => signatures.every(({ keyid, sig }) => keyid !== id || sig === ''))
+  const missing = roleKeys.threshold - (roleKeys.keyids.length - unsigned.length)
+  return signatureBytes(unsigned.slice(0, Math.max(0, missing)), keys)
+}
+
+const aroundSignature = canonicalBytes({ keyid: '', sig: '' }).length + 1
+
+function signatureBytes(keyids: readonly string[], keys: ReadonlyMap<string, Key>): number {
+  return keyids.map((id) => aroundSignature + id.length + signatureLength(keys.get(id))).reduce((a, b) => a + b, 0)
+}
+
+/** In hex digits. An RSA signature is as long as the modulus, which makes up most of the key's PEM in base64. */
+function signatureLength(key: Key | undefined): number {
+  return key?.scheme === 'rsassa-pss-sha256' ? Math.ceil((key.keyval.public.length * 3) / 2) : 144
+}
+
+const namesOf = (clients: readonly Client[]) => clients.map(({ name }) => name).join(', ')
+
+const leaveOut = (clients: readonly Client[]) =>
+  `take ${clients.map(({ id }) => id).join(', ')} out of the clients served (tuffet config set clients=…)`
+
+const shown = (paths: readonly string[]) =>
+  `${paths.slice(0, 10).join(', ')}${paths.length > 10 ? `, … (${paths.length} in all)` : ''}`

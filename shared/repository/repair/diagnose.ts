@@ -1,0 +1,123 @@
+import type { Root } from '../../tuf/metadata.ts'
+import type { Signed } from '../../tuf/signed.ts'
+import type { Entry, StateName, StoredEntry } from '../journal.ts'
+import type { Tag } from '../ports.ts'
+import type { Current, Repository } from '../repository.ts'
+import { inboxName } from '../task.ts'
+import { canSign, signedBelow, signersOf, type Tree, treeOf } from '../tree.ts'
+import { findHead, newestRoot } from './head.ts'
+import { biggestNumber, type Inventory, takeInventory } from './journal.ts'
+import type { Notes } from './notes.ts'
+import { recoverDays } from './private-state.ts'
+import { type RecoveredRoles, recoverRoles } from './recover.ts'
+import { recoverCurrent } from './recover-current.ts'
+
+/** What a repair would do, and what it needs to do it. */
+export interface Diagnosis extends Readonly<Notes> {
+  /** Absent where nothing was ever published, or where the repair is blocked. */
+  readonly plan?: Plan
+}
+
+export interface Plan {
+  readonly current: Current
+  readonly roles: RecoveredRoles
+  /** Of the `timestamp.json` that is there, good or not. */
+  readonly timestampTag?: Tag
+  /** Begun above the newest commit, and not made. */
+  readonly leftovers: readonly Entry[]
+  /** In place of the newest commit's entry, which is lost. */
+  readonly substitute?: StoredEntry
+  readonly commit?: PlannedCommit
+}
+
+/** Makes what was mended the current state. */
+export interface PlannedCommit {
+  readonly above: number
+  /** Private state that it decides anew. */
+  readonly decides: readonly StateName[]
+  /** Roles that it signs. */
+  readonly signs: readonly string[]
+}
+
+export interface RepairOptions {
+  /** Sign everything anew under a number above this one, for clients may have seen it. */
+  readonly above?: number
+}
+
+/** Looks through everything that is stored, and says what is to be mended, and how. Changes nothing. For who alone may write. */
+export async function diagnose(repository: Repository, { above }: RepairOptions = {}): Promise<Diagnosis> {
+  const notes: Notes = { steps: [], lost: [], blocked: [] }
+  const inventory = await takeInventory(repository)
+  if (inventory.entries.size === 0 && !inventory.metadata.has('timestamp.json')) return notes
+  const published = await newestRoot(repository)
+  if (published === undefined) {
+    notes.blocked.push('1.root.json cannot be read, and without it no client can begin. Restore it from a backup.')
+    return notes
+  }
+  const head = await findHead(repository, published, inventory, notes)
+  if (head === undefined) {
+    notes.blocked.push('Neither timestamp.json nor an entry of the journal can be read. Restore them from a backup.')
+    return notes
+  }
+  const recovered = await recoverCurrent(repository, published, head, inventory, notes)
+  if (recovered === undefined) return notes
+  const { lost, snapshotIsLost } = recovered
+  const tree = treeOfDelegators(recovered.current)
+  const roles = await recoverRoles(repository, recovered.current, tree, head.journal, notes)
+  if (notes.blocked.length > 0) return notes
+
+  const { timestamp, snapshot, delegators } = recovered.current
+  const known = [...Object.entries({ timestamp, snapshot }), ...delegators, ...roles.roles]
+  const settings = lost.includes('settings')
+    ? await recoverDays(repository, recovered.current.settings, known, inventory.entries)
+    : recovered.current.settings
+  const current = { ...recovered.current, settings }
+  const { number } = current.entry
+  const leftovers = [...inventory.entries.values()].map(({ entry }) => entry).filter((entry) => entry.number > number)
+  for (const { number, creates } of leftovers)
+    notes.steps.push(`Roll back commit ${number}, which was begun and not made (${creates.length} files).`)
+  noteUnfinished(current, published, inventory, notes)
+  if (above !== undefined) noteAbove(repository, tree, above, notes)
+
+  const commits = head.timestamp === undefined || lost.length > 0 || roles.rebuilt.size > 0 || snapshotIsLost
+  const signs = above === undefined ? [...roles.rebuilt.keys()] : onlineRoles(repository, tree)
+  const commit = { above: Math.max(above ?? 0, number, biggestNumber(inventory)), decides: lost, signs }
+  return {
+    ...notes,
+    plan: {
+      ...{ current, roles, leftovers },
+      ...(head.timestampTag !== undefined && { timestampTag: head.timestampTag }),
+      ...(head.isSubstitute && { substitute: head.stored }),
+      ...((commits || above !== undefined) && { commit }),
+    },
+  }
+}
+
+function treeOfDelegators({ root, settings, delegators }: Current): Tree {
+  return treeOf(root.signed, settings, (role) => delegators.get(role)?.signed)
+}
+
+/** What the commit has decided and nobody has completed. */
+function noteUnfinished({ entry, root }: Current, published: Signed<Root>, { state }: Inventory, notes: Notes): void {
+  const waiting = entry.tasks.filter(({ id }) => state.has(inboxName(id)))
+  const isRootMissing = entry.state.root === entry.number && root.signed.version > published.signed.version
+  if (isRootMissing) notes.steps.push(`Publish root ${root.signed.version}, which commit ${entry.number} has decided.`)
+  if (waiting.length > 0)
+    notes.steps.push(`Finish commit ${entry.number}: write down how ${waiting.length} of its tasks ended.`)
+}
+
+function noteAbove({ ports }: Repository, tree: Tree, above: number, notes: Notes): void {
+  notes.steps.push(`Sign everything that the service signs anew, under a number above ${above}.`)
+  const offline = ['targets', ...signedBelow(tree).map(({ role }) => role)].filter(
+    (role) => !canSign(signersOf(tree, role), ports.signers),
+  )
+  if (offline.length === 0) return
+  notes.lost.push(
+    `Newer versions of ${offline.join(', ')} (signed offline), if clients have seen some: their holders have to sign again.`,
+  )
+}
+
+function onlineRoles({ ports }: Repository, tree: Tree): string[] {
+  const all = ['targets', ...signedBelow(tree).map(({ role }) => role)]
+  return all.filter((role) => canSign(signersOf(tree, role), ports.signers))
+}

@@ -1,0 +1,38 @@
+import { TufError } from '../../tuf/errors.ts'
+import type { MetadataByType } from '../../tuf/metadata.ts'
+import { decodeSigned, type Signed } from '../../tuf/signed.ts'
+import { type Document, decodeDocument } from '../documents.ts'
+import { RepositoryError } from '../errors.ts'
+import type { ObjectStore } from '../ports.ts'
+
+/** What a stored object says, or nothing if it is missing or cannot be read: then it is to be rebuilt or done without. */
+
+export async function metadataIn<Type extends keyof MetadataByType>(
+  store: ObjectStore,
+  type: Type,
+  name: string,
+): Promise<Signed<MetadataByType[Type]> | undefined> {
+  const stored = await store.read(name)
+  return stored && ignoring(TufError, () => decodeSigned(type, stored.bytes))
+}
+
+export async function documentIn<Kind extends Document>(store: ObjectStore, name: string): Promise<Kind | undefined> {
+  const stored = await store.read(name)
+  return stored && ignoring(RepositoryError, () => decodeDocument<Kind>(name, stored.bytes))
+}
+
+/** Nothing if it throws such an error. */
+export function ignoring<Value>(kind: typeof TufError | typeof RepositoryError, work: () => Value): Value | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof kind) return undefined
+    throw error
+  }
+}
+
+/** `7.bins-3.json` and the like. */
+export function parseFile(file: string): { readonly version: number; readonly role: string } | undefined {
+  const [, version, role] = /^([1-9]\d{0,14})\.(.+)\.json$/.exec(file) ?? []
+  return version === undefined || role === undefined ? undefined : { version: Number(version), role }
+}

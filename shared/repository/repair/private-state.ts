@@ -1,0 +1,98 @@
+import { parseJson } from '../../tuf/json.ts'
+import type { Root, Targets } from '../../tuf/metadata.ts'
+import type { Signed } from '../../tuf/signed.ts'
+import type { Document } from '../documents.ts'
+import { type BootstrapDocument, bootstrapName } from '../found.ts'
+import { type StateName, type StateVersions, stateObjectName } from '../journal.ts'
+import { nothingParked } from '../parked.ts'
+import type { Repository } from '../repository.ts'
+import { noRotation, type Rotation } from '../rotation.ts'
+import type { Settings } from '../settings.ts'
+import { nothingPending } from '../signing.ts'
+import { documentIn, metadataIn } from './files.ts'
+import type { Notes } from './notes.ts'
+import { settingsShown, withDaysSeen } from './settings.ts'
+
+/** A piece of private state as the newest commit decided it, and whether it had to be made up. */
+export interface Recovered<Part> {
+  readonly part: Part
+  readonly isLost: boolean
+}
+
+async function stored<Kind extends Document>(
+  { ports }: Repository,
+  versions: StateVersions,
+  name: StateName,
+  initial: Kind,
+): Promise<Kind | undefined> {
+  if (versions[name] === 0) return initial
+  return documentIn<Kind>(ports.state, stateObjectName(versions[name], name))
+}
+
+/** The root that was decided last; the newest that was published, if that one is lost. */
+export async function recoverRoot(
+  { ports }: Repository,
+  versions: StateVersions,
+  published: Signed<Root>,
+  notes: Notes,
+): Promise<Recovered<Signed<Root>>> {
+  const name = stateObjectName(versions.root, 'root')
+  const decided = await metadataIn(ports.state, 'root', name)
+  if (decided !== undefined && decided.signed.version >= published.signed.version)
+    return { part: decided, isLost: false }
+  notes.steps.push(`Go on with root ${published.signed.version}, the newest that is published: ${name} cannot be read.`)
+  return { part: published, isLost: true }
+}
+
+export async function recoverParked(repository: Repository, versions: StateVersions, notes: Notes) {
+  const found = await stored(repository, versions, 'parked', nothingParked)
+  if (found === undefined) notes.lost.push('What was parked (accepted with "publish_artifacts": false). Send it again.')
+  return { part: found ?? nothingParked, isLost: found === undefined }
+}
+
+export async function recoverSigning(repository: Repository, versions: StateVersions, notes: Notes) {
+  const found = await stored(repository, versions, 'signing', nothingPending)
+  if (found === undefined) notes.lost.push('What waited for signatures of offline keys. Send those changes again.')
+  return { part: found ?? nothingPending, isLost: found === undefined }
+}
+
+/** If online keys may be changing, the old ones sign too for a while: that does no harm, and nobody is left behind. */
+export async function recoverRotation(
+  repository: Repository,
+  versions: StateVersions,
+  root: Signed<Root>,
+  notes: Notes,
+): Promise<Recovered<Rotation>> {
+  const found = await stored(repository, versions, 'rotation', noRotation)
+  if (found !== undefined) return { part: found, isLost: false }
+  notes.steps.push('Have the online keys of the root before sign, too, for as long as a rotation takes.')
+  const before = await repository.ports.metadata.read(`${root.signed.version - 1}.root.json`)
+  const part = before === undefined ? noRotation : { ...noRotation, previousRoot: parseJson(before.bytes) }
+  return { part, isLost: true }
+}
+
+export async function recoverSettings(
+  repository: Repository,
+  versions: StateVersions,
+  targets: Signed<Targets>,
+  roleNamed: (name: string) => Promise<Signed<Targets> | undefined>,
+  notes: Notes,
+): Promise<Recovered<Settings>> {
+  const found = await documentIn<Settings>(repository.ports.state, stateObjectName(versions.settings, 'settings'))
+  if (found !== undefined) return { part: found, isLost: false }
+  notes.steps.push('Take the settings (hash bins, and how long roles live) from what is published.')
+  const named = new Map<string, Signed<Targets> | undefined>()
+  for (const { name } of targets.signed.delegations?.roles ?? []) named.set(name, await roleNamed(name))
+  return { part: settingsShown(targets, (name) => named.get(name)), isLost: true }
+}
+
+/** With the days that the roles were given: asked last, for it takes all that could be read. */
+export async function recoverDays(
+  { ports }: Repository,
+  settings: Settings,
+  roles: Parameters<typeof withDaysSeen>[2],
+  entries: Parameters<typeof withDaysSeen>[3],
+): Promise<Settings> {
+  const head = await documentIn<BootstrapDocument>(ports.state, bootstrapName)
+  return withDaysSeen(settings, head?.sealed?.request.expiration ?? {}, roles, entries)
+}

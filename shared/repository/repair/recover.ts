@@ -1,0 +1,118 @@
+import { canonicalBytes } from '../../tuf/canonical.ts'
+import { TufError } from '../../tuf/errors.ts'
+import { type Snapshot, specVersion, type TargetFile, type Targets, type Timestamp } from '../../tuf/metadata.ts'
+import { assemble, type Signed } from '../../tuf/signed.ts'
+import { verifyThreshold } from '../../tuf/threshold.ts'
+import { sha256 } from '../documents.ts'
+import { draftFrom, roleFor } from '../draft.ts'
+import type { Entry } from '../journal.ts'
+import { inParallel } from '../parallel.ts'
+import type { Current, Repository } from '../repository.ts'
+import type { SigningGroup } from '../signing.ts'
+import { canSign, signedBelow, type Tree } from '../tree.ts'
+import { metadataIn, parseFile } from './files.ts'
+import type { Head } from './head.ts'
+import { type Inventory, targetsByJournal } from './journal.ts'
+import type { Notes } from './notes.ts'
+
+/** The snapshot that the newest commit made visible; put together anew, unsigned, if it cannot be read. */
+export async function recoverSnapshot(
+  { ports }: Repository,
+  timestamp: Signed<Timestamp> | undefined,
+  chain: readonly Entry[],
+  inventory: Inventory,
+  notes: Notes,
+): Promise<{ readonly snapshot: Signed<Snapshot>; readonly isLost: boolean }> {
+  const named = timestamp?.signed.meta.get('snapshot.json')
+  const created = chain.find(({ creates, number }) => creates.includes(`${number}.snapshot.json`))
+  const number = named?.version ?? created?.number ?? 1
+  const file = `${number}.snapshot.json`
+  const found = await metadataIn(ports.metadata, 'snapshot', file)
+  const hash = named?.hashes?.['sha256']
+  const isSame = found !== undefined && (hash ?? sha256(found.bytes)) === sha256(found.bytes)
+  if (found !== undefined && isSame) return { snapshot: found, isLost: false }
+  notes.steps.push(`Put the snapshot together from the journal: ${file} cannot be read.`)
+  const versions = new Map<string, number>()
+  // The newest of each role that there is, unless the journal knows better: a commit that was not made may have left newer ones.
+  for (const name of inventory.metadata) {
+    const { role, version } = parseFile(name) ?? { role: 'root', version: 0 }
+    if (role !== 'root' && role !== 'snapshot') versions.set(role, Math.max(version, versions.get(role) ?? 0))
+  }
+  for (const { creates } of chain.toReversed()) {
+    for (const name of creates) {
+      const parsed = parseFile(name)
+      if (parsed !== undefined && parsed.role !== 'snapshot') versions.set(parsed.role, parsed.version)
+    }
+  }
+  const meta = new Map([...versions].sort().map(([role, version]) => [`${role}.json`, { version }]))
+  const snapshot: Snapshot = {
+    _type: 'snapshot',
+    spec_version: specVersion,
+    version: number,
+    expires: '2000-01-01T00:00:00Z',
+    meta,
+  }
+  return { snapshot: assemble(snapshot, canonicalBytes(snapshot), []), isLost: true }
+}
+
+/** The file of a role as the snapshot names it, if it is what its signers signed. */
+export async function readSigned(
+  { ports }: Repository,
+  snapshot: Signed<Snapshot>,
+  role: string,
+  group: SigningGroup,
+): Promise<Signed<Targets> | undefined> {
+  const version = snapshot.signed.meta.get(`${role}.json`)?.version
+  const found =
+    version === undefined ? undefined : await metadataIn(ports.metadata, 'targets', `${version}.${role}.json`)
+  if (found === undefined || found.signed.version !== version) return undefined
+  try {
+    verifyThreshold(role, group.roleKeys, group.keys, found)
+    return found
+  } catch (error) {
+    if (error instanceof TufError) return undefined
+    throw error
+  }
+}
+
+export interface RecoveredRoles {
+  readonly roles: ReadonlyMap<string, Signed<Targets>>
+  /** What those have to hold that could not be read. */
+  readonly rebuilt: ReadonlyMap<string, Targets>
+}
+
+/** Every role below targets that does not delegate; those that cannot be read from what the journal says of their targets. */
+export async function recoverRoles(
+  repository: Repository,
+  current: Current,
+  tree: Tree,
+  { chain, complete }: Head['journal'],
+  notes: Notes,
+): Promise<RecoveredRoles> {
+  const below = signedBelow(tree).filter(({ role }) => !current.delegators.has(role))
+  const roles = new Map<string, Signed<Targets>>()
+  const broken: string[] = []
+  await inParallel(below, repository.limits.parallel, async ({ role, group }) => {
+    const found = await readSigned(repository, current.snapshot, role, group)
+    if (found !== undefined) roles.set(role, found)
+    else if (canSign(group, repository.ports.signers)) broken.push(role)
+    else
+      notes.blocked.push(
+        `The file of role ${role} cannot be read, and only its holders can sign another. Restore it from a backup.`,
+      )
+  })
+  if (broken.length === 0) return { roles, rebuilt: new Map() }
+  const shown = `${broken.slice(0, 5).join(', ')}${broken.length > 5 ? ', …' : ''}`
+  if (!complete) {
+    notes.blocked.push(
+      `The files of ${broken.length} roles cannot be read (${shown}), nor the whole journal. Restore them from a backup.`,
+    )
+    return { roles, rebuilt: new Map() }
+  }
+  notes.steps.push(`Sign ${broken.length} roles anew whose files cannot be read, from the journal: ${shown}.`)
+  const targets = new Map(broken.map((role) => [role, new Map<string, TargetFile>()]))
+  const draft = draftFrom(current)
+  for (const [path, info] of targetsByJournal(chain)) targets.get(roleFor(draft, path) ?? '')?.set(path, info)
+  const empty = { _type: 'targets', spec_version: specVersion, version: 1, expires: '2000-01-01T00:00:00Z' } as const
+  return { roles, rebuilt: new Map([...targets].map(([role, held]) => [role, { ...empty, targets: held }])) }
+}

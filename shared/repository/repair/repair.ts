@@ -1,0 +1,70 @@
+import { commit } from '../commit.ts'
+import { type Draft, draftFrom, provide, sign } from '../draft.ts'
+import { RepositoryError } from '../errors.ts'
+import { encodeEntry, entryName, stateObjectName, stateWrittenBy } from '../journal.ts'
+import { expireLease, takeLease } from '../lease.ts'
+import { inParallel } from '../parallel.ts'
+import { finishBase } from '../publish.ts'
+import type { Current, Repository } from '../repository.ts'
+import type { Plan } from './diagnose.ts'
+
+/**
+ * Does what a diagnosis planned, for who alone may write, right after. May be repeated after a crash: what is left to do is
+ * diagnosed again. Returns the number of the commit that it made, if it had to make one.
+ */
+export async function repair(repository: Repository, plan: Plan): Promise<number | undefined> {
+  const { ports } = repository
+  await expireLease(ports.state)
+  for (const entry of plan.leftovers) await rollBack(repository, entry, plan.current)
+  if (plan.substitute !== undefined) {
+    const { entry } = plan.substitute
+    await ports.state.delete(entryName(entry.number))
+    await ports.state.create(entryName(entry.number), encodeEntry(entry))
+  }
+  await finishBase(repository, plan.current)
+  if (plan.commit === undefined) return undefined
+  const lease = await takeLease(repository, [])
+  if (lease === undefined) throw new RepositoryError('overtaken', 'Somebody else publishes. Stop that service first.')
+  const { current, timestampTag } = plan
+  const base = { number: current.entry.number, sha256: current.sha256, current, above: plan.commit.above }
+  try {
+    const draft = draftOf(plan, plan.commit)
+    const next = await commit(
+      repository,
+      { ...base, ...(timestampTag !== undefined && { timestampTag }) },
+      draft,
+      [],
+      lease,
+    )
+    await finishBase(repository, next)
+    return next.entry.number
+  } finally {
+    await lease.release(false)
+  }
+}
+
+function draftOf({ current, roles }: Plan, { decides, signs }: NonNullable<Plan['commit']>): Draft {
+  const draft = draftFrom(current)
+  for (const [role, signed] of roles.roles) provide(draft, role, signed)
+  for (const [role, content] of roles.rebuilt) draft.roles.set(role, content)
+  for (const role of signs) sign(draft, role)
+  for (const name of decides) draft.decides.add(name)
+  draft.signSnapshot = true
+  return draft
+}
+
+/** The entry goes last: as long as it is there, somebody finds what remains. */
+async function rollBack(
+  { ports, limits }: Repository,
+  entry: Plan['leftovers'][number],
+  current: Current,
+): Promise<void> {
+  const isListed = (file: string) => {
+    const [, version, role = ''] = /^(\d+)\.(.+)\.json$/.exec(file) ?? []
+    return current.snapshot.signed.meta.get(`${role}.json`)?.version === Number(version)
+  }
+  const files = entry.creates.filter((file) => !isListed(file))
+  await inParallel(files, limits.parallel, (file) => ports.metadata.delete(file))
+  for (const name of stateWrittenBy(entry)) await ports.state.delete(stateObjectName(entry.number, name))
+  await ports.state.delete(entryName(entry.number))
+}

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict'
+import { collect } from '../../shared/repository/collect.ts'
+import { RepositoryError } from '../../shared/repository/errors.ts'
+import { type Clock, StoreError } from '../../shared/repository/ports.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import { readTask } from '../../shared/repository/read.ts'
+import { submit } from '../../shared/repository/submit.ts'
+import type { TaskRequest } from '../../shared/repository/task.ts'
+import { tufClient } from '../support/client.ts'
+import { audit } from './auditor.ts'
+import { retention } from './collection-rules.ts'
+import { makePlans, type Plan } from './plans.ts'
+import { calm, chooseRates, type Process, scheduled, scheduler } from './scheduler.ts'
+import { type Mutant, type Role, seededRandom, startProcess, type VirtualTime, virtualClock } from './world.ts'
+
+export interface Simulated {
+  readonly violation: unknown
+  readonly history: readonly string[]
+  readonly steps: number
+  readonly commits: number
+}
+
+const lease = 60_000
+const minute = 60_000
+const hour = 60 * minute
+/** More steps than any seed takes whose processes get anywhere. */
+const mostSteps = 20_000
+
+/** One run of the whole service, with everything that may go wrong; the seed decides all of it. */
+export async function simulate(seed: number, mutant: Mutant = (stores) => stores): Promise<Simulated> {
+  const random = seededRandom(seed)
+  const time: VirtualTime = { now: Date.parse('2030-01-01T00:00:00Z') }
+  const auditor = audit(time, { everyClient: false })
+  const schedule = scheduler(random, time, lease)
+  schedule.rates = chooseRates(random)
+  const limits = {
+    lease,
+    tasksPerCycle: random() < 0.5 ? 2 : 1000,
+    refreshedPerCycle: 2,
+    retention,
+    collectedPerCycle: 4,
+  }
+  const accepted: string[][] = []
+  let bells = 0
+  let submitting = 0
+  let refreshes = 0
+  let refreshesAtJump = 0
+
+  /** Something that runs as a process and begins anew when it dies. */
+  function live(name: string, fragile: boolean, life: (process: Process) => Promise<void>): void {
+    const process: Process = { name, fragile, dead: false, onDeath: () => live(name, fragile, life) }
+    life(process).catch((error) => {
+      auditor.violation ??= error
+    })
+  }
+
+  function service(process: Process, role: Role, clock: Clock) {
+    const stores = {
+      metadata: scheduled(schedule, process, 'metadata', auditor.metadata),
+      state: scheduled(schedule, process, 'state', auditor.state),
+    }
+    const queue = {
+      ring: (id: string) =>
+        schedule.turn(
+          process,
+          `ring for ${id}`,
+          async () => {
+            // Lost, or doubled, or neither.
+            bells += Math.floor(random() * 3)
+          },
+          { kind: 'write' },
+        ),
+    }
+    return startProcess(mutant(stores, role), time, { limits, clock, queue })
+  }
+
+  function clockOf(process: () => Process, skew: number): Clock {
+    const clock = virtualClock(time, random, skew)
+    const sleep = async (milliseconds: number) =>
+      schedule.turn(process(), 'sleep', async () => {}, { from: time.now + milliseconds })
+    return { ...clock, sleep }
+  }
+
+  /** Publishes; true if that was done, false if a store failed too often. */
+  async function published(repository: ReturnType<typeof startProcess>): Promise<boolean> {
+    try {
+      await publish(repository)
+      return true
+    } catch (error) {
+      const foreseen = error instanceof StoreError || (error instanceof RepositoryError && error.code === 'overtaken')
+      if (!foreseen) throw error
+      return false
+    }
+  }
+
+  function startPublisher(name: string, skew: number): void {
+    live(name, true, async (process) => {
+      const repository = service(
+        process,
+        'publisher',
+        clockOf(() => process, skew),
+      )
+      for (;;) {
+        await schedule.turn(process, 'hears a bell', async () => void --bells, { isReady: () => bells > 0 })
+        if (!(await published(repository))) bells++
+      }
+    })
+  }
+
+  function startRefresher(): void {
+    live('refresher', true, async (process) => {
+      const repository = service(
+        process,
+        'refresher',
+        clockOf(() => process, 0),
+      )
+      for (;;) {
+        await schedule.turn(process, 'sleep', async () => {}, { from: time.now + minute })
+        if (!(await published(repository))) continue
+        refreshes++
+        // Less than half of the shortest life, and not before the refresher, whom others may keep waiting for as long
+        // as their leases last, has seen to the last one.
+        if (refreshes >= refreshesAtJump + 4 && schedule.rates !== calm && schedule.ghosts() === 0 && random() < 0.3) {
+          time.now += 11 * hour
+          refreshesAtJump = refreshes
+          schedule.history.push('11 hours pass')
+        }
+      }
+    })
+  }
+
+  function startCollector(): void {
+    live('collector', true, async (process) => {
+      const repository = service(
+        process,
+        'collector',
+        clockOf(() => process, 0),
+      )
+      for (;;) {
+        await schedule.turn(process, 'sleep', async () => {}, { from: time.now + random() * 10 * minute })
+        await collect(repository).catch(unlessUnavailable)
+      }
+    })
+  }
+
+  function startSubmitter(name: string, plans: readonly Plan[], skew: number): void {
+    submitting++
+    const ids: string[] = []
+    accepted.push(ids)
+    let next = 0
+    let request: TaskRequest | undefined
+    let running: Process | undefined
+    // Its ids rise even if it dies: the machine's clock lives on.
+    const clock = clockOf(() => running as Process, skew)
+    live(name, true, async (process) => {
+      running = process
+      const repository = service(process, 'api', clock)
+      for (let plan = plans[next]; plan !== undefined; plan = plans[next]) {
+        if (random() < 0.4)
+          await schedule.turn(process, 'sleep', async () => {}, { from: time.now + random() * 90_000 })
+        // Sent again, it is the same request.
+        request ??= plan(auditor.peek())
+        const submission = { request, principal: name, idempotencyKey: String(next) }
+        const { id } = await persist(() => submit(repository, submission))
+        if (!ids.includes(id)) ids.push(id)
+        assert.ok(ids.length <= next + 1, `two tasks for one Idempotency-Key of ${name}`)
+        if (random() < 0.2) continue
+        next++
+        request = undefined
+        const standing = await persist(() => readTask(repository, ids[Math.floor(random() * ids.length)] ?? id))
+        assert.ok(standing, `an accepted task of ${name} is not known`)
+      }
+      submitting--
+    })
+  }
+
+  /** As a client of the API does: again, until there is an answer. */
+  async function persist<Result>(ask: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+      }
+    }
+  }
+
+  function startClient(name: string, keeps: boolean): void {
+    live(name, false, async (process) => {
+      const read = (file: string) =>
+        schedule.turn(process, `read ${file}`, async () => (await auditor.metadata.read(file))?.bytes)
+      const fresh = () => tufClient(read, () => new Date(time.now))
+      let client = fresh()
+      for (;;) {
+        await schedule.turn(process, 'sleep', async () => {}, { from: time.now + random() * minute })
+        if (auditor.commits() === 0) continue
+        if (!keeps) client = fresh()
+        const began = time.now
+        try {
+          await client.refresh()
+          await client.find('f')
+        } catch (error) {
+          // What it began to read may be gone by now.
+          if (time.now - began < retention) throw error
+        }
+      }
+    })
+  }
+
+  for (const [at, plans] of makePlans(random).entries()) startSubmitter(`api ${at}`, plans, at * 50)
+  startPublisher('publisher 1', 0)
+  startPublisher('publisher 2', random() < 0.3 ? 2 * lease : -3000)
+  startRefresher()
+  startCollector()
+  startClient('client', true)
+  startClient('new client', false)
+
+  const failed = () => auditor.violation !== undefined || schedule.steps() > mostSteps
+  await schedule.run(() => failed() || (submitting === 0 && refreshes > 3) || schedule.steps() > mostSteps / 4)
+  schedule.rates = calm
+  await schedule.run(() => failed() || schedule.ghosts() === 0)
+  const last = refreshes + 6
+  await schedule.run(() => failed() || refreshes === last)
+  if (schedule.steps() > mostSteps) auditor.violation ??= new Error('It comes to no end.')
+  conclude()
+  return {
+    violation: auditor.violation,
+    history: schedule.history,
+    steps: schedule.steps(),
+    commits: auditor.commits(),
+  }
+
+  function conclude(): void {
+    if (auditor.violation !== undefined) return
+    try {
+      auditor.finish(accepted)
+      assert.ok(auditor.poisoned() <= schedule.crashes() / 3, 'a task was left out without three crashes')
+    } catch (error) {
+      auditor.violation = error
+    }
+  }
+}
+
+function unlessUnavailable(error: unknown): void {
+  if (!(error instanceof StoreError)) throw error
+}

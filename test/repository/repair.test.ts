@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { checkRepository } from '../../shared/repository/check.ts'
+import { collect } from '../../shared/repository/collect.ts'
+import { readCurrent } from '../../shared/repository/current.ts'
+import type { ObjectStore } from '../../shared/repository/ports.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import { diagnose, type RepairOptions } from '../../shared/repository/repair/diagnose.ts'
+import { repair } from '../../shared/repository/repair/repair.ts'
+import { roleName } from '../../shared/tuf/names.ts'
+import { type Client, clientOf } from '../support/client.ts'
+import { clientNow, paths, published } from '../support/published.ts'
+import { addRequest, restarted, run, type TestRepository } from '../support/repository.ts'
+
+/** Repairs in a process that knows nothing, and shows that a client which saw it before goes on, and the service too. */
+async function repaired(repository: TestRepository, client: Client, options: RepairOptions = {}) {
+  const everything = await client
+    .copy()
+    .everything()
+    .catch(() => undefined)
+  const process = restarted(repository)
+  const before = await contents(repository.ports.state)
+  const { plan, ...notes } = await diagnose(process, options)
+  assert.deepEqual(await contents(repository.ports.state), before, 'a diagnosis changes nothing')
+  assert.deepEqual(notes.blocked, [])
+  assert.ok(plan)
+  const commit = await repair(process, plan)
+  await client.refresh()
+  if (everything !== undefined && options.above === undefined) assert.deepEqual(await client.everything(), everything)
+  const again = await diagnose(restarted(repository))
+  assert.deepEqual([again.steps, again.lost, again.blocked], [[], [], []], 'nothing is left to be repaired')
+  const read = async (file: string) => (await repository.ports.metadata.read(file))?.bytes
+  const { findings } = await checkRepository({ read, now: repository.ports.clock.now() })
+  assert.deepEqual(findings, [])
+  const after = restarted(repository)
+  assert.equal((await run(after, addRequest(['after'], 9))).state, 'SUCCESS')
+  await client.refresh()
+  assert.equal((await client.find('after'))?.length, 9)
+  return { ...notes, commit, current: await readCurrent(after) }
+}
+
+async function contents(store: ObjectStore): Promise<ReadonlyMap<string, Uint8Array>> {
+  const all = new Map<string, Uint8Array>()
+  for (const name of await store.list('')) {
+    const stored = await store.read(name)
+    if (stored !== undefined) all.set(name, stored.bytes)
+  }
+  return all
+}
+
+async function restore(store: ObjectStore, backup: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  for (const name of await store.list('')) await store.delete(name)
+  for (const [name, bytes] of backup) await store.create(name, bytes)
+}
+
+async function spoil(store: ObjectStore, name: string): Promise<void> {
+  await store.delete(name)
+  await store.create(name, Buffer.from('spoilt'))
+}
+
+const damages: Readonly<Record<string, (store: ObjectStore, name: string) => Promise<void>>> = {
+  'is missing': (store, name) => store.delete(name),
+  'is spoilt': spoil,
+}
+
+describe('repair', () => {
+  it('finds nothing to do where nothing is wrong, or nothing was founded', async () => {
+    const repository = await published()
+    const { plan, ...notes } = await diagnose(restarted(repository))
+    assert.deepEqual(notes, { steps: [], lost: [], blocked: [] })
+    assert.equal(plan?.commit, undefined)
+    await repository.ports.state.list('')
+    for (const store of ['metadata', 'state'] as const) await restore(repository.ports[store], new Map())
+    assert.deepEqual(await diagnose(restarted(repository)), { steps: [], lost: [], blocked: [] })
+  })
+
+  for (const [how, damage] of Object.entries(damages)) {
+    it(`signs a timestamp anew that ${how}, from the newest commit`, async () => {
+      const repository = await published()
+      const client = await clientNow(repository)
+      await damage(repository.ports.metadata, 'timestamp.json')
+      const error = await publish(restarted(repository)).catch((error: Error) => error)
+      assert.match(error instanceof Error ? error.message : '', /tuffet repair/)
+      const { steps, lost, commit } = await repaired(repository, client)
+      assert.match(steps.join(), /Sign timestamp.json anew, for commit 5/)
+      assert.deepEqual([lost, commit], [[], 6])
+    })
+
+    it(`rebuilds settings of which the object ${how}`, async () => {
+      const repository = await published()
+      const client = await clientNow(repository)
+      const before = await readCurrent(repository)
+      await damage(repository.ports.state, 'state/3.settings.json')
+      const { current } = await repaired(repository, client)
+      assert.deepEqual(current?.settings.bins, before?.settings.bins)
+      // The timestamp was given two days since; of the bins some live shorter than others.
+      assert.deepEqual(current?.settings.expiration, { ...before?.settings.expiration })
+    })
+
+    it(`goes on without what was parked if its object ${how}, and says so`, async () => {
+      const repository = await published()
+      const client = await clientNow(repository)
+      await damage(repository.ports.state, 'state/4.parked.json')
+      const { lost, current } = await repaired(repository, client)
+      assert.match(lost.join(), /parked/)
+      assert.deepEqual(current?.parked.changes, [])
+    })
+
+    it(`goes on with the root that is published if the decided one ${how}`, async () => {
+      const repository = await published()
+      const client = await clientNow(repository)
+      await damage(repository.ports.state, 'state/1.root.json')
+      const { commit, lost } = await repaired(repository, client)
+      assert.deepEqual([commit, lost], [6, []])
+    })
+
+    it(`signs bins anew whose file ${how}, from the journal`, async () => {
+      const repository = await published()
+      const client = await clientNow(repository)
+      await client.everything()
+      const everything = await client.everything()
+      const { snapshot } = client.trusted
+      const bins = [...(snapshot?.signed.meta ?? [])].filter(([file]) => file.startsWith('bins'))
+      for (const [file, { version }] of bins) await damage(repository.ports.metadata, `${version}.${file}`)
+      const process = restarted(repository)
+      const { plan, steps } = await diagnose(process)
+      assert.match(steps.join(), /Sign 4 roles anew/)
+      assert.ok(plan)
+      await repair(process, plan)
+      await client.refresh()
+      assert.deepEqual(new Map([...(await client.everything())].sort()), new Map([...everything].sort()))
+    })
+
+    it(`puts a snapshot together anew that ${how}`, async () => {
+      const repository = await published()
+      const client = await clientNow(repository)
+      await damage(repository.ports.metadata, '5.snapshot.json')
+      const { steps } = await repaired(repository, client)
+      assert.match(steps.join(), /Put the snapshot together/)
+    })
+
+    it(`writes an entry for a commit whose own ${how}`, async () => {
+      const repository = await published()
+      const client = await clientNow(repository)
+      await damage(repository.ports.state, 'commits/000000000005.json')
+      const { steps, lost } = await repaired(repository, client)
+      assert.match(steps.join(), /Write an entry for commit 5/)
+      assert.match(lost.join(), /What commit 5 changed/)
+    })
+
+    it(`does nothing where targets ${how}, and says what to do`, async () => {
+      const repository = await published()
+      await damage(repository.ports.metadata, '1.targets.json')
+      const { plan, blocked } = await diagnose(restarted(repository))
+      assert.equal(plan, undefined)
+      assert.match(blocked.join(), /targets.* Restore it/)
+    })
+  }
+
+  it('rebuilds settings of a repository with roles that delegate themselves', async () => {
+    const repository = await published()
+    const client = await clientNow(repository)
+    const role = (name: string, inner: boolean) => ({
+      name: roleName(name),
+      terminating: false,
+      keyids: [],
+      threshold: 1,
+      paths: [`${name}/*`],
+      ...(inner && { bins: { delegation: 'path_hash_prefixes', number: 4 } as const }),
+    })
+    const request = { kind: 'metadata_delegation', action: 'add', keys: {}, removeArtifacts: false } as const
+    const added = await run(repository, { ...request, roles: [role('one', true), role('two', false)] })
+    assert.equal(added.state, 'SUCCESS', JSON.stringify(added.task))
+    await run(repository, addRequest(['one/x', 'two/y'], 3))
+    await client.refresh()
+    const before = await readCurrent(repository)
+    assert.ok(before)
+    await repository.ports.state.delete(`state/${before.entry.state.settings}.settings.json`)
+    const { current } = await repaired(repository, client)
+    assert.deepEqual(current?.settings.delegators, before.settings.delegators)
+    assert.deepEqual(current?.settings.bins, before.settings.bins)
+  })
+
+  it('carries on after a restored backup above every number that a client has seen', async () => {
+    const repository = await published()
+    const { metadata, state } = repository.ports
+    const backup = { metadata: await contents(metadata), state: await contents(state) }
+    for (let at = 0; at < 5; at++) await run(repository, addRequest(paths, 3 + at))
+    const client = await clientNow(repository)
+    await client.everything()
+    const seen = client.trusted.timestamp?.signed.version ?? 0
+    await restore(metadata, backup.metadata)
+    await restore(state, backup.state)
+    await assert.rejects(client.copy().refresh(), /went back/)
+    const { commit, steps } = await repaired(repository, client, { above: seen })
+    assert.ok(commit !== undefined && commit > seen, `commit ${commit} after ${seen}`)
+    assert.match(steps.join(), /Sign everything/)
+    assert.equal((await client.find('a'))?.length, 2)
+    assert.equal((await client.find('c'))?.length, 1)
+    const newcomer = clientOf(repository)
+    await newcomer.refresh()
+    // The numbers go on from there, and so does all else.
+    repository.pass(2 * 24 * 60 * 60 * 1000)
+    await publish(repository)
+    await collect(repository)
+    await client.refresh()
+  })
+
+  it('goes on from the journal where the metadata alone was restored from an older backup', async () => {
+    const repository = await published()
+    const { metadata } = repository.ports
+    const backup = await contents(metadata)
+    for (let at = 0; at < 3; at++) await run(repository, addRequest(paths, 3 + at))
+    const client = await clientNow(repository)
+    const everything = await client.everything()
+    await restore(metadata, backup)
+    const process = restarted(repository)
+    const { plan, steps, blocked } = await diagnose(process)
+    assert.deepEqual(blocked, [])
+    assert.match(steps.join(), /Go on from the journal/)
+    assert.ok(plan)
+    await repair(process, plan)
+    await client.refresh()
+    const now = await client.everything()
+    // The newest commit is not known to have been made: another one may begin from it, or not.
+    for (const [path, { length }] of now) assert.ok(length >= 4 || !everything.has(path), path)
+  })
+
+  it('goes on where the state alone was restored from an older backup', async () => {
+    const repository = await published()
+    const { state } = repository.ports
+    const backup = await contents(state)
+    for (let at = 0; at < 3; at++) await run(repository, addRequest(paths, 3 + at))
+    const client = await clientNow(repository)
+    await restore(state, backup)
+    const { lost } = await repaired(repository, client)
+    assert.match(lost.join(), /What commit 8 changed/)
+  })
+})
