@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
 import type { task } from '../shared/app/result-schemas.ts'
+import { type Access, signable, tokenAccess } from './access.ts'
 import { CliError } from './output.ts'
 
 /** A task as the API shows it. */
@@ -26,24 +27,32 @@ const firstPause = 200
 const timeout = 60_000
 const waitHeader = 'wait=20'
 
-/** `warn` is told what the service warns of when it has done something. */
-export function apiClient(api: URL, token?: string, warn: (warning: string) => void = () => {}): ApiClient {
+/** `credentials` are a bearer token or another access. `warn` is told what the service warns of when it has done something. */
+export function apiClient(
+  api: URL,
+  credentials?: string | Access,
+  warn: (warning: string) => void = () => {},
+): ApiClient {
   const url = apiUrl(api)
+  const access = typeof credentials === 'object' ? credentials : tokenAccess(credentials)
 
-  async function request(method: string, target: URL, body?: unknown, headers?: Record<string, string>) {
+  async function request(method: string, asked: URL, content?: unknown, headers?: Record<string, string>) {
+    const target = signable(asked)
+    const body = content === undefined ? undefined : JSON.stringify(content)
+    const { host: _, ...shown } = await access.headers({ method, url: target, body: Buffer.from(body ?? '') })
     const init: RequestInit = {
       method,
       headers: {
         accept: 'application/json',
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...headers,
+        ...shown,
       },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body }),
     }
     const repeatable = method === 'GET' || headers?.['idempotency-key'] !== undefined
     const response = await reach(target, init, repeatable ? attempts : 1)
-    return { status: response.status, answer: await readAnswer(response, target) }
+    return { status: response.status, answer: await readAnswer(response, target, access.hint) }
   }
 
   async function get<Answer>(path: string, query: Readonly<Record<string, string>> = {}): Promise<Answer> {
@@ -115,7 +124,7 @@ export function unreachable(target: URL | string, cause: unknown): CliError {
   return new CliError('unreachable', `${target} cannot be reached: ${reason}.${hint}`, { cause })
 }
 
-async function readAnswer(response: Response, target: URL): Promise<unknown> {
+async function readAnswer(response: Response, target: URL, hint: string): Promise<unknown> {
   const text = await response.text().catch((cause: unknown) => {
     throw unreachable(target, cause)
   })
@@ -127,7 +136,7 @@ async function readAnswer(response: Response, target: URL): Promise<unknown> {
   }
   if (response.ok && typeof answer === 'object' && answer !== null) return answer
   if (response.status === 401 || response.status === 403) {
-    throw new CliError('refused', `${reasonOf(answer)} Name the variable that holds your token with --token-env.`)
+    throw new CliError('refused', `${reasonOf(answer)} ${hint}`)
   }
   throw new CliError('refused', reasonOf(answer), { details: { status: response.status, answer } })
 }
@@ -147,5 +156,8 @@ function reasonOf(answer: unknown): string {
     const { message, error } = detail as { message?: string; error?: string }
     return [message, error].filter((text) => text !== undefined && text !== '').join(' ')
   }
-  return typeof detail === 'string' ? detail : JSON.stringify(answer)
+  if (typeof detail === 'string') return detail
+  // API Gateway says it in its own way.
+  const { message, Message = message } = (answer ?? {}) as { message?: unknown; Message?: unknown }
+  return typeof Message === 'string' ? Message : JSON.stringify(answer)
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { type Access, awsAccess, gatewayRegion, tokenAccess } from './access.ts'
 import { type ApiClient, apiClient, siblingUrl } from './api-client.ts'
 import { CliError, createOutput, type Output } from './output.ts'
 
@@ -7,6 +8,7 @@ export interface GlobalOptions {
   readonly api: string
   readonly metadataUrl?: string
   readonly tokenEnv?: string
+  readonly awsSign?: boolean
   readonly json?: boolean
   readonly quiet?: boolean
 }
@@ -17,6 +19,7 @@ export const defaultApi = 'http://127.0.0.1:8080'
 export interface Context {
   readonly output: Output
   readonly api: ApiClient
+  readonly access: Access
   /** The base of the service, without `/api/v1`. */
   readonly apiBase: URL
   readonly metadataUrl: URL
@@ -28,9 +31,11 @@ export function contextOf(command: Command): Context {
   // An environment variable that is empty is one that is not set.
   const apiBase = parseUrl(options.api || defaultApi, '--api')
   const output = createOutput(options)
+  const access = accessOf(options, apiBase, command)
   return {
     output,
-    api: apiClient(apiBase, tokenOf(options), output.warn),
+    api: apiClient(apiBase, access, output.warn),
+    access,
     apiBase,
     metadataUrl: !options.metadataUrl
       ? siblingUrl(apiBase, 'metadata')
@@ -49,6 +54,22 @@ function parseUrl(text: string, flag: string): URL {
   const url = URL.parse(text)
   if (url !== null && ['http:', 'https:'].includes(url.protocol)) return url
   throw new CliError('usage', `${flag} has to be an http or https URL, not ${JSON.stringify(text)}.`)
+}
+
+/** A token if there is one; a signature where API Gateway wants it, or where it was asked for. */
+function accessOf(options: GlobalOptions, api: URL, command: Command): Access {
+  const token = tokenOf(options)
+  if (token !== undefined) return tokenAccess(token)
+  const signs = gatewayRegion(api) !== undefined || (options.awsSign === true && !turnedOff(command))
+  return signs ? awsAccess(api) : tokenAccess(undefined)
+}
+
+const off = ['', '0', 'false', 'no']
+
+/** True where the environment says 'no' and the command line says nothing. */
+function turnedOff(command: Command): boolean {
+  const fromEnvironment = command.getOptionValueSourceWithGlobals('awsSign') === 'env'
+  return fromEnvironment && off.includes(process.env['TUFFET_AWS_SIGN']?.toLowerCase() ?? '')
 }
 
 /** Tokens come from the environment, never from an argument: arguments are for everybody on the machine to see. */

@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { unreachable } from './api-client.ts'
 import { folderUrl } from './context.ts'
 import { CliError } from './output.ts'
@@ -55,10 +55,17 @@ async function directorySource(where: string): Promise<MetadataSource> {
   } catch (cause) {
     throw new CliError('unreachable', `${directory} cannot be read: ${(cause as Error).message}`, { cause })
   }
-  const there = new Set(names)
   return {
     where: directory,
     names,
-    read: async (file) => (there.has(file) ? readFile(join(directory, file)) : undefined),
+    // Not by `names`: a service may write there meanwhile.
+    read: async (file) => (basename(file) === file ? readIfThere(join(directory, file)) : undefined),
   }
+}
+
+async function readIfThere(file: string): Promise<Uint8Array | undefined> {
+  return readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw new CliError('unreachable', `${file} cannot be read: ${error.message}`, { cause: error })
+  })
 }

@@ -1,5 +1,7 @@
 import { Command } from 'commander'
 import type { CheckReport } from '../../shared/repository/check-report.ts'
+import type { ClientId } from '../../shared/repository/clients.ts'
+import type { ApiClient } from '../api-client.ts'
 import { contextOf } from '../context.ts'
 import { exitCodes, paint } from '../output.ts'
 import { fromNow, plural, table } from '../table.ts'
@@ -15,12 +17,19 @@ export function checkCommand(): Command {
     .addHelpText('after', '\nExit code 4: something is missing, expired or not as it was signed.')
     .addHelpText('after', '\nExamples:\n  $ tuffet check\n  $ tuffet check ./tuffet-data --clients')
     .action(async (where: string | undefined, options: { clients?: boolean }, command: Command) => {
-      const { metadataUrl, output } = contextOf(command)
-      const [{ checkRepository }, { metadataSource }, { unusedFiles }, { clientVerdicts }] = await Promise.all([
+      const { api, metadataUrl, output } = contextOf(command)
+      const [
+        { checkRepository },
+        { metadataSource },
+        { unusedFiles },
+        { clientVerdicts, servedClients },
+        { sizeWarnings },
+      ] = await Promise.all([
         import('../../shared/repository/check.ts'),
         import('../metadata-source.ts'),
         import('../../shared/repository/unused-files.ts'),
         import('../../shared/repository/clients.ts'),
+        import('../../shared/repository/client-rules.ts'),
       ])
       const now = new Date()
       const source = await metadataSource(where ?? metadataUrl.href)
@@ -30,10 +39,16 @@ export function checkCommand(): Command {
       const unused = source.names && unusedFiles(report, source.names)
       // Of what could not be read at all nobody can say who reads it.
       const clients = options.clients && report.roles.length > 0 ? clientVerdicts(report.traits) : undefined
+      const served = servedClients(where === undefined ? await clientsServedBy(api) : undefined)
+      const warnings = sizedRoles.flatMap((type) => {
+        const { bytes, file = type } = report.traits.sizes[type]
+        return sizeWarnings(served, type, [{ name: file, bytes }])
+      })
       const document = {
         where: source.where,
         valid: report.findings.length === 0,
         findings: report.findings,
+        warnings,
         roles: report.roles.length,
         targets: report.targets,
         bytes: report.bytes,
@@ -44,11 +59,25 @@ export function checkCommand(): Command {
       const sections = [
         summary(source.where, report, now),
         ...(unused && unused.strange.length > 0 ? [strangers(unused.strange)] : []),
+        ...(warnings.length > 0
+          ? [warnings.map((warning) => `${paint('yellow', 'warning:')} ${warning}`).join('\n')]
+          : []),
         ...(clients ? [clientTable(clients)] : []),
       ]
       output.result(document, sections.join('\n\n'))
       if (report.findings.length > 0) process.exitCode = exitCodes['not-verified']
     })
+}
+
+const sizedRoles = ['root', 'timestamp', 'snapshot', 'targets'] as const
+
+/** As far as somebody says so. */
+async function clientsServedBy(api: ApiClient): Promise<readonly ClientId[] | undefined> {
+  try {
+    return (await api.get<{ data: { clients?: readonly ClientId[] } }>('config')).data.clients
+  } catch {
+    return undefined
+  }
 }
 
 const barWidth = 24

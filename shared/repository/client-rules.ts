@@ -34,27 +34,33 @@ const howToShrink: Readonly<Record<SizedRole, string>> = {
   targets: 'Remove artifacts from it, shorten their "custom", or spread them over more roles or hash bins',
 }
 
-/** Throws a Refusal if a served client would not take a file of this size; `what` names it. */
-export function refuseTooLarge(served: readonly Client[], type: SizedRole, what: string, bytes: number): void {
+/** Throws a Refusal if a served client would not take a file of this size. */
+export function refuseTooLarge(served: readonly Client[], type: SizedRole, { name, bytes }: Sized): void {
   const lost = readersOf(served, type).filter(({ largest }) => bytes > largest[type])
   if (lost.length === 0) return
   const cap = Math.min(...lost.map(({ largest }) => largest[type]))
+  const [takes, them] = lost.length === 1 ? ['takes', 'it'] : ['take', 'them']
   throw new Refusal(
-    `${what} would have ${bytes} bytes, and ${namesOf(lost)} ${lost.length === 1 ? 'takes' : 'take'} ${cap} at most. ` +
-      `${howToShrink[type]}; or, if nobody uses ${lost.length === 1 ? 'it' : 'them'}, ${leaveOut(lost)}.`,
-    { role: what, bytes, cap, clients: lost.map(({ id }) => id) },
+    `The file of ${name} would have ${bytes} bytes, and ${namesOf(lost)} ${takes} ${cap} at most. ${howToShrink[type]}; ` +
+      `or, if nobody uses ${them}, ${leaveOut(lost)}.`,
+    { too_large: { name, bytes, cap, clients: lost.map(({ id }) => id) } },
   )
 }
 
-/** What to say of a file that comes near a cap. */
-export function sizeWarnings(served: readonly Client[], type: SizedRole, what: string, bytes: number): string[] {
+/** A file, or what is to become one. */
+interface Sized {
+  readonly name: string
+  readonly bytes: number
+}
+
+/** What to say of files that come near a cap: nothing, or one warning. */
+export function sizeWarnings(served: readonly Client[], type: SizedRole, files: readonly Sized[]): string[] {
   const cap = capOf(served, type)
-  if (!isNear(bytes, cap)) return []
+  const close = files.filter(({ bytes }) => isNear(bytes, cap)).sort((one, other) => other.bytes - one.bytes)
+  if (close.length === 0) return []
   const readers = readersOf(served, type).filter(({ largest }) => largest[type] === cap)
-  const part = Math.floor((100 * bytes) / cap)
-  return [
-    `${what} has ${bytes} bytes, ${part} % of what ${namesOf(readers)} can read (${cap}). ${howToShrink[type]}, in good time.`,
-  ]
+  const sizes = close.map(({ name, bytes }) => `${name} has ${bytes} bytes (${Math.floor((100 * bytes) / cap)} %)`)
+  return [`Of the ${cap} bytes that ${namesOf(readers)} can read, ${shown(sizes)}. In good time: ${howToShrink[type]}.`]
 }
 
 /**
@@ -68,16 +74,16 @@ export function checkRootFor(
   before?: Root,
 ): string[] {
   const { version, keys, roles } = root.signed
-  const what = `Root version ${version}`
+  const name = `root version ${version}`
   const bytes = root.bytes.length + Math.max(...groups.map((group) => missingSignatures(root, group)))
-  refuseTooLarge(served, 'root', what, bytes)
+  refuseTooLarge(served, 'root', { name, bytes })
   const timestampKeys = [roles.timestamp, ...(before === undefined ? [] : [before.roles.timestamp])]
   const timestamp = timestampKeys.map(({ keyids, threshold }) => signatureBytes(keyids.slice(0, threshold), keys))
-  refuseTooLarge(served, 'timestamp', 'Timestamp', 400 + Math.max(...timestamp) * timestamp.length)
+  refuseTooLarge(served, 'timestamp', { name: 'timestamp', bytes: 400 + timestamp.reduce((a, b) => a + b, 0) })
   const added = [...keys].filter(([keyid]) => before?.keys.has(keyid) !== true)
-  for (const [keyid, key] of added) refuseUnverified(served, `${what} names key ${keyid}`, key)
+  for (const [keyid, key] of added) refuseUnverified(served, `Root version ${version} names key ${keyid}`, key)
   return [
-    ...sizeWarnings(served, 'root', what, bytes),
+    ...sizeWarnings(served, 'root', [{ name, bytes }]),
     ...keyidWarnings(served, root.signed),
     ...rotationWarnings(served, version),
   ]

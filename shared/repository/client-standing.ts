@@ -46,10 +46,11 @@ export function warningsOfChange(draft: Draft, before: Draft): string[] {
 export function warningsOfCurrent({ root, delegators, settings, entry }: Current): string[] {
   const served = servedClients(settings.clients)
   const delegating = [...delegators.values()].map(({ signed }) => signed)
-  const near = Object.entries(entry.nearCaps ?? {})
+  const name = `root version ${root.signed.version}`
+  const near = Object.entries(entry.nearCaps ?? {}).map(([role, bytes]) => ({ name: `role ${role}`, bytes }))
   return [
     ...readingWarnings(served, traitsOf(root.signed, delegating, root.bytes.length)),
-    ...sizeWarnings(served, 'root', `Root version ${root.signed.version}`, root.bytes.length),
-    ...near.flatMap(([role, bytes]) => sizeWarnings(served, 'targets', `Role ${role}`, bytes)),
+    ...sizeWarnings(served, 'root', [{ name, bytes: root.bytes.length }]),
+    ...sizeWarnings(served, 'targets', near),
   ]
 }

@@ -19,7 +19,7 @@ export function checkRoleSizes(draft: Draft): string[] {
   const served = servedClients(draft.settings.clients)
   const cap = capOf(served, 'targets')
   const measure = measuring(draft)
-  const warnings: string[] = []
+  const close: { name: string; bytes: number }[] = []
   for (const role of changed) {
     if (!draft.toSign.has(role) && !draft.signed.has(role)) continue
     const bytes = known.get(role) ?? measure(role)
@@ -27,11 +27,11 @@ export function checkRoleSizes(draft: Draft): string[] {
     if (!isNear(bytes + slack, cap)) continue
     // What has come past a cap, because other clients are served now, may get smaller at any rate.
     if (bytes > (draft.published.get(role)?.bytes.length ?? 0))
-      refuseTooLarge(served, 'targets', `Role ${role}`, bytes + slack)
-    warnings.push(...sizeWarnings(served, 'targets', `Role ${role}`, bytes))
+      refuseTooLarge(served, 'targets', { name: `role ${role}`, bytes: bytes + slack })
+    close.push({ name: `role ${role}`, bytes })
   }
   changed.clear()
-  return warnings
+  return sizeWarnings(served, 'targets', close)
 }
 
 function measuring(draft: Draft) {
@@ -48,6 +48,9 @@ function measuring(draft: Draft) {
   }
 }
 
+/** More than these is for nobody to read. */
+const mostNoted = 100
+
 /** The roles that come near a cap, with their bytes: those that have changed, and those of `before` that have not. */
 export function rolesNearCaps(
   draft: Draft,
@@ -58,5 +61,6 @@ export function rolesNearCaps(
   const close = [...all].filter(([, bytes]) => isNear(bytes, cap))
   if (close.length === 0) return undefined
   const tree = treeOfDraft(draft)
-  return Object.fromEntries(close.filter(([role]) => signersOf(tree, role) !== undefined))
+  const there = close.filter(([role]) => signersOf(tree, role) !== undefined)
+  return Object.fromEntries(there.sort(([, one], [, other]) => other - one).slice(0, mostNoted))
 }

@@ -1,14 +1,17 @@
+import type { Root } from '../tuf/metadata.ts'
 import { baseOf, commit, Overtaken, type Published } from './commit.ts'
 import { type Current, readCurrent } from './current.ts'
 import { isNoTasksFault, RepositoryError } from './errors.ts'
 import { evaluate, type Upkeep } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
 import { foundRepository, readHead } from './found.ts'
-import { listInbox, readTasks } from './inbox.ts'
+import { listInbox, readTasks, type WaitingTask } from './inbox.ts'
 import { type Lease, takeLease } from './lease.ts'
 import { dueRoles } from './refresh.ts'
 import type { Repository } from './repository.ts'
 import { rotationIsOver } from './rotation.ts'
+import { heldFor } from './sign.ts'
+import { canSign } from './tree.ts'
 
 export type { Published }
 
@@ -109,11 +112,30 @@ async function publishOn(
   upkeep: Upkeep,
   now: Date,
 ): Promise<Published | 'go on'> {
-  const tasks = await readTasks(repository, lease.batch, lease.poisoned)
-  if (tasks.length === 0 && isNothing(upkeep)) return 'go on'
+  const waiting = await readTasks(repository, lease.batch, lease.poisoned)
+  if (waiting.length === 0 && isNothing(upkeep)) return 'go on'
+  const { signers } = repository.ports
+  const lacking = (['timestamp', 'snapshot'] as const).find(
+    (role) => !canSign(groupOf(current.root.signed, role), signers),
+  )
+  const tasks = lacking === undefined ? waiting : waiting.filter(isOfRoot)
+  if (lacking !== undefined && tasks.length === 0) heldFor(lacking, groupOf(current.root.signed, lacking), signers)
 
-  const { draft, decided, broken } = await evaluate(repository, current, upkeep, tasks, now)
+  const doing = lacking === undefined ? upkeep : noUpkeep
+  const { draft, decided, broken } = await evaluate(repository, current, doing, tasks, now)
+  // Before anything is written: without the timestamp there is no commit.
+  heldFor('timestamp', groupOf(draft.root.signed, 'timestamp'), signers)
   const next = await commit(repository, baseOf(current), draft, decided, lease)
   await finishBase(repository, next)
-  return { commit: next.entry.number, head: next.sha256, tasks: decided, refreshed: upkeep.due.length, broken }
+  return { commit: next.entry.number, head: next.sha256, tasks: decided, refreshed: doing.due.length, broken }
+}
+
+const groupOf = ({ roles, keys }: Root, role: 'timestamp' | 'snapshot') => ({ roleKeys: roles[role], keys })
+
+/** Of a service that has lost its keys only the next root can help: whatever else waits, waits for that. */
+function isOfRoot(task: WaitingTask): boolean {
+  if ('poisoned' in task) return false
+  const { request } = task
+  if (request.kind === 'sign_metadata' || request.kind === 'delete_sign_metadata') return request.role === 'root'
+  return request.kind === 'metadata_update'
 }

@@ -47,6 +47,17 @@ export function signer({ ports }: Repository, draft: Draft, now: Date) {
   }
 }
 
+/** Those who sign a role for this group. Throws RepositoryError 'key-not-held' if they are too few. */
+export function heldFor(role: string, group: SigningGroup, signers: readonly Signer[]): Signer[] {
+  const { keyids, threshold } = group.roleKeys
+  const able = heldBy(group, signers)
+  if (able.length >= threshold) return able
+  throw new RepositoryError(
+    'key-not-held',
+    `Role ${role} needs ${threshold} of the keys ${keyids.join(', ')}; this service holds ${able.length}.`,
+  )
+}
+
 async function signBytes<Role extends Metadata>(
   role: string,
   signed: Role,
@@ -56,15 +67,7 @@ async function signBytes<Role extends Metadata>(
 ): Promise<Signed<Role>> {
   const chosen = new Set<Signer>()
   for (const group of groups) {
-    const { keyids, threshold } = group.roleKeys
-    const able = heldBy(group, signers)
-    if (able.length < threshold) {
-      throw new RepositoryError(
-        'key-not-held',
-        `Role ${role} needs ${threshold} of the keys ${keyids.join(', ')}; this service holds ${able.length}.`,
-      )
-    }
-    for (const one of able) chosen.add(one)
+    for (const one of heldFor(role, group, signers)) chosen.add(one)
   }
   const signatures = await Promise.all(
     [...chosen].map(async (one) => ({ keyid: one.keyid, sig: await one.sign(bytes) })),

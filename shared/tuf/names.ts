@@ -44,13 +44,15 @@ const refusedCharacters = new Set(' \\#?%:|[]{}^"<>`')
  */
 export function targetPath(text: string): TargetPath {
   checkPath('Target path', text, refusedCharacters)
-  const encoded = text.replaceAll(/[^A-Za-z0-9_.~-]/g, '%00').length
+  const encoded = encodedLength(text)
   if (encoded > maximumEncodedLength) {
     const why = `it takes ${encoded} characters as a file name, percent-encoded, at most ${maximumEncodedLength} are allowed; shorten it`
     throw new TufError('invalid-target-path', `Target path ${JSON.stringify(text)}: ${why}.`)
   }
   return text as TargetPath
 }
+
+const encodedLength = (text: string) => text.replaceAll(/[^A-Za-z0-9_.~-]/g, '%00').length
 
 const refusedInPatterns = refusedCharacters.difference(new Set('?'))
 
@@ -68,7 +70,13 @@ export function pathPattern(text: string): string {
         'Write names with single * and ? only.',
     )
   }
-  return text
+  const least = encodedLength(text.replaceAll(/(^|\/)\*(?=\/|$)/g, '$1?').replaceAll(/\*/g, '').replaceAll('?', 'x'))
+  if (least <= maximumEncodedLength) return text
+  throw new TufError(
+    'invalid-target-path',
+    `Path pattern ${JSON.stringify(text)}: what it matches takes ${least} characters or more as a file name, percent-encoded, ` +
+      `and a path may take ${maximumEncodedLength}, so it matches none; shorten it.`,
+  )
 }
 
 function checkPath(kind: string, text: string, refused: ReadonlySet<string>): void {

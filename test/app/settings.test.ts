@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { defaultClients } from '../../shared/repository/clients.ts'
 import { apiOver } from '../support/api.ts'
+import { decided } from '../support/holders.ts'
 import { bootstrapped, testRepository } from '../support/repository.ts'
 
 describe('config', () => {
@@ -25,6 +27,21 @@ describe('config', () => {
     assert.deepEqual(details, { updated_roles: ['timestamp', 'bins'], invalid_roles: ['nobody'] })
     const config = await api.call('GET /config')
     assert.equal(config.body.data['timestamp_expiration'], 2)
+  })
+
+  it('says which clients are served, and changes them', async () => {
+    const api = apiOver(await bootstrapped())
+    assert.deepEqual((await api.call('GET /config')).body.data['clients'], defaultClients)
+    const body = { settings: { clients: ['tough', 'python-tuf', 'tough'] } }
+    const { state, details } = await decided(api, 'PUT /config', body)
+    assert.equal(state, 'SUCCESS')
+    assert.deepEqual(details['clients'], ['python-tuf', 'tough'])
+    assert.deepEqual((await api.call('GET /config')).body.data['clients'], ['python-tuf', 'tough'])
+    const { served, warnings } = (await api.call('GET /status')).body.data['clients'] as Record<string, string[]>
+    assert.deepEqual(served, ['python-tuf', 'tough'])
+    assert.match(String(warnings), /^tough 0\.24 cannot read this repository/)
+    for (const settings of [{}, { clients: [] }, { clients: ['nobody'] }, { clients: 'tough' }])
+      assert.equal((await api.call('PUT /config', { body: { settings } })).status, 422, JSON.stringify(settings))
   })
 
   it('is not there before the bootstrap', async () => {

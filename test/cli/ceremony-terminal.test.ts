@@ -11,6 +11,7 @@ import { gatherRootKeys } from '../../cli/ceremony/root-keys.ts'
 import { createKeyFiles } from '../../cli/key-file.ts'
 import { createOutput } from '../../cli/output.ts'
 import { passwords, prompter } from '../../cli/prompt.ts'
+import { defaultClients } from '../../shared/repository/clients.ts'
 
 const enter = '\r'
 const down = '\u001B[B'
@@ -46,6 +47,7 @@ describe('a ceremony at a terminal', { timeout: 30_000 }, () => {
       ['How does targets delegate?', enter],
       ['Number of hash bins', enter],
       ['Days until bins', enter],
+      ['TUF clients to serve', enter],
       ['Days until root', enter],
       ['Signatures that a root needs', enter],
     ])
@@ -53,6 +55,7 @@ describe('a ceremony at a terminal', { timeout: 30_000 }, () => {
       expiration: { root: 365, targets: 90, snapshot: 7, timestamp: 1 },
       delegations: { number: 256, delegation: 'succinct_roles', expiration: 30 },
       threshold: 2,
+      clients: defaultClients,
     })
     assert.deepEqual(left, [])
   })
@@ -64,6 +67,7 @@ describe('a ceremony at a terminal', { timeout: 30_000 }, () => {
       ['reaches python-tuf 7, tuf-js 6, go-tuf 0.7, tough 0.24; not go-tuf 2.4', enter],
       ['Number of hash bins', `100${enter}`],
       ['power of two', `${'\b'.repeat(3)}64${enter}`],
+      ['TUF clients to serve', enter],
       ['Signatures that a root needs', `1${enter}`],
       ['A whole number from 2', `\b3${enter}`],
     ])
@@ -81,6 +85,7 @@ describe('a ceremony at a terminal', { timeout: 30_000 }, () => {
       ['Days until docs expires', enter],
       ['terminating', `y${enter}`],
       ['Another role?', enter],
+      ['TUF clients to serve', enter],
     ])
     const { delegations } = await decide(given, { ...asking, prompter })
     assert.deepEqual(delegations, { roles: [{ name: 'docs', paths: ['docs/*'], expiration: 30, terminating: true }] })

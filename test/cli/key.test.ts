@@ -73,6 +73,32 @@ describe('tuffet key', () => {
     assert.deepEqual(await readFile(path('ed.pem')), before)
   })
 
+  it('makes neither file where one is there, and says so before it asks for a password', async () => {
+    await writeFile(path('half.pem.pub'), 'a key of somebody else\n')
+    const { code, stderr } = await tuffet(['key', 'new', path('half.pem')])
+    assert.equal(code, 1)
+    assert.match(stderr, /half\.pem\.pub exists, and is not overwritten/)
+    await assert.rejects(stat(path('half.pem')), { code: 'ENOENT' })
+  })
+
+  it('takes what it shows as JSON for a public key file', async () => {
+    const { stdout } = await show('ed.pem', password)
+    await writeFile(path('ed.json'), stdout)
+    assert.deepEqual(JSON.parse((await show('ed.json')).stdout), JSON.parse(stdout))
+  })
+
+  it('says how a key is named that is in no file', async () => {
+    const [nameless, uri, made] = await Promise.all([
+      tuffet(['key', 'show', 'kms:']),
+      tuffet(['key', 'show', 'pkcs11:token=alice']),
+      tuffet(['key', 'new', 'kms:alias/root']),
+    ])
+    assert.match(nameless.stderr, /kms:<key id, ARN or alias>/)
+    assert.match(uri.stderr, /module-path/)
+    assert.match(made.stderr, /is no file/)
+    assert.deepEqual([nameless.code, uri.code, made.code], [2, 2, 2])
+  })
+
   it('refuses a short password, a wrong one, and a file that is no key', async () => {
     const short = await tuffet(['key', 'new', path('new.pem'), '--password-fd', '3'], 'short\n')
     assert.equal(short.code, 2)

@@ -58,7 +58,7 @@ interface RootShape {
   readonly online: 0 | 1
 }
 
-const rootExpires = new Date('2099-01-01T00:00:00Z')
+const rootExpires = new Date('2039-01-01T00:00:00Z')
 
 function unsignedRoot({ version, online }: Omit<RootShape, 'signedBy'>) {
   const keys = { root: rootKeys, threshold: 2, online: [onlineKeys[online]] }

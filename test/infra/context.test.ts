@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ConfigurationError, readSettings } from '../../infra/context.ts'
-import { appWith, synthesize } from './stack.ts'
+import { appWith, synthesize } from './template/stack.ts'
 
 const read = (context: Record<string, unknown>) =>
   readSettings(

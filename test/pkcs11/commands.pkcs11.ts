@@ -79,10 +79,10 @@ describe('the commands with keys on tokens', () => {
     await works(['delegation', 'sign', 'project', '--key', project, '-y'], pin)
     const artifact = { path: 'project/a', info: { length: 1, hashes: { sha256: 'ab'.repeat(32) } } }
     await post(served, 'artifacts', { artifacts: [artifact] })
-    await works(['delegation', 'sign', 'project', '--key', project, '-y'], pin)
-    const published = await fetch(new URL('/metadata/2.project.json', served.url))
-    const { signed } = (await published.json()) as { signed: { targets: object } }
-    assert.deepEqual(Object.keys(signed.targets), ['project/a'])
+    const signed = await works(['delegation', 'sign', 'project', '--key', project, '-y'], pin)
+    assert.match(signed.stderr, / {2}\+ project\/a {2}1 byte/)
+    const checked = await run(['check', new URL('/metadata/', served.url).href])
+    assert.equal(checked.code, 0, checked.stderr)
   })
 
   const refusals: readonly (readonly [what: string, uri: string, passwords: string, code: number, RegExp])[] = [

@@ -12,12 +12,15 @@ import { type Key, keyFromPublicKey, keyid } from '../../tuf/keys.ts'
 import { clientSettings } from './client-settings.ts'
 import { serviceError } from './service-error.ts'
 
-let shared: KMSClient | undefined
+/** By region; nothing for the one that the environment says. */
+const shared = new Map<string | undefined, KMSClient>()
 
-/** One for all signers of the process, so that they share its connections; made when it is first needed. */
-function sharedClient(): KMSClient {
-  shared ??= new KMSClient(clientSettings)
-  return shared
+/** One for all signers of a region, so that they share its connections; made when it is first needed. An ARN says its region. */
+function sharedClient(keyId: string): KMSClient {
+  const region = /^arn:[\w-]+:kms:([\w-]+):/.exec(keyId)?.[1]
+  const client = shared.get(region) ?? new KMSClient({ ...clientSettings, ...(region !== undefined && { region }) })
+  shared.set(region, client)
+  return client
 }
 
 /**
@@ -27,7 +30,7 @@ function sharedClient(): KMSClient {
  * alias. Throws SignerError: 'unusable' for a key that is missing, disabled, about to be deleted, not ours to use or of
  * another type; 'unavailable' when KMS throttles, fails or does not answer, after the SDK's own attempts.
  */
-export async function kmsSigner(keyId: string, client: KMSClient = sharedClient()): Promise<Signer> {
+export async function kmsSigner(keyId: string, client: KMSClient = sharedClient(keyId)): Promise<Signer> {
   const attempt = async <Result>(what: string, request: () => Promise<Result>): Promise<Result> => {
     try {
       return await request()

@@ -72,7 +72,9 @@ export function bootstrapWarnings(request: BootstrapRequest, context: Context): 
   const { root, settings } = bootstrapped
   const draft = foundingDraft(bootstrapped, context)
   const ofRoot = checkRootFor(servedClients(settings.clients), root, firstGroups(root.signed).root)
-  return [...warningsOfDraft(draft), ...ofRoot, ...checkRoleSizes(draft)]
+  // Whoever names no clients may well know of none that cannot.
+  const unread = settings.clients === undefined ? [] : warningsOfDraft(draft)
+  return [...unread, ...ofRoot, ...checkRoleSizes(draft)]
 }
 
 function targetsToSign(draft: Draft, { targets, settings }: Bootstrapped, now: Date): Signed<Targets> {

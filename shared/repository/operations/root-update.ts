@@ -80,8 +80,12 @@ export function adoptIfComplete(
   setSigning(draft, withoutPending(draft.signing, 'root'))
   if (onlineKeysChange(before.signed, root.signed)) {
     setRotation(draft, { schema: schemaVersion, previousRoot: parseJson(before.bytes), compromised })
-    const old = onlineGroup(before.signed, signers).roleKeys
-    giveOnlineKeys(draft, old, onlineGroup(root.signed, signers), signers)
+    giveOnlineKeys(
+      draft,
+      oldOnlineKeys(before.signed, root.signed, signers),
+      onlineGroup(root.signed, signers),
+      signers,
+    )
   }
   return true
 }
@@ -96,8 +100,13 @@ export function rolesToSignFor(draft: Draft, next: Root | undefined): string[] {
  * the snapshot holds both together, so no client ever sees one without the other. What a role that is signed offline
  * delegates to keeps its keys: only its holders can change them.
  */
-function giveOnlineKeys(draft: Draft, old: RoleKeys, online: SigningGroup, signers: readonly Signer[]): void {
-  const isOnline = (role: RoleKeys) => role.keyids.every((keyid) => old.keyids.includes(keyid))
+function giveOnlineKeys(
+  draft: Draft,
+  old: ReadonlySet<string>,
+  online: SigningGroup,
+  signers: readonly Signer[],
+): void {
+  const isOnline = (role: RoleKeys) => role.keyids.every((keyid) => old.has(keyid))
   signAgain(draft, 'snapshot')
   for (const delegator of delegatorsOf(draft.settings)) {
     const { delegations } = roleOf(draft, delegator)
@@ -107,6 +116,15 @@ function giveOnlineKeys(draft: Draft, old: RoleKeys, online: SigningGroup, signe
     giveKeys(draft, delegator, delegations, online, isOnline)
   }
 }
+
+/** What the service signed with, maybe without holding it any more. */
+function oldOnlineKeys({ roles, keys }: Root, next: Root, signers: readonly Signer[]): Set<string> {
+  const wasOnline = canSign({ roleKeys: roles.targets, keys }, signers) || signsTargets(next, signers)
+  return new Set([...roles.snapshot.keyids, ...(wasOnline ? roles.targets.keyids : [])])
+}
+
+const signsTargets = ({ roles, keys }: Root, signers: readonly Signer[]) =>
+  canSign({ roleKeys: roles.targets, keys }, signers)
 
 export function checkNextRoot(
   draft: Draft,
@@ -124,7 +142,8 @@ export function checkNextRoot(
   }
   checkExpiry('This root', next, now)
   checkOnlineKeys(next, signers)
-  checkOfflineTargets(draft, next, signers)
+  // A key that is lost or stolen signs nothing more, and need not.
+  if (!(compromised && signsTargets(next, signers))) checkOfflineTargets(draft, next, signers)
   if (!onlineKeysChange(current, next)) return
   if (draft.rotation.previousRoot !== undefined) {
     throw new Refusal('A change of online keys is under way. Wait until it is over (GET /api/v1/status says when).')

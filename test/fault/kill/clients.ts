@@ -18,7 +18,7 @@ export interface RefreshingClient {
 
 /** What clients say where the service is not there, or goes away in the middle of an answer. */
 const unreachable =
-  /ECONNREFUSED|ECONNRESET|EPIPE|socket hang up|premature close|aborted|terminated|connection refused|connection reset|connection aborted|RemoteDisconnected|IncompleteRead|NewConnectionError|Max retries|Connection broken/i
+  /ECONNREFUSED|ECONNRESET|EPIPE|other side closed|socket hang up|premature close|aborted|terminated|connection refused|connection reset|connection aborted|RemoteDisconnected|IncompleteRead|NewConnectionError|Max retries|Connection broken/i
 
 function refreshing(name: string, refresh: () => Promise<unknown>): RefreshingClient {
   const counts = { refreshed: 0, unreachable: 0 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { prefix, type Route, routes } from '../../shared/app/routes.ts'
+import { prefix, type Route, routes } from '../../../shared/app/routes.ts'
 import { only, type Resource, resourcesOf, text } from './stack.ts'
 
 const table: Route[] = Object.values(routes)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import vm from 'node:vm'
-import { withoutPrefixAndHash } from '../../infra/artifact-names.ts'
+import { withoutPrefixAndHash } from '../../../infra/artifact-names.ts'
 import { only, resourcesOf, text } from './stack.ts'
 
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/1'

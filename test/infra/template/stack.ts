@@ -1,7 +1,7 @@
 import { App, type AppProps, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { Code } from 'aws-cdk-lib/aws-lambda'
-import { TufRepository, type TufRepositoryProps } from '../../infra/tuf-repository.ts'
+import { TufRepository, type TufRepositoryProps } from '../../../infra/tuf-repository.ts'
 
 /** A resource of a template, by its logical id. */
 export interface Resource {
@@ -24,8 +24,17 @@ export function synthesize(props: Partial<TufRepositoryProps> = {}, app: App = n
   return { app, stack, repository }
 }
 
+const synthesized = new Map<string, readonly Resource[]>()
+
 /** All resources of the stack with these properties. */
-export function resourcesOf(props: Partial<TufRepositoryProps> = {}): Resource[] {
+export function resourcesOf(props: Partial<TufRepositoryProps> = {}): readonly Resource[] {
+  const key = JSON.stringify(props)
+  const resources = synthesized.get(key) ?? readResources(props)
+  synthesized.set(key, resources)
+  return resources
+}
+
+function readResources(props: Partial<TufRepositoryProps>): Resource[] {
   const { Resources } = Template.fromStack(synthesize(props).stack).toJSON() as {
     Resources: Record<string, { Type: string; Properties?: unknown; DeletionPolicy?: string }>
   }

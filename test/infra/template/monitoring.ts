@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { metrics } from '../../shared/app/environment.ts'
+import { metrics } from '../../../shared/app/environment.ts'
 import { only, type Resource, resourcesOf, text } from './stack.ts'
 
 const alarmsOf = (resources: readonly Resource[]) =>
@@ -37,7 +37,7 @@ describe('the alarms', () => {
   })
 
   it('each have their section in the runbook', () => {
-    const runbook = join(import.meta.dirname, '../../docs/runbook.md')
+    const runbook = join(import.meta.dirname, '../../../docs/runbook.md')
     assert.ok(existsSync(runbook))
     const headings = [...readFileSync(runbook, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
       heading

@@ -1,0 +1,50 @@
+import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
+import { defaultProvider } from '@aws-sdk/credential-provider-node'
+import { SignatureV4 } from '@smithy/signature-v4'
+
+export interface Unsigned {
+  readonly method: string
+  readonly url: URL
+  readonly body: Uint8Array
+}
+
+/** Returns the headers that sign a request to API Gateway with AWS credentials (SigV4). Rejects where there are none. */
+export type RequestSigner = (request: Unsigned) => Promise<Record<string, string>>
+
+/** Signs with the credentials of the environment, wherever SDK clients would find some; they are read again before they expire. */
+export function requestSigner(region: string): RequestSigner {
+  const signer = new SignatureV4({ service: 'execute-api', region, credentials: defaultProvider(), sha256: Sha256 })
+  return async ({ method, url, body }) => {
+    const query: Record<string, string[]> = {}
+    for (const [name, value] of url.searchParams) (query[name] ??= []).push(value)
+    // The host alone: what else there is may change on its way.
+    const headers = { host: url.host }
+    const { protocol, hostname, pathname } = url
+    const signed = await signer.sign({ method, protocol, hostname, path: pathname, query, headers, body })
+    return signed.headers
+  }
+}
+
+/** SHA-256, with a secret an HMAC, as the signer asks for it. */
+class Sha256 {
+  readonly #make: () => Hash | Hmac
+  #hash: Hash | Hmac
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#make = () => (secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret)))
+    this.#hash = this.#make()
+  }
+  update(data: string | ArrayBuffer | ArrayBufferView): void {
+    this.#hash.update(bytesOf(data))
+  }
+  async digest(): Promise<Uint8Array> {
+    return this.#hash.digest()
+  }
+  reset(): void {
+    this.#hash = this.#make()
+  }
+}
+
+function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (typeof data === 'string') return Buffer.from(data)
+  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data)
+}
