@@ -26,7 +26,9 @@ export function awsAccess(api: URL): Access {
         return await sign(request)
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause)
-        throw new CliError('refused', `The request cannot be signed with AWS credentials: ${why}.${howToSign}`, { cause })
+        throw new CliError('refused', `The request cannot be signed with AWS credentials: ${why}.${howToSign}`, {
+          cause,
+        })
       }
     },
     hint: 'It was signed with the AWS credentials of the environment: they need readPolicy, publishPolicy or administerPolicy of the stack.',
@@ -39,7 +41,8 @@ const howToSign = ' Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_
 async function makeSigner(api: URL): Promise<RequestSigner> {
   const { AWS_REGION, AWS_DEFAULT_REGION } = process.env
   const region = gatewayRegion(api) || AWS_REGION || AWS_DEFAULT_REGION
-  if (!region) throw new CliError('usage', `${api} does not say its AWS region, which a signature needs. Set AWS_REGION.`)
+  if (!region)
+    throw new CliError('usage', `${api} does not say its AWS region, which a signature needs. Set AWS_REGION.`)
   const { requestSigner } = await import('../shared/adapters/aws/request-signer.ts')
   return requestSigner(region)
 }

@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   log: async () => (await import('./commands/log.ts')).logCommand(),
   check: async () => (await import('./commands/check.ts')).checkCommand(),
   repair: async () => (await import('./commands/repair.ts')).repairCommand(),
+  proxy: async () => (await import('./commands/proxy.ts')).proxyCommand(),
   token: async () => (await import('./commands/token.ts')).tokenCommand(),
 }
 
@@ -32,6 +33,12 @@ function rootCommand(): Command {
     )
     .addOption(new Option('--metadata-url <url>', "default: the API's base plus /metadata/").env('TUFFET_METADATA_URL'))
     .option('--token-env <name>', 'the environment variable that holds the bearer token (default: TUFFET_TOKEN)')
+    .addOption(
+      new Option(
+        '--aws-sign',
+        'sign with AWS credentials unless there is a token (default: if the API is API Gateway)',
+      ).env('TUFFET_AWS_SIGN'),
+    )
     .option('--json', 'one JSON document on standard output')
     .option('--quiet', 'say nothing but what was asked for, and errors')
     .configureHelp({ showGlobalOptions: true })

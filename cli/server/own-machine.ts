@@ -12,20 +12,21 @@ export function isLoopback(host: string): boolean {
  * For a service that lets in whoever sits at the machine: a browser on it also runs what other sites tell it to. Throws
  * ApiError 'forbidden' for a request that was made from another site's page, or under a name that such a site gave us.
  */
-export function refuseOtherSites({ headers }: Pick<FastifyRequest, 'headers'>): void {
+export function refuseOtherSites(
+  { headers }: Pick<FastifyRequest, 'headers'>,
+  { who, remedy } = { who: 'Without tokens this service', remedy: ' Use --token-file.' },
+): void {
   const host = headers.host ?? ''
   const name = URL.parse(`http://${host}`)?.hostname ?? ''
   if (!isLoopback(name)) {
-    throw forbidden(
-      `Without tokens this service answers to localhost and 127.0.0.1 only, not to ${JSON.stringify(host)}. Use --token-file.`,
-    )
+    throw forbidden(`${who} answers to localhost and 127.0.0.1 only, not to ${JSON.stringify(host)}.${remedy}`)
   }
   const { origin } = headers
   const foreign = origin !== undefined && URL.parse(origin)?.host !== host
   // A browser that says where a request comes from says 'none' where the user typed the address.
   const site = headers['sec-fetch-site'] ?? 'none'
   if (foreign || (site !== 'same-origin' && site !== 'none')) {
-    throw forbidden('A page of another site made this request. Without tokens only programs and our own pages may.')
+    throw forbidden(`A page of another site made this request. ${who} answers to programs and its own pages only.`)
   }
 }
 

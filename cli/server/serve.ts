@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
@@ -9,6 +8,7 @@ import { embeddedServer } from '../embedded-server.ts'
 import { CliError } from '../output.ts'
 import { isLoopback } from './own-machine.ts'
 import { standardErrorLog } from './standard-error-log.ts'
+import { stopSignal } from './stop-signal.ts'
 
 export interface ServeOptions {
   readonly data: string
@@ -48,19 +48,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     await close(server, service)
     flush()
   }
-}
-
-/** Listened for from the first moment on, so that no signal falls between two steps. A second one ends the process at once. */
-async function stopSignal(): Promise<string> {
-  const ended = new AbortController()
-  const { signal } = ended
-  const name = await Promise.race(
-    ['SIGTERM', 'SIGINT'].map(async (name) => {
-      await once(process, name, { signal })
-      return name
-    }),
-  ).finally(() => ended.abort())
-  return name
 }
 
 async function checkOptions({ host, tokenFile, behindProxy, artifacts }: ServeOptions): Promise<void> {

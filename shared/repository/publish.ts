@@ -9,7 +9,7 @@ import { listInbox, readTasks, type WaitingTask } from './inbox.ts'
 import { type Lease, takeLease } from './lease.ts'
 import { dueRoles } from './refresh.ts'
 import type { Repository } from './repository.ts'
-import { rotationIsOver } from './rotation.ts'
+import { rotationIsOver } from './rotation-standing.ts'
 import { heldFor } from './sign.ts'
 import { canSign } from './tree.ts'
 

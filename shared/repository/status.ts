@@ -5,7 +5,7 @@ import { decodeDocument } from './documents.ts'
 import { type BootstrapDocument, bootstrapName } from './found.ts'
 import { firstToExpire, type Life, signedOffline } from './refresh.ts'
 import type { Repository } from './repository.ts'
-import { type RotationStanding, readRotation } from './rotation.ts'
+import { type RotationStanding, readRotation } from './rotation-standing.ts'
 import { type AcceptedTask, inboxName, taskIdOf } from './task.ts'
 
 /** How far the founding of the repository has come; nothing if nobody has begun. */

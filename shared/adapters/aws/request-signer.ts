@@ -16,7 +16,7 @@ export function requestSigner(region: string): RequestSigner {
   const signer = new SignatureV4({ service: 'execute-api', region, credentials: defaultProvider(), sha256: Sha256 })
   return async ({ method, url, body }) => {
     const query: Record<string, string[]> = {}
-    for (const [name, value] of url.searchParams) (query[name] ??= []).push(value)
+    for (const name of url.searchParams.keys()) query[name] = url.searchParams.getAll(name)
     // The host alone: what else there is may change on its way.
     const headers = { host: url.host }
     const { protocol, hostname, pathname } = url
