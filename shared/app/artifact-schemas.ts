@@ -45,8 +45,10 @@ const hashes = dictionary(
       if (length === undefined) {
         const shown = JSON.stringify(algorithm.slice(0, 50))
         refuse(`Hash algorithm ${shown} is not one that clients know. Use ${algorithms}.`, algorithm)
-      } else if (digest.length !== length || !/^[0-9a-f]*$/.test(digest)) {
-        refuse(`A ${algorithm} digest is ${length} hex digits; this has ${digest.length} characters.`, algorithm)
+      } else if (digest.length !== length || /[^0-9a-f]/.test(digest)) {
+        const odd = /[^0-9a-f]/.exec(digest)
+        const has = odd === null ? `${digest.length}` : `${JSON.stringify(odd[0])} at position ${odd.index}`
+        refuse(`A ${algorithm} digest is ${length} hex digits; this has ${has}.`, algorithm)
       }
     }
   })

@@ -22,7 +22,9 @@ export function readRequest(schemas: RequestSchemas, event: APIGatewayProxyEvent
   const path = part('path', schemas.path, event.pathParameters ?? {})
   const query = part('query', schemas.query, Object.fromEntries(new URLSearchParams(event.rawQueryString)))
   const body = part('body', schemas.body, schemas.body && readBody(event))
-  if (issues.length > 0) throw new InvalidRequest(issues)
+  // One number can be too big in two ways.
+  const told = [...new Map(issues.map((issue) => [JSON.stringify([issue.loc, issue.msg]), issue])).values()]
+  if (told.length > 0) throw new InvalidRequest(told)
   return { path, query, body }
 }
 

@@ -142,27 +142,22 @@ export function artifactWarnings(
     {
       clients: served.filter(({ otherHashes }) => otherHashes !== 'alone'),
       paths: paths((artifact) => isOther(artifact) && !hasSha256(artifact.info.hashes)),
-      why: 'Only python-tuf reads blake2b-256',
-      advice: 'Send sha256 alone, and every client does',
+      why: 'they do not read blake2b-256 (only python-tuf does). Send sha256 alone, and every client finds it',
     },
     {
       clients: served.filter(({ otherHashes }) => otherHashes === 'never'),
       paths: paths((artifact) => isOther(artifact) && hasSha256(artifact.info.hashes)),
-      why: 'blake2b-256 beside sha256 breaks them',
-      advice: 'Send sha256 alone, and every client reads it',
+      why: 'they take no blake2b-256, not even beside sha256. Send sha256 alone, and every client finds it',
     },
     {
       clients: served.filter(({ mixesUpNames }) => mixesUpNames),
       paths: paths(({ path }) => path in Object.prototype),
-      why: 'Every JavaScript object has something of this name, so the search for it ends too early',
-      advice: 'Use another name, or put it into a directory',
+      why: 'every JavaScript object has something of this name, so the search for it ends too early. Choose another name, or put it into a directory',
     },
   ]
   return rules
     .filter(({ clients, paths }) => clients.length > 0 && paths.length > 0)
-    .map(
-      ({ clients, paths, why, advice }) => `${why}, of ${shown(paths)}: not found by ${namesOf(clients)}. ${advice}.`,
-    )
+    .map(({ clients, paths, why }) => `${namesOf(clients)} will not find ${shown(paths)}: ${why}.`)
 }
 
 /** What to say where more roles are trusted with one path than a client visits in search of it. */
