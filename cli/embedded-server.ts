@@ -1,6 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { EmbeddedService } from '../shared/app/embedded.ts'
-import { ApiError, errorAnswer, isOurFault, maximumBodyBytes, tooLarge } from '../shared/app/errors.ts'
+import { ApiError, errorAnswer, isOurFault } from '../shared/app/errors.ts'
 import type { Logger } from '../shared/app/logger.ts'
 import { prefix } from '../shared/app/routes.ts'
 import { apiEvent } from './server/api-event.ts'
@@ -8,6 +9,7 @@ import { serveArtifacts } from './server/artifact-files.ts'
 import { serveDocs } from './server/docs-page.ts'
 import { serveMetadata } from './server/metadata-files.ts'
 import { refuseOtherSites } from './server/own-machine.ts'
+import { bodyOf } from './server/request-body.ts'
 
 export interface ServerOptions {
   readonly service: EmbeddedService
@@ -21,7 +23,6 @@ export interface ServerOptions {
 /** What stands in for API Gateway and CloudFront: everything that the embedded service answers to over HTTP. */
 export function embeddedServer({ service, log, artifacts, open }: ServerOptions): FastifyInstance {
   const server = fastify({
-    bodyLimit: maximumBodyBytes,
     // Keep-alive connections without a request end when the server closes; those with one may finish.
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 4096 },
@@ -29,7 +30,7 @@ export function embeddedServer({ service, log, artifacts, open }: ServerOptions)
   })
   // The API reads bodies itself, to the byte and whatever type they claim to be of.
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  server.addContentTypeParser('*', async (_: FastifyRequest, payload: IncomingMessage) => bodyOf(payload))
   server.addHook('onSend', async (_, reply) => {
     reply.header('x-content-type-options', 'nosniff')
     reply.header('referrer-policy', 'no-referrer')
@@ -86,15 +87,14 @@ function atMostAtOnce() {
 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {
   const { code, statusCode = 500 } = error as { code?: string; statusCode?: number }
-  const known = code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? tooLarge() : error
-  if (code?.startsWith('FST_') && known === error && statusCode < 500) {
+  if (code?.startsWith('FST_') && statusCode < 500) {
     const why = error instanceof Error ? error.message : String(error)
     reply.code(statusCode).send({ detail: { message: 'Not understood.', error: why } })
     return
   }
-  const { statusCode: status = 500, headers = {}, body } = errorAnswer(known, request.id)
+  const { statusCode: status = 500, headers = {}, body } = errorAnswer(error, request.id)
   const line = { method: request.method, route: request.routeOptions.url, status, request: request.id }
-  if (isOurFault(known)) log.error({ ...line, err: error }, 'request failed')
+  if (isOurFault(error)) log.error({ ...line, err: error }, 'request failed')
   else log.info(line, 'request')
   for (const [name, value] of Object.entries(headers)) reply.header(name, value)
   reply.code(status).send(body)

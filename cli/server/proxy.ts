@@ -4,11 +4,12 @@ import { request as requestOverTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { jsonAnswer } from '../../shared/app/answer.ts'
-import { ApiError, errorAnswer, maximumBodyBytes, tooLarge } from '../../shared/app/errors.ts'
+import { ApiError, errorAnswer } from '../../shared/app/errors.ts'
 import { type Access, signable } from '../access.ts'
 import { unreachable } from '../api-client.ts'
 import { CliError } from '../output.ts'
 import { refuseOtherSites } from './own-machine.ts'
+import { bodyOf } from './request-body.ts'
 
 export interface ProxyOptions {
   /** What lies above `/api/v1/`; ends in a slash. */
@@ -98,18 +99,6 @@ function targetOf(asked: string, base: URL): URL {
     throw new ApiError('not-found', 'Not Found.', 'This proxy passes on what lies below /api/v1/, and nothing else.')
   }
   return signable(url)
-}
-
-async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
-  if (Number(incoming.headers['content-length'] ?? 0) > maximumBodyBytes) throw tooLarge()
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > maximumBodyBytes) throw tooLarge()
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
 /** What is between two neighbours only (RFC 9110, 7.6.1), and what we say ourselves. */

@@ -1,82 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { buffer, text } from 'node:stream/consumers'
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
-import { gatewayRegion } from '../../cli/access.ts'
+import { text } from 'node:stream/consumers'
+import { after, before, describe, it } from 'node:test'
 import { maximumBodyBytes } from '../../shared/app/errors.ts'
-import { type Credentials, signatureHeaders } from '../aws/sigv4.ts'
+import { assertSigned, aws, nothing, Service } from '../support/signed-service.ts'
 import { tuffet } from '../support/tuffet.ts'
 
-const credentials: Credentials = { accessKeyId: 'AKID', secretAccessKey: 'not a secret', sessionToken: 'session/+=' }
 const main = join(import.meta.dirname, '../../cli/main.ts')
-
-/** Nothing of the machine's own: neither credentials, nor a token. */
-const nothing = {
-  AWS_CONFIG_FILE: '/nonexistent',
-  AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
-  AWS_EC2_METADATA_DISABLED: 'true',
-  TUFFET_TOKEN: '',
-}
-const aws = {
-  ...nothing,
-  AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-  AWS_SESSION_TOKEN: credentials.sessionToken ?? '',
-  AWS_REGION: 'us-east-1',
-}
-
-interface Seen {
-  readonly method: string
-  readonly url: string
-  readonly headers: IncomingHttpHeaders
-  readonly body: Buffer
-}
-
-const status = { data: { task_id: 'ab', state: 'SUCCESS', result: { status: true, message: 'Done', details: {} } } }
-
-/** Stands in for the API; keeps what it was asked. */
-class Service implements AsyncDisposable {
-  readonly seen: Seen[] = []
-  answer: (request: Seen, response: ServerResponse) => void = (_, response) => {
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(status))
-  }
-  readonly #server = createServer(async (request: IncomingMessage, response) => {
-    const { method = '', url = '', headers } = request
-    const seen = { method, url, headers, body: await buffer(request) }
-    this.seen.push(seen)
-    this.answer(seen, response)
-  })
-  async start(): Promise<this> {
-    await once(this.#server.listen(0, '127.0.0.1'), 'listening')
-    return this
-  }
-  /** With a path above `/api/v1`, as the emulator has it. */
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/stage/$default`
-  }
-  get last(): Seen {
-    const last = this.seen.at(-1)
-    assert.ok(last !== undefined, 'nobody asked')
-    return last
-  }
-  async [Symbol.asyncDispose]() {
-    this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
-  }
-}
-
-/** Signed with our credentials, as the signer that was written from the description alone would have done it. */
-function assertSigned({ method, url, headers, body }: Seen): void {
-  const time = String(headers['x-amz-date']).replace(/(....)(..)(..)T(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6Z')
-  const unsigned = { method, url: new URL(url, `http://${headers.host}`), body }
-  const { host: _, ...expected } = signatureHeaders(unsigned, credentials, 'execute-api', new Date(time))
-  for (const [name, value] of Object.entries(expected)) assert.equal(headers[name], value, name)
-}
 
 async function startProxy(api: string, env: Record<string, string>, ...args: readonly string[]) {
   const child = spawn(process.execPath, [main, 'proxy', '--api', api, '--port', '0', ...args], {
@@ -95,68 +29,6 @@ async function startProxy(api: string, env: Record<string, string>, ...args: rea
     },
   }
 }
-
-describe('tuffet with AWS credentials', () => {
-  let service: Service
-  beforeEach(async () => {
-    service = await new Service().start()
-  })
-  afterEach(() => service[Symbol.asyncDispose]())
-
-  it('signs what it asks and what it sends, with --aws-sign or TUFFET_AWS_SIGN', async () => {
-    const asked = await tuffet(['--api', service.url, '--aws-sign', 'task', 'a b+c/d'], '', { env: aws })
-    assert.equal(asked.code, 0, asked.stderr)
-    assert.equal(service.last.url, '/stage/$default/api/v1/task?task_id=a%20b%2Bc%2Fd')
-    assertSigned(service.last)
-    const sent = await tuffet(['--api', service.url, 'refresh'], '', { env: { ...aws, TUFFET_AWS_SIGN: '1' } })
-    assert.equal(sent.code, 0, sent.stderr)
-    assert.equal(service.last.method, 'POST')
-    assertSigned(service.last)
-  })
-
-  it('does not sign with a token, nor unless it is told to', async () => {
-    const run = (env: Record<string, string>, ...args: string[]) =>
-      tuffet(['--api', service.url, ...args, 'task', 'ab'], '', { env: { ...aws, ...env } })
-    await run({ TUFFET_TOKEN: 'secret' }, '--aws-sign')
-    assert.equal(service.last.headers.authorization, 'Bearer secret')
-    await run({})
-    await run({ TUFFET_AWS_SIGN: '0' })
-    assert.equal(service.seen.length, 3)
-    for (const { headers } of service.seen.slice(1)) assert.equal(headers.authorization, undefined)
-  })
-
-  it('says what is missing', async () => {
-    const run = (env: Record<string, string>, command: string[]) =>
-      tuffet(['--api', service.url, '--aws-sign', ...command], '', { env })
-    const { AWS_REGION: _, ...nowhere } = aws
-    const region = await run({ ...nowhere, AWS_REGION: '', AWS_DEFAULT_REGION: '' }, ['task', 'ab'])
-    assert.equal(region.code, 2)
-    assert.match(region.stderr, /Set AWS_REGION/)
-    const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...anonymous } = aws
-    for (const command of [['task', 'ab'], ['proxy']]) {
-      const nobody = await run({ ...anonymous, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' }, command)
-      assert.equal(nobody.code, 1, nobody.stdout)
-      assert.match(nobody.stderr, /cannot be signed with AWS credentials.*Set AWS_PROFILE/)
-    }
-    assert.equal(service.seen.length, 0)
-  })
-
-  it('says what API Gateway says, and which policies there are', async () => {
-    service.answer = (_, response) => response.writeHead(403).end('{"message":"Forbidden"}')
-    const { code, stderr } = await tuffet(['--api', service.url, '--aws-sign', 'status'], '', { env: aws })
-    assert.equal(code, 1)
-    assert.match(stderr, /Forbidden .*readPolicy/)
-  })
-
-  it('knows addresses of API Gateway', () => {
-    const region = (host: string) => gatewayRegion(new URL(`https://${host}/x`))
-    assert.equal(region('abc123.execute-api.eu-central-1.amazonaws.com'), 'eu-central-1')
-    assert.equal(region('abc123.execute-api.cn-north-1.amazonaws.com.cn'), 'cn-north-1')
-    assert.equal(region('abc123.execute-api.eu-west-1.api.aws'), 'eu-west-1')
-    for (const host of ['a.execute-api.x.amazonaws.com.evil.example', 'execute-api.example', 's3.amazonaws.com'])
-      assert.equal(region(host), undefined)
-  })
-})
 
 describe('tuffet proxy', () => {
   let service: Service
@@ -239,8 +111,10 @@ describe('tuffet proxy', () => {
     }
     const most = await ask('/api/v1/artifacts', {}, Buffer.alloc(maximumBodyBytes))
     assert.equal(most.statusCode, 200)
-    const large = await ask('/api/v1/artifacts', { 'content-length': `${maximumBodyBytes + 1}` }, Buffer.of())
-    assert.equal(large.statusCode, 413)
+    for (const more of [1, 3 * maximumBodyBytes]) {
+      const large = await ask('/api/v1/artifacts', {}, Buffer.alloc(maximumBodyBytes + more))
+      assert.equal(large.statusCode, 413)
+    }
     assert.equal(service.seen.length, before + 1)
   })
 
