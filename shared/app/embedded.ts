@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDirectory } from '../adapters/local/directory-lock.ts'
@@ -51,15 +52,17 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       openDirectoryObjectStore(join(data, 'state')),
       openSigners(data, keys),
     ])
-    // The lock says that no other publisher lives.
-    await expireLease(state)
     let trouble: unknown
+    let leaseIsFree = false
     const queue = processQueue((error) => {
       trouble = error
       log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
     })
     const repository = openRepository({ metadata, state, signers, queue, clock: systemClock() }, { rotationGrace })
     queue.listen(async () => {
+      // The lock says that no other publisher lives. Not before somebody listens: a full disk is no reason to serve nothing.
+      if (!leaseIsFree) await expireLease(state)
+      leaseIsFree = true
       await publish(repository, (published) => report(log, published))
       trouble = undefined
     })
@@ -95,9 +98,11 @@ async function openSigners(data: string, files: readonly string[]): Promise<Sign
   if (files.length > 0) return Promise.all(files.map((file) => keyFileSigner(file)))
   await makePrivate(join(data, 'keys'))
   const file = join(data, 'keys', 'online.pem')
-  await createKeyFile(file).catch((error: unknown) => {
-    if (!(error instanceof StoreError && error.code === 'exists')) throw error
-  })
+  // On a full disk nothing can be made, not even to see that it is there.
+  if (!existsSync(file))
+    await createKeyFile(file).catch((error: unknown) => {
+      if (!(error instanceof StoreError && error.code === 'exists')) throw error
+    })
   return [await keyFileSigner(file)]
 }
 

@@ -70,7 +70,12 @@ export function pathPattern(text: string): string {
         'Write names with single * and ? only.',
     )
   }
-  const least = encodedLength(text.replaceAll(/(^|\/)\*(?=\/|$)/g, '$1?').replaceAll(/\*/g, '').replaceAll('?', 'x'))
+  const least = encodedLength(
+    text
+      .replaceAll(/(^|\/)\*(?=\/|$)/g, '$1?')
+      .replaceAll(/\*/g, '')
+      .replaceAll('?', 'x'),
+  )
   if (least <= maximumEncodedLength) return text
   throw new TufError(
     'invalid-target-path',

@@ -138,7 +138,10 @@ it('a hash that few clients read is kept as it was sent, and the result warns of
   const standing = await run(repository, { ...addRequest([]), artifacts: [{ path: targetPath('odd'), info }] })
   assert.equal(standing.state, 'SUCCESS')
   assert.ok('result' in standing.task)
-  assert.match(String(standing.task.result.details['warnings']), /^tuf-js 6, .* will not find odd: they do not read blake2b-256 \(only python-tuf does\)/)
+  assert.match(
+    String(standing.task.result.details['warnings']),
+    /^tuf-js 6, .* will not find odd: they do not read blake2b-256 \(only python-tuf does\)/,
+  )
   const plain = await run(repository, addRequest(['plain']))
   assert.ok('result' in plain.task)
   assert.equal(plain.task.result.details['warnings'], undefined)

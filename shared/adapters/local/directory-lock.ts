@@ -41,7 +41,11 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
 
   function release(): void {
     if (!held.delete(database)) return
-    rmSync(holderFile, { force: true })
+    try {
+      rmSync(holderFile, { force: true })
+    } catch {
+      // The directory may have become read-only; the file is for a message to others and for nothing else.
+    }
     database.close()
   }
   return { release, [Symbol.dispose]: release }

@@ -53,11 +53,11 @@ export function asStoreError(error: unknown, attempt: string): StoreError {
   switch (systemErrorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return new StoreError('full', message, { cause: error })
+      return new StoreError('full', `${message}. Make room on that disk, and try again.`, { cause: error })
     case 'EROFS':
     case 'EACCES':
     case 'EPERM':
-      return new StoreError('read-only', message, { cause: error })
+      return new StoreError('read-only', `${message}. Let the user of this process write there.`, { cause: error })
     default:
       return new StoreError('unavailable', message, { cause: error })
   }
