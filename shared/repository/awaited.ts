@@ -2,6 +2,7 @@ import type { Metadata, Root } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
 import { goodSignatures } from '../tuf/threshold.ts'
 import type { Current } from './current.ts'
+import { firstSigners } from './operations/bootstrap.ts'
 import { readBootstrapStanding } from './read.ts'
 import type { Repository } from './repository.ts'
 import { pendingOf, pendingTargets, type SigningGroup } from './signing.ts'
@@ -39,13 +40,10 @@ export async function readAwaited(repository: Repository, current: Current | und
 
 async function awaitedBootstrap(repository: Repository): Promise<AwaitedSignatures[]> {
   const standing = await readBootstrapStanding(repository)
-  if (standing.state !== 'signing' || standing.root === undefined) return []
-  const { root, targets } = standing
-  const { keys, roles } = root.signed
-  return [
-    awaited('root', root, rootGroups(root.signed)),
-    ...(targets === undefined ? [] : [awaited('targets', targets, [{ keys, roleKeys: roles.targets }])]),
-  ]
+  if (standing.state !== 'signing' || standing.pending === undefined) return []
+  const { pending } = standing
+  const first = [['root', pending.root] as const, ...pending.offline]
+  return first.map(([role, metadata]) => awaited(role, metadata, firstSigners(pending, role)))
 }
 
 function rootGroups(...roots: readonly Root[]): SigningGroup[] {

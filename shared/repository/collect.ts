@@ -1,9 +1,12 @@
+import { collectImports } from './bulk-collect.ts'
 import { type Current, readCurrent } from './current.ts'
 import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
 import { RepositoryError } from './errors.ts'
 import {
   type AgedEntry,
+  type Entry,
   entriesAfter,
+  entryName,
   readEntry,
   type StateVersions,
   stateObjectName,
@@ -13,6 +16,7 @@ import { inParallel } from './parallel.ts'
 import { type Stored, StoreError } from './ports.ts'
 import { collectRecords } from './records.ts'
 import type { Repository } from './repository.ts'
+import { inboxName, taskIdOf } from './task.ts'
 
 /**
  * `collected.json`: how far collection has come. Nothing but a hint: without it, collection begins at the first commit and
@@ -67,7 +71,9 @@ export async function collect(repository: Repository, { records = false }: Colle
   // A hint from beyond the current commit is one of times that a restored backup has undone.
   const from = hint !== undefined && hint.through <= number ? hint.through : 0
   const commits = await collectCommits(repository, current, timestamp.age, from)
+  await collectPreparations(repository)
   const old = records ? await collectRecords(repository, hint?.idempotency ?? '') : { deleted: 0, at: '', more: false }
+  const imports = await collectImports(repository)
   const next: CollectedDocument = {
     schema: schemaVersion,
     time: ports.clock.now().toISOString(),
@@ -76,7 +82,7 @@ export async function collect(repository: Repository, { records = false }: Colle
     more: commits.more || old.more,
   }
   await writeHint(repository, next, stored)
-  return { superseded: commits.superseded, aborted: commits.aborted, records: old.deleted }
+  return { superseded: commits.superseded, aborted: commits.aborted, records: old.deleted + imports }
 }
 
 interface Progress {
@@ -120,9 +126,16 @@ async function collectCommits(
       return false
     }
     const isCommitted = oldest.entry.number === committed
+    if (oldest.entry.prepares !== undefined) {
+      // Goes with the commit that ends that work, however long it takes.
+      progress.through = oldest.entry.number
+      return true
+    }
     if (isCommitted ? visibleFor < limits.retention : oldest.age < abortedFor) return false
-    if (isCommitted) progress.superseded += await deleteSuperseded(oldest)
-    else {
+    if (isCommitted) {
+      progress.superseded += await deleteSuperseded(oldest)
+      await deletePrepared(oldest.entry)
+    } else {
       await deleteAborted(oldest)
       progress.aborted++
     }
@@ -140,6 +153,20 @@ async function collectCommits(
     return deleteAll(entry.supersedes, states)
   }
 
+  /** What was signed ahead for this commit and not taken over. Of what was, the entry says when it was signed, and stays. */
+  async function deletePrepared({ prepared, creates }: Entry): Promise<void> {
+    if (prepared === undefined) return
+    const taken = new Set(creates)
+    for (const number of prepared.claimed) {
+      const stored = await ports.state.read(entryName(number))
+      const claim = stored && decodeDocument<Entry>(entryName(number), stored.bytes)
+      if (claim === undefined) continue
+      const files = claim.creates.filter((file) => !taken.has(file))
+      await deleteAll(files, [])
+      if (files.length === claim.creates.length) await ports.state.delete(entryName(number))
+    }
+  }
+
   /** The entry goes last: as long as it is there, somebody finds what remains. */
   async function deleteAborted({ entry, name }: AgedEntry): Promise<void> {
     const states = stateWrittenBy(entry).map((part) => stateObjectName(entry.number, part))
@@ -155,6 +182,13 @@ async function collectCommits(
     await inParallel(old, limits.parallel, (object) => ports.state.delete(object))
     return superseded.length + old.length
   }
+}
+
+/** A publisher's request to prepare may come again, if its answer was lost, when the task is long finished. */
+async function collectPreparations({ ports: { state }, limits }: Repository): Promise<void> {
+  await inParallel(await state.list('preparations/'), limits.parallel, async (name) => {
+    if ((await state.read(inboxName(taskIdOf(name)))) === undefined) await state.delete(name)
+  })
 }
 
 /** Roots stay for ever, and so does what clients read now, whatever the journal may say of it. */

@@ -1,5 +1,5 @@
-import { compareCodePoints } from '../tuf/canonical.ts'
-import { type Snapshot, specVersion, type Targets, type Timestamp } from '../tuf/metadata.ts'
+import { type MetaFile, type Snapshot, specVersion, type Targets, type Timestamp } from '../tuf/metadata.ts'
+import { OrderedMap } from '../tuf/ordered-map.ts'
 import { lengthAndHashes, type Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
 import { encodeDocument, schemaVersion, sha256 } from './documents.ts'
@@ -9,7 +9,7 @@ import { type Entry, encodeEntry, entryName, lastClaimed, type StateName, stateO
 import type { Lease } from './lease.ts'
 import { inParallel } from './parallel.ts'
 import { StoreError, type Tag } from './ports.ts'
-import { cacheRole, type Repository } from './repository.ts'
+import { cacheCommitTime, cacheRole, type Repository, type Upcoming } from './repository.ts'
 import { delegatorsOf } from './settings.ts'
 import { signer, writeSignedElsewhere } from './sign.ts'
 import { numbered } from './signing.ts'
@@ -41,6 +41,8 @@ export interface Published {
   readonly refreshed: number
   /** What was thrown by the operations of tasks that ended as FAILURE, by task. */
   readonly broken: ReadonlyMap<string, unknown>
+  /** A task that waits until its roles are signed ahead: see `prepare.ts`. */
+  readonly unprepared?: string
 }
 
 /** Somebody else committed on the same base, or this cycle slept past its lease: begin again from what is current. */
@@ -96,21 +98,22 @@ export async function commit(
     expires: '',
     meta: new Map([['snapshot.json', { version: snapshot.signed.version, ...lengthAndHashes(snapshot.bytes) }]]),
   })
-  if (lease.isOver()) throw new Overtaken('The lease was over before the commit point.')
-  const timestampTag = await swap(repository, base, timestamp.bytes)
-
   const written = new Map([...offline, ...roles])
   for (const [role, signed] of written)
     if (role !== 'targets') cacheRole(repository.cache, `${signed.signed.version}.${role}.json`, signed)
-  repository.cache.commitTimes.set(number, now)
+  cacheCommitTime(repository.cache, number, now)
   const delegators = delegatorsAfter(base, draft, written)
   const targets = delegators.get('targets')
   if (targets === undefined) throw new Error('The first commit signs targets.')
   const { root, settings, parked, rotation } = draft
-  const current: Current = {
-    ...{ timestampTag, timestamp, snapshot, targets, delegators, entry, sha256: entryHash },
+  const upcoming: Upcoming = {
+    ...{ timestamp, snapshot, targets, delegators, entry, sha256: entryHash },
     ...{ root, settings, parked, signing, rotation },
   }
+  if (lease.isOver()) throw new Overtaken('The lease was over before the commit point.')
+  // Before it is visible, for many may ask for it at that moment.
+  repository.cache.upcoming = upcoming
+  const current = { ...upcoming, timestampTag: await swap(repository, base, timestamp.bytes) }
   repository.cache.current = current
   return current
 }
@@ -120,7 +123,9 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
   const { state, metadata, clock } = repository.ports
   const nonce = clock.newId()
   const nearCaps = rolesNearCaps(draft, base.current?.entry.nearCaps)
-  for (let number = (base.above ?? base.number) + 1; ; number = (await lastClaimed(state, number)) + 1) {
+  // Those that were claimed ahead of it are taken.
+  const above = Math.max(base.above ?? base.number, ...(draft.prepared?.claimed ?? []))
+  for (let number = above + 1; ; number = (await lastClaimed(state, number)) + 1) {
     const entry: Entry = {
       schema: schemaVersion,
       number,
@@ -132,6 +137,8 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
       ...filesOf(base, draft, number),
       state: stateVersions(base, draft, number),
       ...(nearCaps && { nearCaps }),
+      ...(draft.imported && { imported: draft.imported }),
+      ...(draft.prepared && { prepared: draft.prepared }),
     }
     const bytes = encodeEntry(entry)
     try {
@@ -145,7 +152,8 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
   }
 }
 
-const snapshotChanges = (draft: Draft) => draft.toSign.size > 0 || draft.signed.size > 0 || draft.signSnapshot
+const snapshotChanges = ({ toSign, signed, takenOver, signSnapshot }: Draft) =>
+  toSign.size > 0 || signed.size > 0 || takenOver.size > 0 || signSnapshot
 
 function delegatorsAfter({ current }: Base, draft: Draft, written: ReadonlyMap<string, Signed<Targets>>) {
   const delegators = new Map<string, Signed<Targets>>()
@@ -165,11 +173,16 @@ function filesOf({ current }: Base, draft: Draft, number: number): Pick<Entry, '
   const withSnapshot = snapshotChanges(draft) ? ['snapshot'] : []
   const old = (role: string) => (role === 'snapshot' ? snapshot?.version : snapshot?.meta.get(`${role}.json`)?.version)
   return {
-    creates: [...draft.toSign, ...withSnapshot].map((role) => `${number}.${role}.json`),
-    supersedes: [...draft.toSign, ...draft.signed.keys(), ...withSnapshot].flatMap((role) => {
-      const version = old(role)
-      return version === undefined ? [] : [`${version}.${role}.json`]
-    }),
+    creates: [
+      ...[...draft.toSign, ...withSnapshot].map((role) => `${number}.${role}.json`),
+      ...[...draft.takenOver].map(([role, version]) => `${version}.${role}.json`),
+    ],
+    supersedes: [...draft.toSign, ...draft.signed.keys(), ...draft.takenOver.keys(), ...withSnapshot].flatMap(
+      (role) => {
+        const version = old(role)
+        return version === undefined ? [] : [`${version}.${role}.json`]
+      },
+    ),
   }
 }
 
@@ -190,15 +203,12 @@ async function writeState({ ports }: Repository, draft: Draft, number: number): 
 }
 
 function snapshotOf(base: Snapshot | undefined, draft: Draft, number: number): Snapshot {
-  const meta = new Map(base?.meta)
-  const versions = new Map([
-    ...[...draft.toSign].map((role) => [`${role}.json`, number] as const),
-    ...[...draft.signed].map(([role, { signed }]) => [`${role}.json`, signed.version] as const),
+  const versions = new Map<string, MetaFile>([
+    ...[...draft.toSign].map((role) => [`${role}.json`, { version: number }] as const),
+    ...[...draft.signed].map(([role, { signed }]) => [`${role}.json`, { version: signed.version }] as const),
+    ...[...draft.takenOver].map(([role, version]) => [`${role}.json`, { version }] as const),
   ])
-  const files = [...versions.keys()]
-  // In canonical order from the first on, and kept so: an entry that is replaced stays where it is.
-  for (const file of base === undefined ? files.sort(compareCodePoints) : files)
-    meta.set(file, { version: versions.get(file) ?? number })
+  const meta = OrderedMap.of(base?.meta ?? new Map()).with(versions)
   return { ...(base ?? { _type: 'snapshot', spec_version: specVersion, expires: '' }), version: number, meta }
 }
 

@@ -26,6 +26,11 @@ export async function readCurrent(repository: Repository): Promise<Current | und
     if (stored === undefined) return undefined
     const known = repository.cache.current
     if (known?.timestampTag === stored.tag) return known
+    const { upcoming } = repository.cache
+    if (upcoming !== undefined && Buffer.compare(upcoming.timestamp.bytes, stored.bytes) === 0) {
+      repository.cache.current = { ...upcoming, timestampTag: stored.tag }
+      return repository.cache.current
+    }
     try {
       const current = await load(repository, stored.bytes, stored.tag)
       repository.cache.current = current

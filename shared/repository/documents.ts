@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { parseJson } from '../tuf/json.ts'
 import { mending, RepositoryError } from './errors.ts'
 
@@ -34,5 +34,5 @@ export function decodeDocument<Kind extends Document>(name: string, bytes: Uint8
 }
 
 export function sha256(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return hash('sha256', bytes)
 }

@@ -4,7 +4,7 @@ import type { Delegations, Root, TargetFile, Targets } from '../tuf/metadata.ts'
 import { isTopLevel } from '../tuf/names.ts'
 import type { Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
-import type { StateName, TargetChange } from './journal.ts'
+import type { Entry, Imported, StateName, TargetChange } from './journal.ts'
 import type { Parked } from './parked.ts'
 import { copyOfSizes, noSizes, type RoleSizes, resizeAsWhole, resizeByTarget } from './role-sizes.ts'
 import type { Rotation } from './rotation.ts'
@@ -30,6 +30,11 @@ export interface Draft {
   readonly toSign: Set<string>
   /** Roles that were signed elsewhere: their files are written as they are, under the versions that they have. */
   readonly signed: Map<string, Signed<Targets>>
+  /** Roles that were signed ahead of the commit, by the number under which their files lie there. */
+  readonly takenOver: Map<string, number>
+  /** See `Entry`. */
+  prepared?: NonNullable<Entry['prepared']>
+  imported?: Imported
   /** Roles whose metadata begins to wait for signatures; its version will be the number of this draft's commit. */
   readonly waiting: Set<string>
   /** True where a new snapshot is asked for although no role below it is signed. */
@@ -54,6 +59,7 @@ export function draftFrom(current: Current): Draft {
     roles: new Map([...current.delegators].map(([role, { signed }]) => [role, signed])),
     toSign: new Set(),
     signed: new Map(),
+    takenOver: new Map(),
     waiting: new Set(),
     signSnapshot: false,
     decides: new Set(),

@@ -4,16 +4,18 @@ import { decodeDocument } from './documents.ts'
 import { type Draft, draftFrom, NextCommit, provide, setRotation, signAgain, treeOfDraft } from './draft.ts'
 import { isNoTasksFault, Refusal } from './errors.ts'
 import { checkRoleSizes } from './fit.ts'
-import type { WaitingTask } from './inbox.ts'
+import type { PoisonedTask, WaitingTask } from './inbox.ts'
 import { type Entry, entryName } from './journal.ts'
-import { operations } from './operations/index.ts'
-import type { Operation, OperationContext, Outcome } from './operations/operation.ts'
+import { operationFor } from './operations/index.ts'
+import type { OperationContext, Outcome } from './operations/operation.ts'
 import { inParallel } from './parallel.ts'
 import { readPast } from './past.ts'
 import type { Signer } from './ports.ts'
-import type { Repository } from './repository.ts'
+import { askToPrepare, readPreparation, structureOf } from './preparation.ts'
+import type { Limits, Repository } from './repository.ts'
 import { noRotation } from './rotation.ts'
-import type { AcceptedTask, DecidedTask, TaskKind, TaskRequest } from './task.ts'
+import { endPreparation, stillGood, takeOver } from './take-over.ts'
+import { type AcceptedTask, type DecidedTask, spoiltName, type TaskRequest } from './task.ts'
 import { canSign, signersOf } from './tree.ts'
 
 /** The next state, how each task ended, and what was thrown by the operations that broke. */
@@ -21,6 +23,8 @@ export interface Evaluation {
   readonly draft: Draft
   readonly decided: readonly DecidedTask[]
   readonly broken: ReadonlyMap<string, unknown>
+  /** A task that waits until its roles are signed ahead, the first of them. */
+  readonly unprepared?: string
 }
 
 /** What is to be done without anybody asking for it. */
@@ -64,7 +68,8 @@ export async function evaluate(
   now: Date,
 ): Promise<Evaluation> {
   const prepared = draftFrom(current)
-  await load(repository, current, prepared, [...upkeep.due.filter(isDelegated), ...rolesNeeded(prepared, tasks)])
+  const needed = rolesNeeded(prepared, tasks, repository.limits)
+  await load(repository, current, prepared, [...upkeep.due.filter(isDelegated), ...needed])
   const broken = new Map<string, unknown>()
   const unfit = new Map<string, Refusal>()
   for (;;) {
@@ -74,13 +79,16 @@ export async function evaluate(
     if (upkeep.endRotation) endRotation(draft, repository.ports.signers)
     try {
       const decided: DecidedTask[] = []
+      let unprepared: string | undefined
       for (const task of tasks) {
         const next = await decide(repository, current, draft, task, { broken, unfit, now })
         // It and those behind it wait for the commit after this one.
-        if (next === undefined) break
-        decided.push(next)
+        if (next === 'next commit') break
+        if (next === 'unprepared') unprepared ??= task.id
+        else decided.push(next)
+        if (draft.prepared !== undefined) break
       }
-      return { draft, decided, broken }
+      return { draft, decided, broken, ...(unprepared !== undefined && { unprepared }) }
     } catch (error) {
       if (error instanceof Unfit) unfit.set(error.taskId, error.refusal)
       else if (error instanceof BrokenTask) broken.set(error.taskId, error.cause)
@@ -106,11 +114,11 @@ async function load(repository: Repository, current: Current, into: Draft, roles
 }
 
 /** What the tasks are likely to need, to read it all at once; what an earlier task adds to it is read when it is needed. */
-function rolesNeeded(draft: Draft, tasks: readonly WaitingTask[]): string[] {
+function rolesNeeded(draft: Draft, tasks: readonly WaitingTask[], limits: Limits): string[] {
   return tasks.flatMap((task) => {
     if ('poisoned' in task || task.request.kind === 'bootstrap') return []
     try {
-      return [...operationFor(task.request).needs(draft, task.request)]
+      return isLong(draft, task.request, limits) ? [] : [...operationFor(task.request).needs(draft, task.request)]
     } catch {
       return []
     }
@@ -130,8 +138,8 @@ async function decide(
   draft: Draft,
   task: WaitingTask,
   { broken, unfit, now }: Known,
-): Promise<DecidedTask | undefined> {
-  if ('poisoned' in task) return poisoned(task.id, now)
+): Promise<DecidedTask | 'next commit' | 'unprepared'> {
+  if ('poisoned' in task) return poisoned(task, now)
   if (broken.has(task.id)) return failed(task, now)
   const { request, id: taskId, principal } = task
   if (request.kind === 'bootstrap') {
@@ -153,6 +161,8 @@ async function decide(
     signers: repository.ports.signers,
   }
   try {
+    if (isLong(draft, request, repository.limits))
+      return await decidePrepared(repository, current, draft, task, context)
     const past = operation.past && (await readPast(repository, current, operation.past(request)))
     await load(repository, current, draft, operation.needs(draft, request, past))
     const file = operation.file?.(request)
@@ -162,12 +172,54 @@ async function decide(
     const outcome = operation.apply(draft, request, informed)
     return succeeded(task, now, withSizeWarnings(outcome, draft, taskId))
   } catch (error) {
-    if (error instanceof NextCommit) return undefined
+    if (error instanceof NextCommit) return 'next commit'
     if (error instanceof Refusal) return refused(task, now, operation.refusedMessage, error)
     if (error instanceof Unfit || isNoTasksFault(error)) throw error
     throw new BrokenTask(taskId, error)
   }
 }
+
+function isLong(draft: Draft, request: TaskRequest, { aheadFrom }: Limits): boolean {
+  if (request.kind === 'bootstrap') return false
+  const { long } = operationFor(request)
+  return long !== undefined && (long.is === undefined || long.is(draft, request, aheadFrom))
+}
+
+/** A task whose roles are signed ahead has a commit of its own, once they are. */
+async function decidePrepared(
+  repository: Repository,
+  current: Current,
+  draft: Draft,
+  task: AcceptedTask,
+  context: OperationContext,
+): Promise<DecidedTask | 'next commit' | 'unprepared'> {
+  const { state } = repository.ports
+  const { document } = (await readPreparation(state, task.id)) ?? {}
+  // What earlier tasks do is a commit before it, so that commits are made of earlier tasks or of later ones.
+  if ((document === undefined || document.phase === 'ready') && isTouched(draft)) return 'next commit'
+  if (document === undefined) await askToPrepare(state, task.id, current.entry.number)
+  if (document?.phase !== 'ready') return 'unprepared'
+  if (document.broken === true) {
+    endPreparation(draft, task.id, document)
+    return failed(task, context.now)
+  }
+  const operation = operationFor(task.request)
+  if (document.refusal !== undefined) {
+    // It may be possible by now.
+    if (structureOf(current) !== document.structure) return 'unprepared'
+    const { message, details } = document.refusal
+    endPreparation(draft, task.id, document)
+    return refused(task, context.now, operation.refusedMessage, new Refusal(message, details))
+  }
+  const later = await stillGood(repository, current, document, task)
+  if (later === undefined || document.facts === undefined) return 'unprepared'
+  const outcome = operation.apply(draft, task.request, { ...context, prepared: document.facts })
+  await takeOver(repository, current, draft, task.id, document, later)
+  return succeeded(task, context.now, withSizeWarnings(outcome, draft, task.id))
+}
+
+const isTouched = ({ toSign, signed, signSnapshot, decides, prepared }: Draft) =>
+  toSign.size > 0 || signed.size > 0 || signSnapshot || decides.size > 0 || prepared !== undefined
 
 /** Throws Unfit: the draft holds what the task has done already. */
 function withSizeWarnings(outcome: Outcome, draft: Draft, taskId: string): Outcome {
@@ -191,11 +243,6 @@ async function isClaimed({ ports }: Repository, file: string): Promise<boolean> 
   return stored !== undefined && decodeDocument<Entry>(name, stored.bytes).creates.includes(file)
 }
 
-/** The kind says which operation takes which request; TypeScript cannot follow that through a table. */
-function operationFor(request: Exclude<TaskRequest, { kind: 'bootstrap' }>): Operation<TaskKind> {
-  return operations[request.kind] as Operation<TaskKind>
-}
-
 export function succeeded(task: AcceptedTask, now: Date, outcome: Outcome): DecidedTask {
   return { ...common(task), state: 'SUCCESS', result: { ...result(task, now), status: true, ...withDetails(outcome) } }
 }
@@ -216,8 +263,11 @@ function failed(task: AcceptedTask, now: Date): DecidedTask {
   return { ...common(task), state: 'FAILURE', result: { ...result(task, now), ...failure } }
 }
 
-export function poisoned(id: string, now: Date): DecidedTask {
-  const error = 'The publisher crashed three times in a row with this task alone, so it was left out unread.'
+export function poisoned({ id, poisoned }: PoisonedTask, now: Date): DecidedTask {
+  const error =
+    poisoned === 'crashed'
+      ? 'The publisher crashed three times in a row with this task alone, so it was left out unread.'
+      : `What was stored of this task cannot be read, so it was left out. A copy is kept as ${spoiltName(id)}. Send the request again.`
   const result = { status: false, message: 'Task failed', error, last_update: now.toISOString(), details: {} }
   return { id, principal: 'unknown', state: 'FAILURE', result }
 }

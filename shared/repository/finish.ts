@@ -1,4 +1,5 @@
 import { encodeDocument, schemaVersion } from './documents.ts'
+import { tellEnding } from './endings.ts'
 import { inParallel } from './parallel.ts'
 import type { Repository } from './repository.ts'
 import { type DecidedTask, type FinishedTask, inboxName, taskName } from './task.ts'
@@ -11,7 +12,7 @@ import { type DecidedTask, type FinishedTask, inboxName, taskName } from './task
  * lies behind the end of a list that was cut short.
  */
 export async function finishTasks(
-  { ports, limits }: Repository,
+  { ports, limits, cache }: Repository,
   commit: number,
   decided: readonly DecidedTask[],
   listed: readonly string[] = decided.map(({ id }) => id),
@@ -22,6 +23,7 @@ export async function finishTasks(
   await inParallel(unfinished, limits.parallel, async (task) => {
     const finished: FinishedTask = { schema: schemaVersion, ...task, commit }
     await ports.state.create(taskName(task.id), encodeDocument(finished))
+    tellEnding(cache, task.id)
     await ports.state.delete(inboxName(task.id))
   })
 }

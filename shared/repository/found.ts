@@ -80,7 +80,7 @@ async function decideTasks(
   let pending = earlier
   for (const task of tasks) {
     if ('poisoned' in task) {
-      decided.push(poisoned(task.id, now))
+      decided.push(poisoned(task, now))
       continue
     }
     try {
@@ -88,7 +88,7 @@ async function decideTasks(
       const unsigned = step.pending && unsignedRole(step.pending)
       const complete = step.pending !== undefined && unsigned === undefined
       if (complete) await Promise.all(signers.map(testSignature))
-      const waits = unsigned === 'targets' ? 'Targets v1 is pending signature' : 'Root v1 is pending signature'
+      const waits = `${shownName(unsigned ?? 'root')} v1 is pending signature`
       const bootstrap = complete ? `Bootstrap finished ${task.id}` : (step.stopped ?? waits)
       const warnings =
         complete && step.pending
@@ -105,6 +105,9 @@ async function decideTasks(
   }
   return { schema: schemaVersion, nonce, tasks: decided, ...(pending && { pending }) }
 }
+
+const shownName = (role: string) =>
+  (({ root: 'Root', targets: 'Targets' }) as Record<string, string>)[role] ?? `Role ${role}`
 
 const refusedMessages: Partial<Record<TaskKind, string>> = {
   bootstrap: 'Bootstrap Failed',
@@ -139,7 +142,9 @@ function decideStep(
         pending: signBootstrap(pending, request.role, request.signature, context),
       }
     case 'delete_sign_metadata':
-      if (pending === undefined || request.role !== 'root') throw new Refusal(`No signing process for ${request.role}.`)
+      if (pending === undefined) throw new Refusal(`No signing process for ${request.role}.`)
+      if (request.role !== 'root')
+        throw new Refusal(`The bootstrap is signed, or given up, as a whole: stop the signing of role root.`)
       return {
         message: 'Deletion of root metadata successful, signing process stopped',
         stopped: `Bootstrap has been stopped by ${taskId}`,

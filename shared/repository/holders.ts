@@ -21,9 +21,14 @@ export async function readWaitingMetadata(repository: Repository): Promise<Waiti
   const current = await readCurrent(repository)
   if (current === undefined) {
     const standing = await readBootstrapStanding(repository)
-    const { root = undefined, targets = undefined } = standing.state === 'signing' ? standing : {}
+    if (standing.state !== 'signing' || standing.pending === undefined) return { roles: {} }
+    const { root, offline } = standing.pending
+    const targets = offline.get('targets')
+    const json = [['root', root] as const, ...offline].map(([role, { bytes }]) => [role, parseJson(bytes)] as const)
+    // Nobody has trusted it yet; it says whose keys to ask for.
     return {
-      roles: { ...(root && { root: parseJson(root.bytes) }), ...(targets && { targets: parseJson(targets.bytes) }) },
+      roles: Object.fromEntries(json),
+      ...(targets && offline.size > 1 && { trustedTargets: parseJson(targets.bytes) }),
     }
   }
   const waiting = Object.entries(current.signing.roles)

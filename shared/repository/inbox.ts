@@ -1,12 +1,13 @@
-import { decodeDocument } from './documents.ts'
+import { decodeDocument, schemaVersion } from './documents.ts'
 import { inParallel } from './parallel.ts'
+import { StoreError } from './ports.ts'
 import type { Repository } from './repository.ts'
-import { type AcceptedTask, inboxName, taskIdOf, taskName } from './task.ts'
+import { type AcceptedTask, inboxName, spoiltName, taskIdOf, taskName } from './task.ts'
 
-/** A task that must not be read again, for reading it crashed its publishers. */
+/** A task that is left out, unread: reading it crashed its publishers, or what lies there is no task. */
 export interface PoisonedTask {
   readonly id: string
-  readonly poisoned: true
+  readonly poisoned: 'crashed' | 'spoilt'
 }
 
 export type WaitingTask = AcceptedTask | PoisonedTask
@@ -20,12 +21,15 @@ export async function listInbox({ ports, limits }: Repository): Promise<string[]
 /**
  * Reads these tasks, in order, up to the bytes that one cycle takes. One that has a record in `tasks/` was finished before:
  * its inbox object came back because a create whose answer was lost was repeated; it is deleted and not applied again.
+ * Of one that somebody has spoilt a copy is kept under `spoilt/`, for a person to look at.
  */
 export async function readTasks(
-  { ports: { state }, limits }: Repository,
+  repository: Repository,
   ids: readonly string[],
   poisoned: string | undefined,
 ): Promise<WaitingTask[]> {
+  const { ports, limits } = repository
+  const { state } = ports
   const tasks: WaitingTask[] = []
   let bytes = 0
   for (let from = 0; from < ids.length && bytes < limits.bytesPerCycle; from += limits.parallel) {
@@ -38,11 +42,41 @@ export async function readTasks(
     })
     for (const task of read) {
       if (task === undefined) continue
-      if (task.id === poisoned) tasks.push({ id: task.id, poisoned: true })
+      if (task.id === poisoned) tasks.push({ id: task.id, poisoned: 'crashed' })
       if (task.bytes === undefined || bytes >= limits.bytesPerCycle) continue
       bytes += task.bytes.length
-      tasks.push(decodeDocument<AcceptedTask>(inboxName(task.id), task.bytes))
+      tasks.push(acceptedTask(task.id, task.bytes) ?? (await setAside(repository, task.id, task.bytes)))
     }
   }
   return tasks
+}
+
+/** What waits under this id; nothing if it is no task. Throws RepositoryError where it is one that another version of this service has written. */
+export function acceptedTask(id: string, bytes: Uint8Array): AcceptedTask | undefined {
+  try {
+    const task = decodeDocument<AcceptedTask>(inboxName(id), bytes)
+    return task.id === id && typeof task.request?.kind === 'string' ? task : undefined
+  } catch (error) {
+    if (isOfAnotherVersion(bytes)) throw error
+    return undefined
+  }
+}
+
+function isOfAnotherVersion(bytes: Uint8Array): boolean {
+  try {
+    const { schema } = JSON.parse(Buffer.from(bytes).toString())
+    return typeof schema === 'number' && schema !== schemaVersion
+  } catch {
+    return false
+  }
+}
+
+async function setAside({ ports: { state } }: Repository, id: string, bytes: Uint8Array): Promise<PoisonedTask> {
+  try {
+    await state.create(spoiltName(id), bytes)
+  } catch (error) {
+    // Spoilt once more since: the first copy is nearer to what it was.
+    if (!(error instanceof StoreError && error.code === 'exists')) throw error
+  }
+  return { id, poisoned: 'spoilt' }
 }

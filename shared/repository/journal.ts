@@ -1,4 +1,5 @@
 import type { TargetFile } from '../tuf/metadata.ts'
+import type { BulkFormat } from './bulk.ts'
 import { type Document, decodeDocument, encodeDocument, sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
 import { inParallel } from './parallel.ts'
@@ -28,6 +29,28 @@ export interface Entry extends Document {
   readonly state: StateVersions
   /** Roles whose files come near what a served client can read, with their bytes, about. */
   readonly nearCaps?: Readonly<Record<string, number>>
+  /** Changes that are told by the file in which they came, beside `changes`. */
+  readonly imported?: Imported
+  /** The work ahead that ended with this commit; it is among `creates` if this commit took it over. */
+  readonly prepared?: { readonly task: string; readonly claimed: readonly number[] }
+  /** The task for which this entry claims a number ahead of its commit. Such an entry is never committed itself. */
+  readonly prepares?: string
+}
+
+/** A million changes: see `readImported`. */
+export interface Imported {
+  /** An object of the state store: the file as it was sent. */
+  readonly bulk: string
+  /** Of that object, in hex. */
+  readonly sha256: string
+  readonly format: BulkFormat
+  readonly artifacts: number
+  /** The id that `custom` of each target got. */
+  readonly addedByTaskId?: string
+  /** An object of the state store: what those paths of the file held before that held something. */
+  readonly before?: string
+  /** Paths that later tasks had changed already: they have the last word. */
+  readonly except: readonly string[]
 }
 
 export type StateName = 'root' | 'settings' | 'parked' | 'signing' | 'rotation'

@@ -1,5 +1,5 @@
 import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
-import { type ObjectStore, type Stored, StoreError } from './ports.ts'
+import { type ObjectStore, type Ports, type Stored, StoreError } from './ports.ts'
 import type { Repository } from './repository.ts'
 
 /**
@@ -39,26 +39,38 @@ const longAgo = new Date(0).toISOString()
 
 /** Takes the lease for these tasks; nothing if another publisher holds it, who will look at the inbox once more. */
 export async function takeLease(repository: Repository, ids: readonly string[]): Promise<Lease | undefined> {
-  const { state } = repository.ports
+  const store = storeOf(repository.ports)
   for (;;) {
-    const stored = await state.read(name)
-    const before = stored && decodeDocument<LeaseDocument>(name, stored.bytes)
+    const stored = await store.read(name)
+    const before = stored && understood(stored)
     const now = repository.ports.clock.now()
     if (before?.holder !== undefined && new Date(before.until) > now) return undefined
     const crashed = before?.holder !== undefined
     const { batch, crashes } = crashed ? afterCrash(before, ids) : { batch: ids, crashes: 0 }
     const holder = repository.ports.clock.newId()
     const document: LeaseDocument = { schema: schemaVersion, holder, until: end(repository), batch, crashes }
-    const written = await write(state, document, stored)
+    const written = await write(store, document, stored)
     if (written !== undefined) return held(repository, document, written)
   }
 }
 
 /** For the one who knows that no other publisher lives: a lease that is still held is that of a crashed one. */
-export async function expireLease(state: ObjectStore): Promise<void> {
-  const stored = await state.read(name)
-  const before = stored && decodeDocument<LeaseDocument>(name, stored.bytes)
-  if (before?.holder !== undefined) await write(state, { ...before, until: longAgo }, stored)
+export async function expireLease(ports: Pick<Ports, 'state' | 'hints'>): Promise<void> {
+  const store = storeOf(ports)
+  const stored = await store.read(name)
+  const before = stored && understood(stored)
+  if (before?.holder !== undefined) await write(store, { ...before, until: longAgo }, stored)
+}
+
+const storeOf = ({ hints, state }: Pick<Ports, 'state' | 'hints'>): ObjectStore => hints ?? state
+
+/** A power cut may have left it in halves: then nobody holds it, for whoever did has gone with the power. */
+function understood({ bytes }: Stored): LeaseDocument | undefined {
+  try {
+    return decodeDocument<LeaseDocument>(name, bytes)
+  } catch {
+    return undefined
+  }
 }
 
 /** Half of what it had at hand; once that is a single task, the same again, and the crashes are counted. */
@@ -72,14 +84,15 @@ function afterCrash(before: LeaseDocument, ids: readonly string[]): Pick<LeaseDo
 }
 
 function held(repository: Repository, first: LeaseDocument, written: Stored): Lease {
-  const { state, clock } = repository.ports
+  const { clock } = repository.ports
+  const store = storeOf(repository.ports)
   let document = first
   /** Nothing once somebody took the lease because ours was over. */
   let stored: Stored | undefined = written
   const change = async (next: Partial<LeaseDocument>) => {
     if (stored === undefined) return
     document = { ...document, ...next }
-    stored = await write(state, document, stored)
+    stored = await write(store, document, stored)
   }
   let renewing: Promise<void> | undefined
   const [onlyTask] = first.batch
@@ -108,13 +121,13 @@ const end = ({ ports, limits }: Repository) => new Date(ports.clock.now().getTim
 
 /** What is stored now, or nothing if somebody else was faster. */
 async function write(
-  state: ObjectStore,
+  store: ObjectStore,
   document: LeaseDocument,
   before: Stored | undefined,
 ): Promise<Stored | undefined> {
   const bytes = encodeDocument(document)
   try {
-    const tag = before === undefined ? await state.create(name, bytes) : await state.replace(name, bytes, before.tag)
+    const tag = before === undefined ? await store.create(name, bytes) : await store.replace(name, bytes, before.tag)
     return { bytes, tag, age: 0 }
   } catch (error) {
     if (error instanceof StoreError && (error.code === 'changed' || error.code === 'exists')) return undefined

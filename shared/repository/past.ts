@@ -1,6 +1,7 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import type { Current } from './current.ts'
 import { Refusal, RepositoryError } from './errors.ts'
+import { changesOf } from './imported.ts'
 import { type Entry, entriesAfter } from './journal.ts'
 import type { Repository } from './repository.ts'
 
@@ -22,7 +23,7 @@ export async function readPast(repository: Repository, { entry }: Current, numbe
     const one = entries.get(at)
     if (one === undefined) throw new Refusal(`The journal is broken: commit ${at} is missing.`)
     // The earliest change has the last word.
-    for (const { path, before } of one.changes) past.set(path, before)
+    for (const { path, before } of await changesOf(repository.ports.state, one)) past.set(path, before)
     at = one.base.number
   }
   if (at !== number || !entries.has(number))
@@ -31,10 +32,11 @@ export async function readPast(repository: Repository, { entry }: Current, numbe
 }
 
 async function readSince({ ports, limits }: Repository, last: number, number: number) {
-  const entries = new Map<number, Pick<Entry, 'changes' | 'base'>>()
+  const entries = new Map<number, Pick<Entry, 'changes' | 'imported' | 'base'>>()
   try {
     for await (const { entry } of entriesAfter(ports.state, number - 1, last, limits.parallel)) {
-      entries.set(entry.number, { changes: entry.changes, base: entry.base })
+      const { changes, imported, base } = entry
+      entries.set(entry.number, { changes, base, ...(imported && { imported }) })
       if (entries.size > most)
         throw new Refusal(
           `Commit ${number} is more than ${most} commits ago. Go back in several steps, the last one first.`,

@@ -101,6 +101,11 @@ export interface Ports {
   readonly metadata: ObjectStore
   /** What nobody but the service reads: the inbox, finished tasks, the journal, private state. */
   readonly state: ObjectStore
+  /**
+   * Where the lease lies: a hint, on which no safety rests. A power cut may lose what is written here, or leave it in
+   * halves; a crash of the process may not. Absent: in `state`.
+   */
+  readonly hints?: ObjectStore
   readonly signers: readonly Signer[]
   readonly queue: Queue
   readonly clock: Clock

@@ -7,6 +7,7 @@ import { finishTasks } from './finish.ts'
 import { foundRepository, readHead } from './found.ts'
 import { listInbox, readTasks, type WaitingTask } from './inbox.ts'
 import { type Lease, takeLease } from './lease.ts'
+import { preparationName } from './preparation.ts'
 import { dueRoles } from './refresh.ts'
 import type { Repository } from './repository.ts'
 import { rotationIsOver } from './rotation-standing.ts'
@@ -29,13 +30,14 @@ export async function publish(
   repository: Repository,
   report: (published: Published) => void = () => {},
   until?: Date,
-): Promise<'done' | 'out of time'> {
+): Promise<PublishingEnd> {
   let refreshed = 0
   for (let overtaken = 0; ; ) {
-    if (until !== undefined && repository.ports.clock.now() > until) return 'out of time'
+    if (until !== undefined && repository.ports.clock.now() > until) return { state: 'out of time' }
     try {
       const cycle = await publishOnce(repository, refreshed === 0)
-      if (cycle === 'nothing to do') return 'done'
+      if (cycle === 'nothing to do') return { state: 'done' }
+      if (cycle !== 'go on' && !('commit' in cycle)) return { state: 'done', ...cycle }
       if (cycle !== 'go on') {
         refreshed += cycle.refreshed
         report(cycle)
@@ -53,7 +55,19 @@ export async function publish(
   }
 }
 
-async function publishOnce(repository: Repository, refresh: boolean): Promise<Published | 'nothing to do' | 'go on'> {
+/** Nothing but this task waits, and that until its roles are signed ahead. */
+interface Unprepared {
+  readonly unprepared: string
+}
+
+export interface PublishingEnd extends Partial<Unprepared> {
+  readonly state: 'done' | 'out of time'
+}
+
+async function publishOnce(
+  repository: Repository,
+  refresh: boolean,
+): Promise<Published | Unprepared | 'nothing to do' | 'go on'> {
   const now = repository.ports.clock.now()
   const current = await readCurrent(repository)
   const head = current === undefined ? await readHead(repository) : undefined
@@ -101,6 +115,7 @@ export async function finishBase(
   if (entry.state.root === entry.number) {
     await repository.ports.metadata.create(`${root.signed.version}.root.json`, root.bytes)
   }
+  if (entry.prepared !== undefined) await repository.ports.state.delete(preparationName(entry.prepared.task))
   await finishTasks(repository, entry.number, entry.tasks, listed)
   repository.cache.finished = sha256
 }
@@ -111,7 +126,7 @@ async function publishOn(
   lease: Lease,
   upkeep: Upkeep,
   now: Date,
-): Promise<Published | 'go on'> {
+): Promise<Published | Unprepared | 'go on'> {
   const waiting = await readTasks(repository, lease.batch, lease.poisoned)
   if (waiting.length === 0 && isNothing(upkeep)) return 'go on'
   const { signers } = repository.ports
@@ -122,12 +137,17 @@ async function publishOn(
   if (lacking !== undefined && tasks.length === 0) heldFor(lacking, groupOf(current.root.signed, lacking), signers)
 
   const doing = lacking === undefined ? upkeep : noUpkeep
-  const { draft, decided, broken } = await evaluate(repository, current, doing, tasks, now)
+  const { draft, decided, broken, unprepared } = await evaluate(repository, current, doing, tasks, now)
+  if (decided.length === 0 && isNothing(doing)) return unprepared === undefined ? 'go on' : { unprepared }
   // Before anything is written: without the timestamp there is no commit.
   heldFor('timestamp', groupOf(draft.root.signed, 'timestamp'), signers)
   const next = await commit(repository, baseOf(current), draft, decided, lease)
   await finishBase(repository, next)
-  return { commit: next.entry.number, head: next.sha256, tasks: decided, refreshed: doing.due.length, broken }
+  const { number } = next.entry
+  return {
+    ...{ commit: number, head: next.sha256, tasks: decided, refreshed: doing.due.length, broken },
+    ...(unprepared !== undefined && { unprepared }),
+  }
 }
 
 const groupOf = ({ roles, keys }: Root, role: 'timestamp' | 'snapshot') => ({ roleKeys: roles[role], keys })

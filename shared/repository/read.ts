@@ -1,12 +1,13 @@
 import { findTarget } from '../tuf/delegation.ts'
-import type { Root, TargetFile, Targets } from '../tuf/metadata.ts'
+import type { TargetFile } from '../tuf/metadata.ts'
 import type { TargetPath } from '../tuf/names.ts'
-import type { Signed } from '../tuf/signed.ts'
+import { committedDown } from './committed.ts'
 import { type Current, readCurrent, readRole } from './current.ts'
 import { decodeDocument } from './documents.ts'
+import { onEnding } from './endings.ts'
 import { type BootstrapDocument, bootstrapName } from './found.ts'
-import { type Entry, entryName, readEntry } from './journal.ts'
-import { readBootstrap } from './operations/bootstrap.ts'
+import { type Entry, entryName } from './journal.ts'
+import { type Bootstrapped, readBootstrap } from './operations/bootstrap.ts'
 import type { Repository } from './repository.ts'
 import { type AcceptedTask, type FinishedTask, inboxName, taskName } from './task.ts'
 
@@ -42,19 +43,25 @@ export async function waitForTask(
 ): Promise<TaskStanding | undefined> {
   const { clock } = repository.ports
   const end = clock.now().getTime() + patience
-  for (let pause = pauses.first; ; pause = Math.min(pause * 2, pauses.last)) {
-    const standing = await readTask(repository, id)
-    const left = end - clock.now().getTime()
-    if (standing?.state !== 'PENDING' || left <= 0) return standing
-    await clock.sleep(Math.min(pause, left))
+  const { promise: told, resolve: wake } = Promise.withResolvers<void>()
+  const forget = onEnding(repository.cache, id, wake)
+  try {
+    for (let pause = pauses.first; ; pause = Math.min(pause * 2, pauses.last)) {
+      const standing = await readTask(repository, id)
+      const left = end - clock.now().getTime()
+      if (standing?.state !== 'PENDING' || left <= 0) return standing
+      await Promise.race([told, clock.sleep(Math.min(pause, left))])
+    }
+  } finally {
+    forget()
   }
 }
 
 export type BootstrapStanding =
   /** Nobody can read it yet, and nothing waits. */
   | { readonly state: 'pre' }
-  /** The first root waits for signatures; without it they are complete, and the first commit is being made. */
-  | { readonly state: 'signing'; readonly root?: Signed<Root>; readonly targets?: Signed<Targets> }
+  /** It waits for signatures; without `pending` they are complete, and the first commit is being made. */
+  | { readonly state: 'signing'; readonly pending?: Bootstrapped }
   /** Clients can read it. */
   | { readonly state: 'finished' }
 
@@ -63,8 +70,7 @@ export async function readBootstrapStanding(repository: Repository): Promise<Boo
   const stored = await repository.ports.state.read(bootstrapName)
   const head = stored && decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
   if (head?.pending !== undefined) {
-    const { root, targets } = readBootstrap(head.pending)
-    return { state: 'signing', root, ...(targets && { targets }) }
+    return { state: 'signing', pending: readBootstrap(head.pending) }
   }
   return { state: head?.sealed === undefined ? 'pre' : 'signing' }
 }
@@ -121,11 +127,14 @@ export async function readCommits(
   { newest, limit }: { readonly newest?: number; readonly limit: number },
 ): Promise<Entry[]> {
   const current = await readCurrent(repository)
+  if (current === undefined) return []
+  const { ports, limits } = repository
+  const { number } = current.entry
+  const expected = number - Math.min(newest ?? number, number) + limit
   const entries: Entry[] = []
-  for (let number = current?.entry.number ?? 0; number > 0 && entries.length < limit; ) {
-    const { entry } = await readEntry(repository.ports.state, number)
-    if (newest === undefined || number <= newest) entries.push(entry)
-    number = entry.base.number
+  for await (const entry of committedDown(ports.state, current, { expected, parallel: limits.parallel })) {
+    if (newest === undefined || entry.number <= newest) entries.push(entry)
+    if (entries.length === limit) break
   }
   return entries
 }

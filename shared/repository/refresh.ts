@@ -1,7 +1,7 @@
 import { expiresAt } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
 import { readEntry } from './journal.ts'
-import type { Repository } from './repository.ts'
+import { cacheCommitTime, cachedCommitTime, type Repository } from './repository.ts'
 import { defaultDelegatedExpiration, expirationClass, expirationOf } from './settings.ts'
 import { canSign, signedBelow } from './tree.ts'
 
@@ -63,12 +63,16 @@ function queuesByAge(repository: Repository, current: Current): { role: string; 
   return [...queues.values()].map((queue) => queue.sort((one, other) => one.version - other.version))
 }
 
-/** Targets and all roles below, and whether the service can sign them. */
-function rolesWithTargets({ ports }: Repository, current: Current): { role: string; online: boolean }[] {
+/** Targets and all roles below, whether the service can sign them, and who may. */
+function rolesWithTargets({ ports }: Repository, current: Current) {
   const { roles, keys } = current.root.signed
   const targets = { role: 'targets', group: { roleKeys: roles.targets, keys } }
   const all = [targets, ...signedBelow(treeOfCurrent(current))]
-  return all.map(({ role, group }) => ({ role, online: canSign(group, ports.signers) }))
+  return all.map(({ role, group }) => ({
+    role,
+    online: canSign(group, ports.signers),
+    keyids: group.roleKeys.keyids,
+  }))
 }
 
 /** The life of each kind of online role that ends first: what a person wants to know of when things expire. */
@@ -78,9 +82,16 @@ export async function firstToExpire(repository: Repository, current: Current): P
   return lives.sort((one, other) => one.expires.getTime() - other.expires.getTime())
 }
 
-/** The roles whose holders have to sign them anew, for the service cannot; the one that expires first in front. */
+/**
+ * The roles whose holders have to sign them anew, for the service cannot; the one that expires first in front. Those that the
+ * root's online keys sign are not among them, even while the service has lost these: what it lacks then is its key.
+ */
 export async function signedOffline(repository: Repository, current: Current): Promise<Omit<Life, 'signed'>[]> {
-  const offline = rolesWithTargets(repository, current).filter(({ online }) => !online)
+  const { snapshot, timestamp } = current.root.signed.roles
+  const onlineKeys = new Set([...snapshot.keyids, ...timestamp.keyids])
+  const offline = rolesWithTargets(repository, current).filter(
+    ({ online, keyids }) => !(online || keyids.every((keyid) => onlineKeys.has(keyid))),
+  )
   const lives = await Promise.all(
     offline.map(async ({ role }) => {
       const { signed } = await readRole(repository, current, role)
@@ -101,10 +112,10 @@ async function lifeOf(repository: Repository, current: Current, role: string, ve
   return { role, version, signed, expires }
 }
 
-async function timeOfCommit({ ports, cache }: Repository, number: number): Promise<Date> {
-  const known = cache.commitTimes.get(number)
+export async function timeOfCommit({ ports, cache }: Repository, number: number): Promise<Date> {
+  const known = cachedCommitTime(cache, number)
   if (known !== undefined) return known
   const time = new Date((await readEntry(ports.state, number)).entry.time)
-  cache.commitTimes.set(number, time)
+  cacheCommitTime(cache, number, time)
   return time
 }

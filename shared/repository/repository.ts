@@ -22,6 +22,9 @@ export interface Current extends StoredEntry {
   readonly rotation: Rotation
 }
 
+/** What a commit makes current, before the store has named it. */
+export type Upcoming = Omit<Current, 'timestampTag'>
+
 /** A repository over its ports, with what this process has read of it. */
 export interface Repository {
   readonly ports: Ports
@@ -39,6 +42,10 @@ export interface Limits {
   readonly refreshedPerCycle: number
   /** Writes and signatures under way at once. */
   readonly parallel: number
+  /** The same while work is done ahead, beside short commits. */
+  readonly preparedAtOnce: number
+  /** From so many roles on they are signed ahead of the commit: see `prepare.ts`. */
+  readonly aheadFrom: number
   /** Milliseconds that a publisher has the inbox to itself, and after which a silent one counts as crashed. */
   readonly lease: number
   /** Milliseconds that old online keys go on signing after the root with the new ones became visible. */
@@ -56,6 +63,8 @@ export const defaultLimits: Limits = {
   bytesPerCycle: 32 * 1024 * 1024,
   refreshedPerCycle: 512,
   parallel: 64,
+  preparedAtOnce: 16,
+  aheadFrom: 512,
   lease: 60_000,
   rotationGrace: 600_000,
   retention: 24 * 60 * 60_000,
@@ -66,26 +75,50 @@ export const defaultLimits: Limits = {
 /** Saves reading; never decides anything. Role files never change, so what was read once holds. */
 export interface Cache {
   current?: Current
+  /** What this process has made last, visible or not: it is once `timestamp.json` has the bytes of its timestamp. */
+  upcoming?: Upcoming
   /** By file name, the least recently used first. */
   readonly roles: Map<string, Signed<Targets>>
   roleBytes: number
   /** SHA-256 of the entry of the last commit that this process has seen finished: see `finish`. */
   finished?: string
-  /** When each commit was made, by number. */
+  /** When commits were made, by number, the one that was asked for least recently first. */
   readonly commitTimes: Map<number, Date>
   /** Before this time no role is due for refresh, as long as the settings are those of this version. */
   nextDue?: { readonly time: Date; readonly settings: number }
+  /** Who waits in this process for a task to end, by its id. */
+  readonly waiting: Map<string, Set<() => void>>
 }
 
 const cachedRoleBytes = 16 * 1024 * 1024
 
 export function openRepository(ports: Ports, limits: Partial<Limits> = {}): Repository {
-  const stores = { metadata: persistent(ports.metadata, ports), state: persistent(ports.state, ports) }
+  const stores = {
+    metadata: persistent(ports.metadata, ports),
+    state: persistent(ports.state, ports),
+    hints: persistent(ports.hints ?? ports.state, ports),
+  }
   return {
     ports: { ...ports, ...stores },
     limits: { ...defaultLimits, ...limits },
-    cache: { roles: new Map(), roleBytes: 0, commitTimes: new Map() },
+    cache: { roles: new Map(), roleBytes: 0, commitTimes: new Map(), waiting: new Map() },
   }
+}
+
+/** Those that are asked for are of roles that were signed longest ago; with each commit there is one more that nobody may ever ask for. */
+const mostCommitTimes = 4096
+
+export function cachedCommitTime(cache: Cache, number: number): Date | undefined {
+  const time = cache.commitTimes.get(number)
+  if (time !== undefined) cacheCommitTime(cache, number, time)
+  return time
+}
+
+export function cacheCommitTime({ commitTimes }: Cache, number: number, time: Date): void {
+  commitTimes.delete(number)
+  commitTimes.set(number, time)
+  const [oldest] = commitTimes.keys()
+  if (commitTimes.size > mostCommitTimes && oldest !== undefined) commitTimes.delete(oldest)
 }
 
 export function cachedRole(cache: Cache, file: string): Signed<Targets> | undefined {

@@ -1,12 +1,13 @@
-import { expiresAt } from '../tuf/metadata.ts'
 import { type AwaitedSignatures, readAwaited } from './awaited.ts'
 import { type Current, readCurrent } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { type BootstrapDocument, bootstrapName } from './found.ts'
-import { firstToExpire, type Life, signedOffline } from './refresh.ts'
+import { acceptedTask } from './inbox.ts'
+import { firstToExpire, type Life } from './refresh.ts'
+import { type HeldRole, heldOffline, heldRoot } from './renewal.ts'
 import type { Repository } from './repository.ts'
 import { type RotationStanding, readRotation } from './rotation-standing.ts'
-import { type AcceptedTask, inboxName, taskIdOf } from './task.ts'
+import { inboxName, taskIdOf } from './task.ts'
 
 /** How far the founding of the repository has come; nothing if nobody has begun. */
 export interface Founding {
@@ -31,7 +32,7 @@ export async function readFounding(repository: Repository): Promise<Founding | u
 async function waitingBootstrap({ ports: { state } }: Repository): Promise<Founding | undefined> {
   for (const name of await state.list('inbox/', { limit: 10 })) {
     const stored = await state.read(name)
-    const task = stored && decodeDocument<AcceptedTask>(name, stored.bytes)
+    const task = stored && acceptedTask(taskIdOf(name), stored.bytes)
     if (task?.request.kind === 'bootstrap') return { state: 'pre', taskId: task.id }
   }
   return undefined
@@ -57,11 +58,11 @@ export interface WaitingTasks {
 
 export interface PublishedStatus {
   readonly current: Current
-  readonly rootExpires: Date
   /** The first of each kind of online role to expire, the first of all first. */
   readonly firstToExpire: readonly Life[]
-  /** The roles that the service cannot sign anew: whoever reads this should warn their holders in time. */
-  readonly signedOffline: readonly Omit<Life, 'signed'>[]
+  readonly root: HeldRole
+  /** The roles below the root that the service cannot sign anew, the first to expire in front. */
+  readonly signedOffline: readonly HeldRole[]
   /** Absent while no online key changes. */
   readonly rotation?: RotationStanding
 }
@@ -74,7 +75,6 @@ export async function readStatus(repository: Repository): Promise<Status> {
   ])
   const awaited = await readAwaited(repository, current)
   if (current === undefined) return { founding, waiting, awaited }
-  const rootExpires = expiresAt(current.root.signed)
   const rotation = await readRotation(repository, current)
   return {
     founding,
@@ -82,9 +82,9 @@ export async function readStatus(repository: Repository): Promise<Status> {
     awaited,
     published: {
       current,
-      rootExpires,
       firstToExpire: await firstToExpire(repository, current),
-      signedOffline: await signedOffline(repository, current),
+      root: await heldRoot(repository, current),
+      signedOffline: await heldOffline(repository, current),
       ...(rotation && { rotation }),
     },
   }
@@ -98,10 +98,10 @@ async function readWaiting({ ports: { state } }: Repository): Promise<WaitingTas
   const more = names.length > maximumCounted
   for (const name of names) {
     const stored = await state.read(inboxName(taskIdOf(name)))
-    // It may have been finished meanwhile.
+    // It may have been finished meanwhile, or be no task.
     if (stored === undefined) continue
-    const { accepted } = decodeDocument<AcceptedTask>(name, stored.bytes)
-    return { count, more, oldest: new Date(accepted) }
+    const task = acceptedTask(taskIdOf(name), stored.bytes)
+    if (task !== undefined) return { count, more, oldest: new Date(task.accepted) }
   }
   return { count: 0, more: false }
 }

@@ -17,6 +17,8 @@ export interface Submission {
   readonly principal: string
   /** With the same key and the same request the answer is the same task, however often it is sent. */
   readonly idempotencyKey?: string
+  /** The task's id, where it was decided before. */
+  readonly id?: string
 }
 
 export interface Submitted {
@@ -29,9 +31,10 @@ export interface Submitted {
  * 'idempotency-key-reused'.
  */
 export async function submit({ ports }: Repository, submission: Submission): Promise<Submitted> {
-  const { request, principal, idempotencyKey } = submission
+  const { request, principal, idempotencyKey, id: decided } = submission
   const now = ports.clock.now()
-  const id = idempotencyKey === undefined ? ports.clock.newId() : await idFor(submission, idempotencyKey)
+  const own = decided ?? ports.clock.newId()
+  const id = idempotencyKey === undefined ? own : await idFor(submission, idempotencyKey)
   const task: AcceptedTask = { schema: schemaVersion, id, principal, accepted: now.toISOString(), request }
   try {
     await ports.state.create(inboxName(id), encodeDocument(task))
@@ -44,7 +47,7 @@ export async function submit({ ports }: Repository, submission: Submission): Pro
 
   async function idFor({ request, principal }: Submission, key: string): Promise<string> {
     const name = idempotencyName(principal, key)
-    const mine: IdempotencyDocument = { schema: schemaVersion, id: ports.clock.newId(), request: requestHash(request) }
+    const mine: IdempotencyDocument = { schema: schemaVersion, id: own, request: requestHash(request) }
     try {
       await ports.state.create(name, encodeDocument(mine))
       return mine.id

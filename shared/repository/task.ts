@@ -4,6 +4,7 @@ import type { Key } from '../tuf/keys.ts'
 import type { TargetFile } from '../tuf/metadata.ts'
 import type { RoleName, TargetPath } from '../tuf/names.ts'
 import type { Signature } from '../tuf/signed.ts'
+import type { BulkFormat } from './bulk.ts'
 import type { ClientId } from './clients.ts'
 import type { Document } from './documents.ts'
 
@@ -13,7 +14,9 @@ export type TaskRequest =
   | AddArtifactsRequest
   | RemoveArtifactsRequest
   | PublishArtifactsRequest
+  | ImportArtifactsRequest
   | UpdateSettingsRequest
+  | ChangeBinsRequest
   | ForceOnlineMetadataUpdateRequest
   | MetadataUpdateRequest
   | SignMetadataRequest
@@ -29,8 +32,11 @@ export interface BootstrapRequest {
   readonly kind: 'bootstrap'
   /** A root's whole file, as JSON: what was signed must survive to the byte. */
   readonly root: Json
-  /** The first targets, where root names keys for it that the service does not hold: made by the service, for their holders to sign. */
-  readonly targets?: Json
+  /**
+   * The first metadata of roles whose keys the service does not hold, if targets is one of them: made by the service, for
+   * their holders to sign before there is a repository.
+   */
+  readonly offline?: Readonly<Record<string, Json>>
   /** Days by role. */
   readonly expiration: Readonly<Record<string, number>>
   readonly delegations: BinsRequest | CustomRolesRequest
@@ -83,12 +89,34 @@ export interface PublishArtifactsRequest {
   readonly kind: 'publish_artifacts'
 }
 
+/** Artifacts that were uploaded as one file, to become visible all at once. */
+export interface ImportArtifactsRequest {
+  readonly kind: 'import_artifacts'
+  /** The object of the state store that holds them: `bulk/<id>`. */
+  readonly bulk: string
+  /** Of that object, in hex: what was submitted is what is published. */
+  readonly sha256: string
+  /** Of that object. */
+  readonly bytes: number
+  readonly format: BulkFormat
+  /** False: one broken line, and nothing is published. */
+  readonly skipInvalid: boolean
+  readonly addTaskIdToCustom: boolean
+}
+
 export interface UpdateSettingsRequest {
   readonly kind: 'update_settings'
   /** Days by role. */
   readonly expiration: Readonly<Record<string, number>>
   /** Those that are served from now on. */
   readonly clients?: readonly ClientId[]
+}
+
+/** The targets are to be spread over another number of hash bins. */
+export interface ChangeBinsRequest {
+  readonly kind: 'change_bins'
+  /** A power of two from 2 to 16,384. */
+  readonly number: number
 }
 
 export interface ForceOnlineMetadataUpdateRequest {
@@ -138,11 +166,13 @@ export type MetadataDelegationRequest =
     }
   | {
       readonly kind: 'metadata_delegation'
-      /**
-       * What the service signs below a role that is signed offline gets the current online keys: a change of online keys
-       * has to leave that to the holders.
-       */
       readonly action: 'renew'
+      /**
+       * Roles that are signed offline, `targets` too: each is signed anew by its holders, as it is, before it expires. None:
+       * what the service signs below such roles gets the current online keys, which a change of online keys has to leave to
+       * the holders.
+       */
+      readonly names: readonly string[]
     }
 
 /** Metadata of a custom role that its holders have made and signed themselves. */
@@ -199,5 +229,7 @@ export interface FinishedTask extends DecidedTask, Document {
 }
 
 export const inboxName = (id: string) => `inbox/${id}.json`
+/** What lay in the inbox under this id and was no task. */
+export const spoiltName = (id: string) => `spoilt/${id}.json`
 export const taskName = (id: string) => `tasks/${id}.json`
 export const taskIdOf = (name: string) => name.slice(name.lastIndexOf('/') + 1, -'.json'.length)

@@ -10,8 +10,13 @@ export interface UnusedFiles {
 const versioned = /^[1-9]\d*\.(.+\.json)$/
 
 /** The files that clients of today do not read, of all that lie with the metadata. */
-export function unusedFiles({ files }: Pick<CheckReport, 'files'>, names: readonly string[]): UnusedFiles {
-  const roles = new Set([...files].map((file) => versioned.exec(file)?.[1]))
+export function unusedFiles(
+  { files, findings }: Pick<CheckReport, 'files' | 'findings'>,
+  names: readonly string[],
+): UnusedFiles {
+  // Older versions of a role are superseded also where the newest is missing.
+  const known = [...files, ...findings.map(({ file }) => file)]
+  const roles = new Set(known.map((file) => versioned.exec(file)?.[1]))
   const unused = names.filter((name) => !files.has(name))
   const isSuperseded = (name: string) => {
     const role = versioned.exec(name)?.[1]

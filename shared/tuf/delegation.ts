@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { binNames, binOf, type HashBins, hashBins } from './bins.ts'
 import { TufError } from './errors.ts'
 import type { Key } from './keys.ts'
@@ -19,13 +19,44 @@ export function rolesTrustedWith(path: string, delegations: Delegations): Truste
     const { keyids, threshold } = delegations.succinct_roles
     return [{ name: binOf(binsOf(delegations.succinct_roles), path), keyids, threshold, terminating: true }]
   }
-  const hash = createHash('sha256').update(path).digest('hex')
-  return (delegations.roles ?? []).filter((role) => isTrustedWith(role, path, hash))
+  const { roles = [] } = delegations
+  const { byHash, byPaths } = indexOf(delegations)
+  const found = byPaths.filter((at) => (roles[at]?.paths ?? []).some((pattern) => matchesPattern(path, pattern)))
+  if (byHash.size > 0) {
+    const digest = hash('sha256', path)
+    for (const [length, prefixes] of byHash) found.push(...(prefixes.get(digest.slice(0, length)) ?? []))
+  }
+  return [...new Set(found)].sort((one, other) => one - other).flatMap((at) => roles[at] ?? [])
 }
 
-function isTrustedWith(role: DelegatedRole, path: string, hash: string): boolean {
-  if (role.path_hash_prefixes !== undefined) return role.path_hash_prefixes.some((prefix) => hash.startsWith(prefix))
-  return (role.paths ?? []).some((pattern) => matchesPattern(path, pattern))
+/** Where the roles of a delegation are in its list, so that nobody has to go through 16,384 hash bins for each path. */
+interface RoleIndex {
+  /** By the length of a hash prefix, then by the prefix. */
+  readonly byHash: ReadonlyMap<number, ReadonlyMap<string, readonly number[]>>
+  readonly byPaths: readonly number[]
+  readonly byName: ReadonlyMap<string, DelegatedRole>
+}
+
+const indexes = new WeakMap<Delegations, RoleIndex>()
+
+function indexOf(delegations: Delegations): RoleIndex {
+  const known = indexes.get(delegations)
+  if (known !== undefined) return known
+  const byHash = new Map<number, Map<string, number[]>>()
+  const byPaths: number[] = []
+  const byName = new Map<string, DelegatedRole>()
+  for (const [at, role] of (delegations.roles ?? []).entries()) {
+    byName.set(role.name, role)
+    if (role.path_hash_prefixes === undefined) byPaths.push(at)
+    for (const prefix of role.path_hash_prefixes ?? []) {
+      const prefixes = byHash.get(prefix.length) ?? new Map<string, number[]>()
+      byHash.set(prefix.length, prefixes)
+      prefixes.set(prefix, [...(prefixes.get(prefix) ?? []), at])
+    }
+  }
+  const index = { byHash, byPaths, byName }
+  indexes.set(delegations, index)
+  return index
 }
 
 /** `*` is any run of characters within one segment, `?` any one of them; all else stands for itself. */
@@ -100,7 +131,7 @@ export function delegatedNames(delegations: Delegations): string[] {
 export function keysOfDelegated(name: string, delegations: Delegations): RoleKeys | undefined {
   const succinct = delegations.succinct_roles
   if (succinct !== undefined) return isBinOf(name, succinct) ? succinct : undefined
-  return delegations.roles?.find((role) => role.name === name)
+  return indexOf(delegations).byName.get(name)
 }
 
 function isBinOf(name: string, succinct: SuccinctRoles): boolean {

@@ -19,6 +19,7 @@ import { isComplete, nothingPending, type SigningGroup, withGoodSignatures, with
 import type { BootstrapRequest, CustomRolesRequest } from '../task.ts'
 import { onlineGroup } from '../tree.ts'
 import { emptyTargets, withUsedKeys } from './delegate.ts'
+import { customRoles } from './delegation-rules.ts'
 import { changeDelegations } from './delegations.ts'
 import type { OperationContext } from './operation.ts'
 import { checkExpiry, checkOnlineKeys } from './root-rules.ts'
@@ -28,8 +29,8 @@ import { changeOrWait, isOnline } from './waiting.ts'
 /** What a bootstrap decides: the first root, and the settings. */
 export interface Bootstrapped {
   readonly root: Signed<Root>
-  /** Where the holders of its keys sign it. */
-  readonly targets?: Signed<Targets>
+  /** Roles that their holders sign before there is a repository. */
+  readonly offline: ReadonlyMap<string, Signed<Targets>>
   readonly settings: Settings
   readonly customRoles?: CustomRolesRequest
 }
@@ -38,7 +39,7 @@ type Context = Pick<OperationContext, 'signers' | 'now' | 'taskId' | 'principal'
 
 /**
  * Throws a Refusal unless this request can found a repository once its root is signed by enough holders. Returns it with
- * the signatures that are good, and with the targets that is to be signed if the service cannot.
+ * the signatures that are good, and with the metadata that the service cannot sign.
  */
 export function checkBootstrap(request: BootstrapRequest, context: Context): BootstrapRequest {
   const { now, signers } = context
@@ -51,19 +52,17 @@ export function checkBootstrap(request: BootstrapRequest, context: Context): Boo
   if (root.signed.version !== 1) throw new Refusal(`The first root has version 1, not ${root.signed.version}.`)
   checkExpiry('This root', root.signed, now)
   checkOnlineKeys(root.signed, signers)
-  checkRootFor(servedClients(bootstrapped.settings.clients), root, firstGroups(root.signed).root)
+  const groups = firstSigners(bootstrapped, 'root')
+  checkRootFor(servedClients(bootstrapped.settings.clients), root, groups)
   // What is sealed cannot be taken back, so it is tried now whether it can be read once it is written.
   const draft = foundingDraft(bootstrapped, context)
   checkRoleSizes(draft)
-  const targets = targetsToSign(draft, bootstrapped, now)
-  refuseTufErrors(() => decodeSigned('targets', targets.bytes))
-  if (expiresAt(targets.signed) <= now) {
-    throw new Refusal(
-      `The targets that waits for signatures expired at ${targets.signed.expires}. Stop the signing and begin again.`,
-    )
-  }
-  const checked = withRoot(request, withGoodSignatures(root, firstGroups(root.signed).root))
-  return isOnline(draft, 'targets', signers) ? checked : withTargets(checked, targets)
+  const first = ['targets', ...customRoles(draft).map(({ name }) => name)].map((role) => {
+    return [role, firstMetadata(draft, role, bootstrapped, now)] as const
+  })
+  const offline = first.filter(([role]) => !isOnline(draft, role, signers))
+  const checked = withRoot(request, withGoodSignatures(root, groups))
+  return offline.reduce((all, [role, metadata]) => withOffline(all, role, metadata), checked)
 }
 
 /** What the served clients will trip over in the repository that this request founds. */
@@ -71,18 +70,23 @@ export function bootstrapWarnings(request: BootstrapRequest, context: Context): 
   const bootstrapped = readBootstrap(request)
   const { root, settings } = bootstrapped
   const draft = foundingDraft(bootstrapped, context)
-  const ofRoot = checkRootFor(servedClients(settings.clients), root, firstGroups(root.signed).root)
+  const ofRoot = checkRootFor(servedClients(settings.clients), root, firstSigners(bootstrapped, 'root'))
   // Whoever names no clients may well know of none that cannot.
   const unread = settings.clients === undefined ? [] : warningsOfDraft(draft)
   return [...unread, ...ofRoot, ...checkRoleSizes(draft)]
 }
 
-function targetsToSign(draft: Draft, { targets, settings }: Bootstrapped, now: Date): Signed<Targets> {
-  if (targets !== undefined) return targets
-  const days = expirationOf(settings, 'targets')
+/** As it waits, or as it is to be signed. Throws a Refusal if nobody could read it. */
+function firstMetadata(draft: Draft, role: string, { offline, settings }: Bootstrapped, now: Date): Signed<Targets> {
+  const days = expirationOf(settings, role)
   const expires = formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000))
-  const content = { ...roleOf(draft, 'targets'), expires }
-  return assemble(content, canonicalBytes(content), [])
+  const content = { ...roleOf(draft, role), expires }
+  const metadata = offline.get(role) ?? assemble(content, canonicalBytes(content), [])
+  refuseTufErrors(() => decodeSigned('targets', metadata.bytes))
+  if (expiresAt(metadata.signed) > now) return metadata
+  throw new Refusal(
+    `The ${role} that waits for signatures expired at ${metadata.signed.expires}. Stop the signing and begin again.`,
+  )
 }
 
 /** The request with one signature more. Throws a Refusal if it is not good, or if this root has become unusable while it waited. */
@@ -92,36 +96,44 @@ export function signBootstrap(
   signature: Signature,
   context: Context,
 ): BootstrapRequest {
-  const { root, targets } = readBootstrap(request)
-  const groups = firstGroups(root.signed)
-  if (role === 'root') return checkBootstrap(withRoot(request, withSignature(root, signature, groups.root)), context)
-  if (role !== 'targets' || targets === undefined)
-    throw new Refusal(`No metadata of role ${role} waits for signatures.`)
-  return checkBootstrap(withTargets(request, withSignature(targets, signature, groups.targets)), context)
+  const bootstrapped = readBootstrap(request)
+  const groups = firstSigners(bootstrapped, role)
+  if (role === 'root')
+    return checkBootstrap(withRoot(request, withSignature(bootstrapped.root, signature, groups)), context)
+  const metadata = bootstrapped.offline.get(role)
+  if (metadata === undefined) throw new Refusal(`No metadata of role ${role} waits for signatures.`)
+  return checkBootstrap(withOffline(request, role, withSignature(metadata, signature, groups)), context)
 }
 
-/** The role whose signatures are missing yet, or nothing if all are there. */
-export function unsignedRole(request: BootstrapRequest): 'root' | 'targets' | undefined {
-  const { root, targets } = readBootstrap(request)
-  const groups = firstGroups(root.signed)
-  if (!isComplete(root, groups.root)) return 'root'
-  return targets === undefined || isComplete(targets, groups.targets) ? undefined : 'targets'
+/** A role whose signatures are missing yet, or nothing if all are there. */
+export function unsignedRole(request: BootstrapRequest): string | undefined {
+  const bootstrapped = readBootstrap(request)
+  const { root, offline } = bootstrapped
+  const first: readonly (readonly [string, Signed])[] = [['root', root], ...offline]
+  return first.find(([role, metadata]) => !isComplete(metadata, firstSigners(bootstrapped, role)))?.[0]
 }
 
-function firstGroups({ roles, keys }: Root): { root: SigningGroup[]; targets: SigningGroup[] } {
-  return { root: [{ roleKeys: roles.root, keys }], targets: [{ roleKeys: roles.targets, keys }] }
+/** Who signs a role before there is a repository: root, targets, or a custom role that names keys of its own. */
+export function firstSigners({ root, customRoles }: Bootstrapped, role: string): SigningGroup[] {
+  const { roles, keys } = root.signed
+  if (role === 'root' || role === 'targets') return [{ roleKeys: roles[role], keys }]
+  const custom = customRoles?.roles.find(({ name }) => name === role)
+  if (custom === undefined) return []
+  const { keyids, threshold } = custom
+  return [{ roleKeys: { keyids, threshold }, keys: new Map(Object.entries(customRoles?.keys ?? {})) }]
 }
 
 const withRoot = (request: BootstrapRequest, root: Signed<Root>) => ({ ...request, root: parseJson(root.bytes) })
-const withTargets = (request: BootstrapRequest, targets: Signed<Targets>) => {
-  return { ...request, targets: parseJson(targets.bytes) }
+const withOffline = (request: BootstrapRequest, role: string, metadata: Signed<Targets>) => {
+  return { ...request, offline: { ...request.offline, [role]: parseJson(metadata.bytes) } }
 }
 
 /** What a request decides that has been checked. Throws TufError where it cannot be read. */
-export function readBootstrap({ root, targets, expiration, delegations, clients }: BootstrapRequest): Bootstrapped {
+export function readBootstrap({ root, offline = {}, ...rest }: BootstrapRequest): Bootstrapped {
+  const { expiration, delegations, clients } = rest
   const decoded = {
     root: signedFromJson('root', root),
-    ...(targets !== undefined && { targets: signedFromJson('targets', targets) }),
+    offline: new Map(Object.entries(offline).map(([role, json]) => [role, signedFromJson('targets', json)])),
   }
   const settings = { schema: schemaVersion, expiration, past: [], ...(clients && { clients }) } as const
   if ('roles' in delegations) return { ...decoded, settings, customRoles: delegations }
@@ -130,10 +142,11 @@ export function readBootstrap({ root, targets, expiration, delegations, clients 
 
 /**
  * The first draft: targets with its delegations, and each delegated role, empty. Custom roles that their holders sign wait
- * for that, and are not delegated to before. Throws a Refusal for custom roles that cannot be.
+ * for that, and are not delegated to before; where targets is signed offline too, for it says so once and for all, they have
+ * been signed by then. Throws a Refusal for custom roles that cannot be.
  */
 export function foundingDraft(bootstrapped: Bootstrapped, context: Context): Draft {
-  const { root, targets, settings, customRoles } = bootstrapped
+  const { root, offline, settings, customRoles } = bootstrapped
   const draft: Draft = {
     root,
     settings,
@@ -144,6 +157,7 @@ export function foundingDraft(bootstrapped: Bootstrapped, context: Context): Dra
     roles: new Map([['targets', { ...emptyTargets(), delegations: { keys: new Map(), roles: [] } }]]),
     toSign: new Set(['targets']),
     signed: new Map(),
+    takenOver: new Map(),
     waiting: new Set(),
     signSnapshot: true,
     decides: new Set(['root', 'settings']),
@@ -159,10 +173,10 @@ export function foundingDraft(bootstrapped: Bootstrapped, context: Context): Dra
     for (const bin of binNames(settings.bins)) setRole(draft, bin, empty)
   }
   if (customRoles !== undefined) addCustomRoles(draft, customRoles, context)
-  if (targets !== undefined) {
-    draft.toSign.delete('targets')
-    draft.signed.set('targets', targets)
-    draft.roles.set('targets', targets.signed)
+  for (const [role, metadata] of offline) {
+    draft.toSign.delete(role)
+    draft.signed.set(role, metadata)
+    draft.roles.set(role, metadata.signed)
   }
   return draft
 }
@@ -178,9 +192,5 @@ function addCustomRoles(draft: Draft, { keys, roles }: CustomRolesRequest, conte
     const whole = { ...context, baseNumber: 0 }
     if (onlineTargets) changeOrWait(draft, request, whole, (trial) => changeDelegations(trial, request, whole))
     else changeDelegations(draft, request, whole)
-    if (onlineTargets || isOnline(draft, role.name, context.signers)) continue
-    throw new Refusal(
-      `Role ${role.name} and targets are both signed offline. Add the role once the repository is founded, or have it signed online.`,
-    )
   }
 }

@@ -1,6 +1,6 @@
 import { binNames } from '../../tuf/bins.ts'
 import { warningsOfChange } from '../client-standing.ts'
-import { adoptTrial, type Draft, delegatedRoles, roleFor, roleOf, trialOf } from '../draft.ts'
+import { adoptTrial, type Draft, delegatedRoles, roleFor, roleOf, signAgain, trialOf } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { isPending } from '../signing.ts'
 import type { CustomRole, RequestOf } from '../task.ts'
@@ -40,7 +40,7 @@ export const metadataDelegation: Operation<'metadata_delegation'> = {
         ...listed('pending_roles', waiting),
         ...reroutedDetails(outcomes.map(({ done }) => done)),
       },
-      warnings: [...unread, ...(request.action === 'delete' ? [] : crowdWarnings(draft, names))],
+      warnings: [...unread, ...('names' in request ? [] : crowdWarnings(draft, names))],
     }
   },
 }
@@ -62,22 +62,23 @@ export function reroutedDetails(outcomes: readonly Rerouted[]) {
 const listed = (field: string, items: readonly string[]) => (items.length === 0 ? {} : { [field]: items })
 
 function namesIn(request: Request): readonly string[] {
-  if (request.action === 'renew') return []
-  return request.action === 'delete' ? request.names : request.roles.map(({ name }) => name)
+  return 'names' in request ? request.names : request.roles.map(({ name }) => name)
 }
 
 /** One part for each role; but where targets itself has to be signed for it, one for all of them. */
 function partsOf(draft: Draft, request: Request, { signers }: OperationContext): Request[] {
-  if (request.action === 'renew') return [request]
+  if (request.action === 'renew')
+    return request.names.length === 0 ? [request] : request.names.map((name) => ({ ...request, names: [name] }))
   if (namesIn(request).length === 0) throw new Refusal('The request names no role.')
   if (request.action === 'delete' || !isOnline(draft, 'targets', signers)) return [request]
   return request.roles.map((role) => ({ ...request, roles: [role] }))
 }
 
 export function rolesForDelegations(draft: Draft, request: Request): string[] {
-  if (request.action === 'renew') return delegatedRoles(draft)
+  if (request.action === 'renew' && request.names.length === 0) return delegatedRoles(draft)
   const known = new Set(customRoles(draft).map(({ name }) => name))
   const named = namesIn(request).filter((name) => known.has(name))
+  if (request.action === 'renew') return named
   if (request.action !== 'delete' && request.roles.some((role) => changesRoutes(draft, role)))
     return [...new Set([...named, ...delegatedRoles(draft)])]
   return named.flatMap((name) => [name, ...innerBins(draft, name)])
@@ -99,8 +100,8 @@ export function changeDelegations(draft: Draft, request: Request, context: Opera
   const { signers } = context
   let rerouted: Rerouted = { moved: [], removed: [] }
   if (request.action === 'renew') {
-    if (renewOnlineKeys(draft, signers)) return rerouted
-    throw new Refusal('Every role that the service signs has the current online keys already.')
+    renew(draft, request.names, context)
+    return rerouted
   }
   if (request.action === 'delete') {
     for (const name of request.names) checkKnownName(draft, name)
@@ -125,6 +126,18 @@ export function changeDelegations(draft: Draft, request: Request, context: Opera
   }
   checkParked(draft, context)
   return rerouted
+}
+
+/** See the request; throws a Refusal where there is nothing to do. */
+function renew(draft: Draft, names: readonly string[], { signers }: OperationContext): void {
+  for (const name of names) {
+    if (name !== 'targets') checkKnownName(draft, name)
+    if (isOnline(draft, name, signers))
+      throw new Refusal(`The service signs role ${name} itself. Force that with POST /api/v1/metadata/online.`)
+    signAgain(draft, name)
+  }
+  if (names.length > 0 || renewOnlineKeys(draft, signers)) return
+  throw new Refusal('Every role that the service signs has the current online keys already.')
 }
 
 /** Parked changes are published together, which offline roles could not be part of. */

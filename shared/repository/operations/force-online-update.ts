@@ -1,7 +1,8 @@
 import { type Draft, delegatedRoles, signAgain, treeOfDraft } from '../draft.ts'
 import { Refusal } from '../errors.ts'
+import { type LongWork, nothingToTell, type Planning } from '../long-work.ts'
 import type { Signer } from '../ports.ts'
-import { expirationClass } from '../settings.ts'
+import { delegatorsOf, expirationClass } from '../settings.ts'
 import { isPending } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
 import { canSign, signersOf } from '../tree.ts'
@@ -11,18 +12,37 @@ import type { Operation } from './operation.ts'
 export const forceOnlineMetadataUpdate: Operation<'force_online_metadata_update'> = {
   refusedMessage: 'Force new online metadata update failed',
   needs: (draft, request) => rolesNamed(draft, request).filter((role) => !topLevel.includes(role)),
-  apply(draft, request, { signers }) {
+  long: { is: (draft, request, aheadFrom) => rolesNamed(draft, request).length >= aheadFrom, plan },
+  apply(draft, request, { signers, prepared }) {
     const named = rolesNamed(draft, request)
     const offline = offlineOf(draft, named, signers)
     if (request.roles.length > 0 && offline.size > 0) {
       throw new Refusal(
-        `${[...offline].join(', ')}: signed offline. Have the holders of the keys sign what is to be new.`,
+        `${[...offline].join(', ')}: signed offline. Have the holders sign it anew: POST /api/v1/delegations/renew.`,
       )
     }
     const roles = named.filter((role) => !offline.has(role))
-    for (const role of roles) signAgain(draft, role)
+    for (const role of roles) if (prepared === undefined || !isAhead(draft, role)) signAgain(draft, role)
     return { message: 'Force new online metadata update succeeded', details: { updated_roles: roles } }
   },
+}
+
+/** Those are signed ahead that nothing hangs below. */
+const isAhead = (draft: Draft, role: string) => !topLevel.includes(role) && !delegatorsOf(draft.settings).includes(role)
+
+async function plan(
+  { repository, draft }: Planning,
+  request: RequestOf<'force_online_metadata_update'>,
+): Promise<LongWork> {
+  const named = rolesNamed(draft, request)
+  const offline = offlineOf(draft, named, repository.ports.signers)
+  const roles = named.filter((role) => !offline.has(role) && isAhead(draft, role))
+  return {
+    draft,
+    units: roles.map((role) => ({ makes: [role], reads: [role] })),
+    make: (_, contents) => contents,
+    facts: async () => nothingToTell,
+  }
 }
 
 const topLevel = ['targets', 'snapshot', 'timestamp']

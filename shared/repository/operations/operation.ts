@@ -1,6 +1,8 @@
 import type { Draft } from '../draft.ts'
+import type { LongWork, Planning } from '../long-work.ts'
 import type { Past } from '../past.ts'
 import type { Signer } from '../ports.ts'
+import type { Facts } from '../preparation.ts'
 import type { RequestOf, TaskKind } from '../task.ts'
 
 /** What an operation may know besides the draft and the request. */
@@ -18,6 +20,8 @@ export interface OperationContext {
   readonly past?: Past
   /** The commit of that file's number was to create it. */
   readonly fileClaimed?: boolean
+  /** What is known of the roles that were signed ahead; taken over once the operation was applied. */
+  readonly prepared?: Facts
 }
 
 export interface Outcome {
@@ -38,6 +42,13 @@ export interface Operation<Kind extends TaskKind> {
   readonly needs: (draft: Draft, request: RequestOf<Kind>, past?: Past) => Iterable<string>
   /** A metadata file that `apply` wants to have the name of: one with other content may lie there, left by an aborted commit. */
   readonly file?: (request: RequestOf<Kind>) => string | undefined
+  /** Where the request may be too much for one commit. */
+  readonly long?: {
+    /** Whether this one is, so that its roles are signed ahead and `apply` finds them prepared; absent: each one. */
+    readonly is?: (draft: Draft, request: RequestOf<Kind>, aheadFrom: number) => boolean
+    /** Throws a Refusal where it cannot be done. */
+    readonly plan: (planning: Planning, request: RequestOf<Kind>) => Promise<LongWork>
+  }
   /** Changes the draft, or throws a Refusal before it has changed anything. */
   readonly apply: (draft: Draft, request: RequestOf<Kind>, context: OperationContext) => Outcome
   /** The message of its result when it is refused; the reason stands beside it. */

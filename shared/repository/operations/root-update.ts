@@ -41,7 +41,8 @@ export const metadataUpdate: Operation<'metadata_update'> = {
   needs: (draft, request) => rolesToSignFor(draft, rootIn(request)?.signed),
   apply(draft, request, context) {
     const submitted = refuseTufErrors(() => signedFromJson('root', request.root))
-    if (pendingOf(draft.signing, 'root', 'root') !== undefined) {
+    // Without the key of the timestamp nothing can be decided but a complete root, so one that is not must not stand in its way.
+    if (pendingOf(draft.signing, 'root', 'root') !== undefined && signsTimestamp(draft.root.signed, context.signers)) {
       throw new Refusal('Another root waits for signatures. Sign it, or stop its signing first.')
     }
     checkNextRoot(draft, submitted.signed, request.compromised, context)
@@ -122,6 +123,9 @@ function oldOnlineKeys({ roles, keys }: Root, next: Root, signers: readonly Sign
   const wasOnline = canSign({ roleKeys: roles.targets, keys }, signers) || signsTargets(next, signers)
   return new Set([...roles.snapshot.keyids, ...(wasOnline ? roles.targets.keyids : [])])
 }
+
+const signsTimestamp = ({ roles, keys }: Root, signers: readonly Signer[]) =>
+  canSign({ roleKeys: roles.timestamp, keys }, signers)
 
 const signsTargets = ({ roles, keys }: Root, signers: readonly Signer[]) =>
   canSign({ roleKeys: roles.targets, keys }, signers)

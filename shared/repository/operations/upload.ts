@@ -6,6 +6,7 @@ import { verifyThreshold } from '../../tuf/threshold.ts'
 import { type Draft, NextCommit, noteChanges, roleFor, treeOfDraft } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { resizeAsWhole } from '../role-sizes.ts'
+import { isPending } from '../signing.ts'
 import { signersOf } from '../tree.ts'
 import { checkKnownName, customRoles } from './delegation-rules.ts'
 import type { Operation, OperationContext } from './operation.ts'
@@ -22,6 +23,12 @@ export const uploadDelegatedMetadata: Operation<'upload_delegated_metadata'> = {
     return version === undefined ? undefined : `${version}.${role}.json`
   },
   apply(draft, { role, metadata }, context) {
+    const isNew = customRoles(draft).every(({ name }) => name !== role)
+    if (isNew && isPending(draft.signing, role)) {
+      throw new Refusal(
+        `Role ${role} is not delegated to before its holders have signed its first metadata, which waits. Sign that, then upload.`,
+      )
+    }
     checkKnownName(draft, role)
     refusePending(draft, role)
     const before = draft.signed.get(role) ?? draft.published.get(role)

@@ -73,9 +73,14 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
     : recovered.current.settings
   const current = { ...recovered.current, settings }
   const { number } = current.entry
-  const leftovers = [...inventory.entries.values()].map(({ entry }) => entry).filter((entry) => entry.number > number)
-  for (const { number, creates } of leftovers)
-    notes.steps.push(`Roll back commit ${number}, which was begun and not made (${creates.length} files).`)
+  const ended = new Set(head.journal.chain.flatMap(({ prepared }) => prepared?.claimed ?? []))
+  const isLeft = (entry: Entry) => (entry.prepares === undefined ? entry.number > number : !ended.has(entry.number))
+  const leftovers = [...inventory.entries.values()].map(({ entry }) => entry).filter(isLeft)
+  for (const { number, creates, prepares } of leftovers) {
+    const what =
+      prepares === undefined ? 'which was begun and not made' : `prepared for task ${prepares}, which begins anew`
+    notes.steps.push(`Roll back commit ${number}, ${what} (${creates.length} files).`)
+  }
   noteUnfinished(current, published, inventory, notes)
   if (above !== undefined) noteAbove(repository, tree, above, notes)
 

@@ -1,5 +1,6 @@
 import { decodeDocument, schemaVersion, sha256 } from '../documents.ts'
 import { RepositoryError } from '../errors.ts'
+import { changesOf } from '../imported.ts'
 import {
   type Entry,
   encodeEntry,
@@ -43,6 +44,7 @@ export async function takeInventory({ ports, limits }: Repository): Promise<Inve
 export function newestCommit({ metadata, state, entries }: Inventory): StoredEntry | undefined {
   const bases = new Set([...entries.values()].map(({ entry }) => entry.base.number))
   const isWhole = ({ entry }: StoredEntry) =>
+    entry.prepares === undefined &&
     entry.creates.every((file) => metadata.has(file)) &&
     stateWrittenBy(entry).every((name) => state.has(stateObjectName(entry.number, name)))
   const newestFirst = [...entries.values()].sort((one, other) => other.entry.number - one.entry.number)
@@ -91,10 +93,13 @@ export function substituteEntry(number: number, nonce: string, now: Date, invent
 }
 
 /** What all targets are, as the journal tells it from the first commit on. */
-export function targetsByJournal(chain: readonly Entry[]): Map<string, NonNullable<TargetChange['after']>> {
+export async function targetsByJournal(
+  { ports }: Repository,
+  chain: readonly Entry[],
+): Promise<Map<string, NonNullable<TargetChange['after']>>> {
   const targets = new Map<string, NonNullable<TargetChange['after']>>()
-  for (const { changes } of chain.toReversed()) {
-    for (const { path, after } of changes) {
+  for (const entry of chain.toReversed()) {
+    for (const { path, after } of await changesOf(ports.state, entry)) {
       if (after === undefined) targets.delete(path)
       else targets.set(path, after)
     }

@@ -112,7 +112,8 @@ export async function recoverRoles(
   notes.steps.push(`Sign ${broken.length} roles anew whose files cannot be read, from the journal: ${shown}.`)
   const targets = new Map(broken.map((role) => [role, new Map<string, TargetFile>()]))
   const draft = draftFrom(current)
-  for (const [path, info] of targetsByJournal(chain)) targets.get(roleFor(draft, path) ?? '')?.set(path, info)
+  for (const [path, info] of await targetsByJournal(repository, chain))
+    targets.get(roleFor(draft, path) ?? '')?.set(path, info)
   const empty = { _type: 'targets', spec_version: specVersion, version: 1, expires: '2000-01-01T00:00:00Z' } as const
   return { roles, rebuilt: new Map([...targets].map(([role, held]) => [role, { ...empty, targets: held }])) }
 }

@@ -4,6 +4,7 @@ import { RepositoryError } from '../errors.ts'
 import { encodeEntry, entryName, stateObjectName, stateWrittenBy } from '../journal.ts'
 import { expireLease, takeLease } from '../lease.ts'
 import { inParallel } from '../parallel.ts'
+import { preparationName } from '../preparation.ts'
 import { finishBase } from '../publish.ts'
 import type { Current, Repository } from '../repository.ts'
 import type { Plan } from './diagnose.ts'
@@ -14,7 +15,9 @@ import type { Plan } from './diagnose.ts'
  */
 export async function repair(repository: Repository, plan: Plan): Promise<number | undefined> {
   const { ports } = repository
-  await expireLease(ports.state)
+  await expireLease(ports)
+  for (const { prepares } of plan.leftovers)
+    if (prepares !== undefined) await ports.state.delete(preparationName(prepares))
   for (const entry of plan.leftovers) await rollBack(repository, entry, plan.current)
   if (plan.substitute !== undefined) {
     const { entry } = plan.substitute

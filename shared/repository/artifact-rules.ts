@@ -1,0 +1,60 @@
+import { canonicalBytes } from '../tuf/canonical.ts'
+import type { JsonObject } from '../tuf/json.ts'
+import type { Hashes, TargetFile } from '../tuf/metadata.ts'
+import type { TargetPath } from '../tuf/names.ts'
+
+/** What every artifact has to be, whichever way it comes in. Its path is checked by `targetPath`. */
+
+export interface Artifact {
+  readonly path: TargetPath
+  readonly info: TargetFile
+}
+
+/** Hex digits of each algorithm's digest. The third is RSTUF's, and python-tuf alone reads it. */
+const digestLengths: ReadonlyMap<string, number> = new Map([
+  ['sha256', 64],
+  ['sha512', 128],
+  ['blake2b-256', 64],
+])
+
+export const hashAlgorithms = [...digestLengths.keys()].join(', ')
+
+export interface HashFault {
+  readonly message: string
+  /** Absent: all of them are meant. */
+  readonly algorithm?: string
+}
+
+/** All that is wrong with digests in lower case. */
+export function hashFaults(hashes: Hashes): HashFault[] {
+  const digests = Object.entries(hashes)
+  if (digests.length === 0) {
+    return [{ message: `Holds no hash. Send at least one of ${hashAlgorithms}; sha256 suits every client.` }]
+  }
+  return digests.flatMap(([algorithm, digest]) => {
+    const message = hashFault(algorithm, digest)
+    return message === undefined ? [] : [{ message, algorithm }]
+  })
+}
+
+const notHex = /[^0-9a-f]/
+
+/** What is wrong with a digest in lower case, if anything is. */
+export function hashFault(algorithm: string, digest: string): string | undefined {
+  const length = digestLengths.get(algorithm)
+  if (length === undefined) {
+    const shown = JSON.stringify(algorithm.slice(0, 50))
+    return `Hash algorithm ${shown} is not one that clients know. Use ${hashAlgorithms}.`
+  }
+  if (digest.length === length && !notHex.test(digest)) return undefined
+  const odd = notHex.exec(digest)
+  const has = odd === null ? `${digest.length}` : `${JSON.stringify(odd[0])} at position ${odd.index}`
+  return `A ${algorithm} digest is ${length} hex digits; this has ${has}.`
+}
+
+/** The custom part of an artifact, if it says anything. Throws TufError 'not-canonical'. */
+export function sayingCustom(custom: JsonObject | undefined): { readonly custom?: JsonObject } {
+  if (custom === undefined || Object.keys(custom).length === 0) return {}
+  canonicalBytes(custom)
+  return { custom }
+}

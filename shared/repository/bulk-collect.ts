@@ -1,0 +1,34 @@
+import { importsFor, listImports, namesOf, readImport } from './bulk-imports.ts'
+import { readTask } from './read.ts'
+import type { Repository } from './repository.ts'
+
+const day = 24 * 60 * 60 * 1000
+
+/** Imports looked at in one run. */
+const most = 1000
+
+/**
+ * Takes imports away that nobody can submit any more, and what is remembered of those that are done. The file that a commit
+ * was made from stays with the journal, which names it. Says of how many imports.
+ */
+export async function collectImports(repository: Repository): Promise<number> {
+  const { state } = repository.ports
+  let deleted = 0
+  // Ids begin with the time: the first ones are the oldest.
+  for (const id of await listImports(repository, most)) {
+    const begun = await readImport(repository, id)
+    if (begun === undefined) continue
+    // Longer than any request takes that found it in time.
+    if (begun.age < importsFor + day) break
+    const task = begun.submitted && (await readTask(repository, begun.submitted.task))
+    if (task?.state === 'PENDING') continue
+    const isUnused = begun.submitted === undefined || task?.state === 'ERRORED' || task?.state === 'FAILURE'
+    // The record goes last: as long as it is there, somebody finds what remains.
+    const { file, submitted, record } = namesOf(id)
+    if (isUnused) await state.delete(file)
+    await state.delete(submitted)
+    await state.delete(record)
+    deleted++
+  }
+  return deleted
+}

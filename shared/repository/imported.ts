@@ -1,0 +1,69 @@
+import type { TargetFile } from '../tuf/metadata.ts'
+import { readBulk } from './bulk.ts'
+import { sha256 } from './documents.ts'
+import { mending, RepositoryError } from './errors.ts'
+import type { Entry, Imported, TargetChange } from './journal.ts'
+import type { ObjectStore } from './ports.ts'
+
+/** What a path held before an import. */
+export interface Held {
+  readonly path: string
+  readonly info: TargetFile
+}
+
+/** One on each line, in the order of their paths. */
+export function encodeHeld(held: readonly Held[]): Uint8Array {
+  const sorted = [...held].sort((one, other) => (one.path < other.path ? -1 : 1))
+  return Buffer.from(sorted.map((one) => `${JSON.stringify(one)}\n`).join(''))
+}
+
+export type Change = Pick<TargetChange, 'path' | 'before' | 'after'>
+
+/**
+ * Every target that a commit changed, with its old and new value: those that its entry tells, and those of the file that it
+ * imported, which is parsed as one goes. Throws RepositoryError 'corrupt' if that is gone.
+ */
+export async function changesOf(
+  state: ObjectStore,
+  { changes, imported }: Pick<Entry, 'changes' | 'imported'>,
+): Promise<Iterable<Change>> {
+  return imported === undefined ? changes : changesOfImport(state, changes, imported)
+}
+
+async function changesOfImport(
+  state: ObjectStore,
+  others: readonly Change[],
+  imported: Imported,
+): Promise<Iterable<Change>> {
+  const bulk = readBulk(await readPart(state, imported.bulk, imported.sha256), imported.format)
+  const lines = imported.before === undefined ? '' : Buffer.from(await readPart(state, imported.before)).toString()
+  const held = new Map(
+    lines
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Held)
+      .map(({ path, info }) => [path, info]),
+  )
+  const except = new Set<string>(imported.except)
+  const { addedByTaskId: id } = imported
+  return (function* () {
+    yield* others
+    for (let index = 0; index < bulk.count; index++) {
+      const { path, info } = bulk.artifact(index)
+      if (except.has(path)) continue
+      const before = held.get(path)
+      const after = id === undefined ? info : { ...info, custom: { ...info.custom, added_by_task_id: id } }
+      yield { path, after, ...(before && { before }) }
+    }
+  })()
+}
+
+async function readPart(state: ObjectStore, name: string, hash?: string): Promise<Uint8Array> {
+  const stored = await state.read(name)
+  if (stored === undefined || (hash !== undefined && sha256(stored.bytes) !== hash))
+    throw new RepositoryError(
+      'corrupt',
+      `${name}, from which a commit imported artifacts, is not there as it was. ${mending}`,
+    )
+  return stored.bytes
+}

@@ -1,0 +1,152 @@
+import type { TargetFile, Targets } from '../../tuf/metadata.ts'
+import { type Bulk, type BulkArtifact, readBulk } from '../bulk.ts'
+import { artifactWarnings } from '../client-rules.ts'
+import { servedClients } from '../clients.ts'
+import { sha256 } from '../documents.ts'
+import { type Draft, roleFor, setParked } from '../draft.ts'
+import { Refusal } from '../errors.ts'
+import { encodeHeld, type Held } from '../imported.ts'
+import type { Imported } from '../journal.ts'
+import type { LongWork, Planning, Unit } from '../long-work.ts'
+import type { Signer } from '../ports.ts'
+import { isPending } from '../signing.ts'
+import type { ImportArtifactsRequest } from '../task.ts'
+import type { Operation } from './operation.ts'
+import { isOnline } from './waiting.ts'
+
+/** Artifacts shown by name where there are too many to name them all. */
+const mostShown = 10
+/** Artifacts that clients will trip over, looked at for the warnings. */
+const mostOdd = 1000
+
+/**
+ * Adds the artifacts of a file, all of them with one commit. What was accepted after it may well be visible before; about a path
+ * that both change it has the last word all the same.
+ */
+export const importArtifacts: Operation<'import_artifacts'> = {
+  refusedMessage: 'Artifact(s) not imported',
+  needs: () => [],
+  long: { plan },
+  apply(draft, _, { prepared, taskId }) {
+    if (prepared === undefined) throw new Error('An import is prepared before it is applied.')
+    const overtaken = new Set(prepared.overtaken)
+    const isLeft = (change: Draft['parked']['changes'][number]) => !overtaken.has(change.path) || change.task > taskId
+    if (!draft.parked.changes.every(isLeft))
+      setParked(draft, { ...draft.parked, changes: draft.parked.changes.filter(isLeft) })
+    return { message: 'Artifact(s) imported', details: prepared.details, warnings: prepared.warnings }
+  },
+}
+
+async function plan(planning: Planning, request: ImportArtifactsRequest): Promise<LongWork> {
+  const { repository, at, later, draft, taskId } = planning
+  const bulk = await readFile(planning, request)
+  const placed = placeArtifacts(draft, bulk, repository.ports.signers)
+  const parked = new Set<string>(at.parked.changes.filter(({ task }) => task < taskId).map(({ path }) => path))
+  const served = servedClients(at.settings.clients)
+  const held: Held[] = []
+  const overtaken: string[] = []
+  const odd: BulkArtifact[] = []
+
+  const make = ({ makes: [role = ''] }: Unit, contents: ReadonlyMap<string, Targets>) => {
+    const content = contents.get(role)
+    if (content === undefined) throw new Error(`Role ${role} was read before its targets are added.`)
+    const targets = new Map<string, TargetFile>(content.targets)
+    const all = Array.from(placed.get(role) ?? [], (index) => bulk.artifact(index))
+    const artifacts = later.size === 0 ? all : all.filter(({ path }) => !later.has(path))
+    for (const { path, info } of artifacts) {
+      const before = targets.get(path)
+      if (before !== undefined) held.push({ path, info: before })
+      if (parked.has(path)) overtaken.push(path)
+      targets.set(path, request.addTaskIdToCustom ? withTaskId(info, taskId) : info)
+    }
+    if (odd.length < mostOdd && artifactWarnings(served, artifacts).length > 0) odd.push(...artifacts)
+    return new Map([[role, { ...content, targets }]])
+  }
+  const facts = async (number: number) => {
+    const imported: Imported = {
+      bulk: request.bulk,
+      sha256: request.sha256,
+      format: request.format,
+      artifacts: bulk.count,
+      ...(request.addTaskIdToCustom && { addedByTaskId: taskId }),
+      ...(held.length > 0 && { before: `${request.bulk}.${number}.before` }),
+      except: [...later.keys()],
+    }
+    if (imported.before !== undefined) await repository.ports.state.create(imported.before, encodeHeld(held))
+    const details = { imported_artifacts: bulk.count, updated_roles: placed.size, ...invalidLines(bulk) }
+    return { details, warnings: artifactWarnings(served, odd), overtaken, imported }
+  }
+  const units = [...placed.keys()].map((role) => ({ makes: [role], reads: [role] }))
+  return { draft, units, make, facts }
+}
+
+/** Throws a Refusal unless it is the file that was submitted, with nothing broken in it that was not to be skipped. */
+async function readFile(
+  { repository: { ports } }: Planning,
+  { bulk: name, sha256: hash, format, skipInvalid }: ImportArtifactsRequest,
+): Promise<Bulk> {
+  const stored = await ports.state.read(name)
+  if (stored === undefined || sha256(stored.bytes) !== hash)
+    throw new Refusal('The file of this import is gone, or is not what was submitted. Begin another import.')
+  const bulk = readBulk(stored.bytes, format)
+  if (bulk.brokenCount > 0 && !skipInvalid) {
+    const first = bulk.broken.slice(0, 3).map(({ line, reason }) => `line ${line}: ${reason}`)
+    throw new Refusal(
+      `${bulk.brokenCount} lines of the file cannot be taken (${first.join(' ')}). Nothing was imported. ` +
+        'Mend them, or ask to skip them.',
+      invalidLines(bulk),
+    )
+  }
+  if (bulk.count === 0) throw new Refusal('The file holds no artifact.', invalidLines(bulk))
+  return bulk
+}
+
+const invalidLines = ({ brokenCount, broken }: Bulk) =>
+  brokenCount === 0 ? {} : { invalid_lines: broken, invalid_line_count: brokenCount }
+
+const withTaskId = (info: TargetFile, taskId: string): TargetFile => {
+  return { ...info, custom: { ...info.custom, added_by_task_id: taskId } }
+}
+
+/** The artifacts of each role, by their numbers in the file. Throws a Refusal for those that no online role can take. */
+function placeArtifacts(draft: Draft, bulk: Bulk, signers: readonly Signer[]): Map<string, Uint32Array> {
+  const roles = new Map<string, { readonly ordinal: number; size: number }>()
+  const ordinals = new Uint32Array(bulk.count)
+  const lost: string[] = []
+  let lostCount = 0
+  for (let index = 0; index < bulk.count; index++) {
+    const path = bulk.path(index)
+    const role = roleFor(draft, path)
+    let known = role === undefined ? undefined : roles.get(role)
+    if (
+      role !== undefined &&
+      known === undefined &&
+      isOnline(draft, role, signers) &&
+      !isPending(draft.signing, role)
+    ) {
+      known = { ordinal: roles.size, size: 0 }
+      roles.set(role, known)
+    }
+    if (known === undefined) {
+      if (lost.length < mostShown) lost.push(role === undefined ? path : `${path} (${role})`)
+      lostCount++
+      continue
+    }
+    known.size++
+    ordinals[index] = known.ordinal
+  }
+  if (lostCount > 0) {
+    throw new Refusal(
+      `${lostCount} artifacts of the file have no role that is trusted by every client, or one that is signed offline: ` +
+        `${lost.join(', ')}${lostCount > lost.length ? ', …' : ''}. Nothing was imported. Use paths that a delegation matches, ` +
+        'and send what goes into roles that are signed offline by itself, to be signed.',
+      { invalid_paths: lost },
+    )
+  }
+  const places = [...roles.values()].map(({ size }) => ({ indexes: new Uint32Array(size), next: 0 }))
+  for (const [index, ordinal] of ordinals.entries()) {
+    const place = places[ordinal]
+    if (place !== undefined) place.indexes[place.next++] = index
+  }
+  return new Map([...roles].map(([role, { ordinal }]) => [role, places[ordinal]?.indexes ?? new Uint32Array()]))
+}

@@ -1,0 +1,246 @@
+import type { Targets } from '../tuf/metadata.ts'
+import { decodeSigned } from '../tuf/signed.ts'
+import { goodSignatures } from '../tuf/threshold.ts'
+import { readCurrent, readRole } from './current.ts'
+import { decodeDocument, schemaVersion } from './documents.ts'
+import { type Draft, draftFrom } from './draft.ts'
+import { isNoTasksFault, Refusal, RepositoryError } from './errors.ts'
+import { type Entry, encodeEntry, entryName, lastClaimed } from './journal.ts'
+import type { LongWork, Unit } from './long-work.ts'
+import { operationFor } from './operations/index.ts'
+import { inParallel } from './parallel.ts'
+import { StoreError } from './ports.ts'
+import {
+  type HeldPreparation,
+  holdPreparation,
+  LostHold,
+  type PreparationDocument,
+  preparedVersions,
+  type Round,
+  structureOf,
+} from './preparation.ts'
+import type { Current, Repository } from './repository.ts'
+import { signAhead } from './sign-ahead.ts'
+import { changedAfter, changedSince, type Later, outdated, stillGood } from './take-over.ts'
+import { type AcceptedTask, inboxName } from './task.ts'
+
+/**
+ * Work on so many roles that short commits must not wait for it is done ahead: their metadata is signed and written
+ * under a number that a journal entry claims, which no commit has, so that no client sees it. The commit takes over those files,
+ * and makes anew only the roles that others have changed meanwhile. Whoever goes on after a crash finds what is there already.
+ */
+
+export type Prepared =
+  /** The next commit may take it over. */
+  | 'ready'
+  /** The task is finished. */
+  | 'gone'
+  /** Another preparer is at it. */
+  | 'busy'
+  /** Whoever comes next goes on. */
+  | 'out of time'
+
+/** How many begin in a row and die, or fail, before the task counts as one that cannot be done. */
+const maximumBegun = 5
+/** Rounds after the first make anew what changed during the one before, until that is little. */
+const maximumRounds = 4
+const few = 64
+/** Roles made from one note of progress to the next. */
+const notedEvery = 256
+
+/** Throws StoreError, SignerError or RepositoryError; what is there already stays for the next one. */
+export async function prepare(repository: Repository, taskId: string, until?: Date): Promise<Prepared> {
+  const stored = await repository.ports.state.read(inboxName(taskId))
+  if (stored === undefined) return 'gone'
+  const task = decodeDocument<AcceptedTask>(inboxName(taskId), stored.bytes)
+  const held = await holdPreparation(repository, taskId)
+  if (held === 'busy' || held === 'gone') return held
+  try {
+    if (held.document.begun > maximumBegun) await held.note({ phase: 'ready', broken: true })
+    else await prepareHeld(repository, task, held, until)
+    return 'ready'
+  } catch (error) {
+    if (error instanceof OutOfTime) return 'out of time'
+    if (error instanceof LostHold) return 'busy'
+    if (error instanceof Refusal) {
+      await held.note({ phase: 'ready', refusal: { message: error.message, details: error.details } })
+      return 'ready'
+    }
+    // The next one tries again, but not for ever.
+    if (isNoTasksFault(error)) await held.note({ begun: 0 })
+    throw error
+  } finally {
+    await held.release()
+  }
+}
+
+class OutOfTime extends Error {}
+
+async function prepareHeld(
+  repository: Repository,
+  task: AcceptedTask,
+  held: HeldPreparation,
+  until: Date | undefined,
+): Promise<void> {
+  const inTime = () => {
+    if (until !== undefined && repository.ports.clock.now() > until) throw new OutOfTime('Out of time.')
+  }
+  for (;;) {
+    const current = await readCurrent(repository)
+    if (current === undefined) throw new RepositoryError('corrupt', 'There is no timestamp.json to build on.')
+    const known = await stillGood(repository, current, held.document, task)
+    const base = known && (await baseOfRound(repository, current, held.document))
+    const at = base ?? (await beginAnew(current, held))
+    const later = await changedAfter(repository, at, held.document.since, task.id)
+    const work = await planned(repository, task, at, later)
+    inTime()
+    if (held.document.rounds[0]?.roles === undefined) await firstRound(repository, task, at, work, held, inTime)
+    if (await catchUp(repository, task, work.draft, held, inTime)) {
+      await held.note({ phase: 'ready' })
+      return
+    }
+  }
+}
+
+/** What the first round was begun on; nothing if there is none, or if it rests on something that has changed. */
+async function baseOfRound(
+  repository: Repository,
+  current: Current,
+  { rounds: [first] }: PreparationDocument,
+): Promise<Current | undefined> {
+  const { metadata, state } = repository.ports
+  if (first === undefined) return undefined
+  // What it was begun on may be collected soon.
+  const age = repository.ports.clock.now().getTime() - new Date(first.time).getTime()
+  if (first.roles === undefined && age > repository.limits.retention / 2) return undefined
+  if ((await state.read(entryName(first.number))) === undefined) return undefined
+  if (first.base === current.entry.number) return current
+  const stored = await metadata.read(`${first.snapshot}.snapshot.json`)
+  const snapshot = stored && decodeSigned('snapshot', stored.bytes)
+  const { roles, keys } = current.root.signed
+  // By a key that does not count any more, it may have been; then the roles are too.
+  if (
+    snapshot === undefined ||
+    goodSignatures(roles.snapshot, keys, snapshot.signedBytes, snapshot.signatures).length < roles.snapshot.threshold
+  )
+    return undefined
+  return { ...current, snapshot }
+}
+
+async function beginAnew(current: Current, held: HeldPreparation): Promise<Current> {
+  const { rounds, abandoned } = held.document
+  await held.note({
+    ...{ structure: structureOf(current), phase: 'reading', done: 0, total: 0, rounds: [] },
+    ...{ facts: undefined, refusal: undefined },
+    abandoned: [...abandoned, ...rounds.map(({ number }) => number)],
+  })
+  return current
+}
+
+function planned(repository: Repository, task: AcceptedTask, at: Current, later: Later): Promise<LongWork> {
+  const { long } = operationFor(task.request)
+  if (long === undefined) throw new Error(`Nothing of ${task.request.kind} is done ahead.`)
+  return long.plan({ repository, at, later, draft: draftFrom(at), taskId: task.id }, task.request)
+}
+
+/** Makes every role, or what is left of them. */
+async function firstRound(
+  repository: Repository,
+  task: AcceptedTask,
+  at: Current,
+  { draft, units, make, facts }: LongWork,
+  held: HeldPreparation,
+  inTime: () => void,
+): Promise<void> {
+  const roles = units.flatMap(({ makes }) => makes)
+  const isResumed = held.document.rounds.length > 0
+  if (!isResumed) {
+    const round = await claimRound(repository, task, at, roles)
+    await held.note({ rounds: [round], phase: 'preparing', done: 0, total: roles.length })
+  }
+  const [round] = held.document.rounds
+  if (round === undefined) throw new Error('The round was claimed.')
+  const write = signAhead(repository, draft, at, round, isResumed)
+  const nearCaps: Record<string, number> = {}
+  let done = 0
+  let noting = Promise.resolve()
+  await inParallel(units, repository.limits.preparedAtOnce, async (unit) => {
+    inTime()
+    const contents = await readContents(repository, at, unit)
+    for (const [role, content] of make(unit, contents)) {
+      const near = await write(role, content)
+      if (near !== undefined) nearCaps[role] = near
+      if (++done % notedEvery === 0) noting = noting.then(() => held.note({ done, begun: 0 }))
+    }
+    await noting
+  })
+  await noting
+  const parkedBy = [...new Set(at.parked.changes.map((change) => change.task))]
+  const known = { ...(await facts(round.number)), nearCaps, parkedBy }
+  await held.note({ rounds: [{ ...round, roles }], done: roles.length, begun: 0, facts: known })
+}
+
+async function readContents(repository: Repository, at: Current, { reads }: Unit): Promise<Map<string, Targets>> {
+  const read = await inParallel(reads, repository.limits.preparedAtOnce, async (role) => {
+    return [role, (await readRole(repository, at, role)).signed] as const
+  })
+  return new Map(read)
+}
+
+/** Makes anew what has changed meanwhile, until that is little; false if all of it has become of no use. */
+async function catchUp(
+  repository: Repository,
+  task: AcceptedTask,
+  draft: Draft,
+  held: HeldPreparation,
+  inTime: () => void,
+): Promise<boolean> {
+  for (;;) {
+    const { rounds, structure } = held.document
+    const last = rounds.at(-1)
+    const current = await readCurrent(repository)
+    if (last === undefined || current === undefined) return false
+    const later: Later | undefined = await changedSince(repository, current, last.base, structure)
+    if (later === undefined) return false
+    if (rounds.length >= maximumRounds || later.size < few) return true
+    const anew = await outdated(repository, current, draft, preparedVersions(held.document), later)
+    if (anew.size < few) return true
+    inTime()
+    const round = await claimRound(repository, task, current, [...anew.keys()])
+    const write = signAhead(repository, draft, current, round, false)
+    await inParallel([...anew], repository.limits.preparedAtOnce, ([role, content]) => write(role, content))
+    await held.note({ rounds: [...rounds, { ...round, roles: [...anew.keys()] }] })
+  }
+}
+
+/** A number of its own for the files of these roles: no commit will have it, nor another round. */
+async function claimRound(
+  { ports: { state, clock } }: Repository,
+  task: AcceptedTask,
+  at: Current,
+  roles: readonly string[],
+): Promise<Round> {
+  for (let number = at.entry.number; ; ) {
+    number = (await lastClaimed(state, number)) + 1
+    const time = clock.now().toISOString()
+    const entry: Entry = {
+      schema: schemaVersion,
+      number,
+      base: { number: at.entry.number, sha256: at.sha256 },
+      nonce: clock.newId(),
+      time,
+      tasks: [],
+      changes: [],
+      creates: roles.map((role) => `${number}.${role}.json`),
+      supersedes: [],
+      state: at.entry.state,
+      prepares: task.id,
+    }
+    try {
+      await state.create(entryName(number), encodeEntry(entry))
+      return { number, time, base: at.entry.number, snapshot: at.snapshot.signed.version }
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'exists')) throw error
+    }
+  }
+}
