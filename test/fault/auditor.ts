@@ -3,7 +3,7 @@ import { sha256 } from '../../shared/repository/documents.ts'
 import type { BootstrapDocument } from '../../shared/repository/found.ts'
 import { type Entry, entryName, stateObjectName } from '../../shared/repository/journal.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
-import { pendingTargets } from '../../shared/repository/signing.ts'
+import { pendingTargets, type Signing } from '../../shared/repository/signing.ts'
 import type { AcceptedTask, DecidedTask, FinishedTask, TaskRequest } from '../../shared/repository/task.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
 import type { TargetFile, Targets } from '../../shared/tuf/metadata.ts'
@@ -11,10 +11,11 @@ import type { Signed } from '../../shared/tuf/signed.ts'
 import { type Client, tufClient } from '../support/client.ts'
 import { collectionRules } from './collection-rules.ts'
 import { changesAreExplained, everythingIsDone, filesExpireAsSettingsSay } from './commit-rules.ts'
+import { isLong, laterThan } from './long-work.ts'
 import { emptyModel, perform } from './model.ts'
 import type { Peek } from './plans.ts'
 import { watched } from './watched.ts'
-import { onlineKeys, rolesOfWorld, type VirtualTime } from './world.ts'
+import { type HeldRole, onlineKeys, rolesOfWorld, type VirtualTime } from './world.ts'
 
 const changing = ['timestamp.json', 'bootstrap.json', 'lease.json', 'collected.json']
 
@@ -34,6 +35,8 @@ export interface Auditor {
   peek(): Peek
   /** How many tasks were left out because they crashed their publishers. */
   poisoned(): number
+  /** When a client could last fail because an online key was replaced that had been compromised. */
+  exposedUntil(): number
 }
 
 /** `everyClient`: after each commit clients of every earlier state look, not only of the last one. */
@@ -45,11 +48,13 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
   const model = emptyModel()
   const rules = collectionRules(time)
   let head: Entry | undefined
+  const commits: Entry[] = []
   let poisoned = 0
   let sealed: BootstrapDocument | undefined
   /** As they were after earlier commits; copies of them look. */
   let clients: readonly Client[] = []
   const rootSeen = new Map<number, number>()
+  let exposed = 0
   /** The newest version of each role below targets. */
   const versions = new Map<string, number>()
 
@@ -82,6 +87,7 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
   }
 
   function neverUsedForOther(name: string, bytes: Uint8Array): void {
+    if (name.startsWith('preparations/')) return
     const hash = sha256(bytes)
     const known = used.get(name)
     // A task that came back has another time of acceptance; it counts by its id.
@@ -96,6 +102,7 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
     } else if (name === `${version}.root.json`) {
       assert.equal(version, model.root.version, `${name} without a commit`)
       rootSeen.set(version, time.now)
+      if (model.rotating === 'compromised') exposed = time.now
       await look()
     } else if (!Object.keys(rolesOfWorld).some((role) => name === `${version}.${role}.json`)) {
       // These may be signed elsewhere, under versions of their own.
@@ -127,6 +134,7 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
         commit,
         base: head?.number ?? 0,
         versionOf: (role: string) => versions.get(role) ?? 0,
+        later: laterThan(task.id, commits, objects.state),
       }
       assert.equal(task.state, perform(model, request, situation), `${request.kind}: ${JSON.stringify(task.result)}`)
     }
@@ -155,12 +163,18 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
     } else {
       for (const task of entry.tasks) decide(task, entry.number)
     }
-    changesAreExplained(entry, before, model.targets)
+    changesAreExplained(entry, before, model.targets, (name) => objects.state.get(name))
     head = entry
+    commits.push(entry)
     rules.committed(entry)
     model.history.set(entry.number, new Map(model.targets))
     for (const [file, { version }] of await look()) versions.set(file.replace('.json', ''), version)
-    filesExpireAsSettingsSay(entry, model.expiration, objects.metadata)
+    filesExpireAsSettingsSay(
+      entry,
+      model.expiration,
+      objects.metadata,
+      (number) => document<Entry>(entryName(number)).time,
+    )
   }
 
   function followsBase({ number, base }: Entry): void {
@@ -186,15 +200,31 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
 
   /** Old online keys stop signing no sooner than clients had time to see the new root. */
   function endsRotation({ number, state }: Entry): void {
-    if (!model.rotating || state.rotation !== number) return
+    if (model.rotating === undefined || state.rotation !== number) return
     const visible = rootSeen.get(model.root.version)
-    assert.ok(visible !== undefined && time.now - visible >= 60_000, 'a rotation ended within its grace period')
-    model.rotating = false
+    const grace = model.rotating === 'compromised' ? 0 : 60_000
+    assert.ok(visible !== undefined && time.now - visible >= grace, 'a rotation ended within its grace period')
+    model.rotating = undefined
+  }
+
+  /**
+   * A compromised key has signed nothing more, and the root that says so is about to come: whoever refreshes in between fails,
+   * once. Every other way out would let that key sign on.
+   */
+  function isExposed(): boolean {
+    return model.rotating === 'compromised' && !objects.metadata.has(`${model.root.version}.root.json`)
+  }
+
+  function namedBySnapshot(): ReadonlyMap<string, { readonly version: number }> {
+    const read = (file: string) => JSON.parse(Buffer.from(objects.metadata.get(file) ?? '').toString()).signed
+    const { version } = read('timestamp.json').meta['snapshot.json']
+    return new Map(Object.entries(read(`${version}.snapshot.json`).meta))
   }
 
   /** What the snapshot names. */
   async function look(): Promise<ReadonlyMap<string, { readonly version: number }>> {
     if (head === undefined) return new Map()
+    if (isExposed()) return namedBySnapshot()
     const client = fresh()
     await client.refresh()
     assert.equal(client.trusted.timestamp?.signed.version, head.number, 'the version that clients see')
@@ -204,14 +234,20 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
     return client.trusted.snapshot?.signed.meta ?? new Map()
   }
 
-  function waitingOfTeam(): Signed<Targets> | undefined {
+  function waitingForHolders(): ReadonlyMap<HeldRole, Signed<Targets>> {
     const number = head?.state.signing ?? 0
-    return number === 0 ? undefined : pendingTargets(document(stateObjectName(number, 'signing')), 'team')?.metadata
+    const signing = number === 0 ? undefined : document<Signing>(stateObjectName(number, 'signing'))
+    const found = (['team', 'vault'] as const).map((role) => [role, signing && pendingTargets(signing, role)] as const)
+    return new Map(found.flatMap(([role, pending]) => (pending === undefined ? [] : [[role, pending.metadata]])))
   }
 
   async function deleted(which: 'metadata' | 'state', name: string): Promise<void> {
     if (name.startsWith('inbox/')) {
       assert.ok(objects.state.has(`tasks/${idOf(name)}.json`), `${name} was deleted before its result was there`)
+      return
+    }
+    if (name.startsWith('preparations/')) {
+      assert.ok(decided.has(idOf(name)), `${name} was deleted before its task was decided`)
       return
     }
     rules.mayGo(name)
@@ -237,16 +273,18 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
     state: watchedStore('state'),
     violation: undefined,
     look,
-    finish: (accepted) => everythingIsDone(accepted, [...decided.keys()], objects.state),
+    finish: (accepted) =>
+      everythingIsDone(accepted, [...decided.keys()], objects.state, (id) => isLong(requests.get(id))),
     commits: () => head?.number ?? 0,
     peek: () => ({
       commit: head?.number ?? 0,
       versionOf: (role) => versions.get(role) ?? 0,
-      waiting: waitingOfTeam(),
+      waiting: waitingForHolders(),
       root: rootOfWorld(model.root),
       pendingRoot: model.pending && rootOfWorld(model.pending),
     }),
     poisoned: () => poisoned,
+    exposedUntil: () => (isExposed() ? time.now : exposed),
   }
   return auditor
 }

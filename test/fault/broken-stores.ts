@@ -50,6 +50,113 @@ export function timestampBefore(stores: Stores, suffix: string): Stores {
   })
 }
 
+/** What is created under this prefix comes late: once the process has created something under that one. */
+export function after(stores: Stores, late: string, early: string): Stores {
+  const held = new Map<string, Uint8Array>()
+  return withState(stores, {
+    async create(name, bytes) {
+      if (name.startsWith(late)) {
+        held.set(name, bytes)
+        return '' as Tag
+      }
+      const tag = await stores.state.create(name, bytes)
+      if (!name.startsWith(early)) return tag
+      for (const [object, content] of held) await stores.state.create(object, content)
+      held.clear()
+      return tag
+    },
+  })
+}
+
+/** Private state is there once the timestamp is. */
+export function stateAfterTimestamp(stores: Stores): Stores {
+  const held = new Map<string, Uint8Array>()
+  return {
+    state: {
+      ...stores.state,
+      async create(name, bytes) {
+        if (!name.startsWith('state/')) return stores.state.create(name, bytes)
+        held.set(name, bytes)
+        return '' as Tag
+      },
+    },
+    metadata: {
+      ...stores.metadata,
+      async replace(name, bytes, tag) {
+        const next = await stores.metadata.replace(name, bytes, tag)
+        for (const [object, content] of held) await stores.state.create(object, content)
+        held.clear()
+        return next
+      },
+    },
+  }
+}
+
+/** Whoever looks into the inbox finishes first what the newest entry decides, whether or not it is the current one. */
+export function finishingTheNewest(stores: Stores): Stores {
+  return withState(stores, {
+    async list(prefix, options) {
+      const newest = prefix === 'inbox/' ? (await stores.state.list('commits/')).at(-1) : undefined
+      const stored = newest === undefined ? undefined : await stores.state.read(newest)
+      if (stored !== undefined) {
+        const { number, tasks }: Entry = JSON.parse(Buffer.from(stored.bytes).toString())
+        for (const task of tasks) {
+          const finished = Buffer.from(JSON.stringify({ schema: 1, ...task, commit: number }))
+          await stores.state.create(`tasks/${task.id}.json`, finished)
+          await stores.state.delete(`inbox/${task.id}.json`)
+        }
+      }
+      return stores.state.list(prefix, options)
+    },
+  })
+}
+
+/** A root counts as old as the decision about it, which is older where somebody died in between. */
+export function agedByCommit(stores: Stores): Stores {
+  return withMetadata(stores, {
+    async read(name) {
+      const stored = await stores.metadata.read(name)
+      if (stored === undefined || !name.endsWith('.root.json')) return stored
+      const decisions = await stores.state.list('state/')
+      const numbers = decisions
+        .filter((object) => object.endsWith('.root.json'))
+        .map((object) => Number.parseInt(object.slice(6), 10))
+      const decided = await stores.state.read(`state/${Math.max(...numbers)}.root.json`)
+      return { ...stored, age: decided?.age ?? stored.age }
+    },
+  })
+}
+
+/** An aborted entry is deleted before what it names. */
+export function entriesGoFirst(stores: Stores): Stores {
+  return {
+    state: stores.state,
+    metadata: {
+      ...stores.metadata,
+      async delete(name) {
+        const entry = `commits/${String(Number.parseInt(name, 10)).padStart(12, '0')}.json`
+        const stored = await stores.state.read(entry)
+        const document: Partial<Entry> = stored ? JSON.parse(Buffer.from(stored.bytes).toString()) : {}
+        const listed = await stores.metadata.read('timestamp.json')
+        const current = listed ? JSON.parse(Buffer.from(listed.bytes).toString()).signed.version : 0
+        if (stored && document.base && !(await isBuiltUpon(stores, document.number ?? 0, current)))
+          await stores.state.delete(entry)
+        await stores.metadata.delete(name)
+      },
+    },
+  }
+}
+
+async function isBuiltUpon({ state }: Stores, number: number, current: number): Promise<boolean> {
+  for (let at = current; at > number; ) {
+    const stored = await state.read(`commits/${String(at).padStart(12, '0')}.json`)
+    if (stored === undefined) return true
+    at = (JSON.parse(Buffer.from(stored.bytes).toString()) as Entry).base.number
+    if (at === number) return true
+  }
+  return current === number
+}
+
 export function withoutFinishing(stores: Stores): Stores {
   return withState(stores, {
     create: async (name, bytes) => (name.startsWith('tasks/') ? ('' as Tag) : stores.state.create(name, bytes)),

@@ -20,6 +20,8 @@ export function collectionRules(time: VirtualTime): CollectionRules {
   const superseded = new Map<string, number>()
   const claims = new Map<number, { readonly entry: Entry; readonly at: number }>()
   const committed = new Set<number>()
+  /** Numbers claimed ahead of a commit that has been made: when, and which files it has. */
+  const ended = new Map<number, { readonly at: number; readonly kept: ReadonlySet<string> }>()
 
   function wasAborted(number: number): boolean {
     const claim = claims.get(number)
@@ -30,8 +32,9 @@ export function collectionRules(time: VirtualTime): CollectionRules {
     claimed(entry) {
       if (!claims.has(entry.number)) claims.set(entry.number, { entry, at: time.now })
     },
-    committed({ number, base, supersedes, state }) {
+    committed({ number, base, supersedes, state, prepared, creates }) {
       committed.add(number)
+      for (const claimed of prepared?.claimed ?? []) ended.set(claimed, { at: time.now, kept: new Set(creates) })
       for (const file of supersedes) superseded.set(file, time.now)
       const before = claims.get(base.number)?.entry.state
       for (const [name, version] of Object.entries(before ?? {}))
@@ -40,7 +43,15 @@ export function collectionRules(time: VirtualTime): CollectionRules {
     mayGo(name) {
       const number = Number.parseInt(name.replace(/^(commits|state)\//, ''), 10)
       assert.ok(!name.endsWith('.root.json') || name.startsWith('state/'), `${name} was deleted, and roots stay`)
-      if (wasAborted(number)) return
+      const claim = claims.get(number)?.entry
+      if (claim?.prepares !== undefined) {
+        const end = ended.get(number)
+        assert.ok(end !== undefined, `${name} was signed ahead, and deleted before its commit`)
+        const isKept = name.startsWith('commits/')
+          ? claim.creates.some((file) => end.kept.has(file))
+          : end.kept.has(name)
+        if (!isKept) return
+      } else if (wasAborted(number)) return
       const since = superseded.get(name)
       assert.ok(since !== undefined, `${name} was deleted, and nothing has superseded it`)
       assert.ok(time.now - since >= retention, `${name} was deleted within its retention time`)

@@ -7,14 +7,46 @@ type TargetFiles = ReadonlyMap<string, TargetFile>
 const day = 24 * 60 * 60 * 1000
 
 /** Each change that the journal names was made, and no other. */
-export function changesAreExplained({ changes }: Entry, before: TargetFiles, after: TargetFiles): void {
-  for (const change of changes) {
+export function changesAreExplained(
+  { changes, imported }: Entry,
+  before: TargetFiles,
+  after: TargetFiles,
+  stored: (name: string) => Uint8Array | undefined,
+): void {
+  const all: readonly Change[] = imported === undefined ? changes : [...changes, ...changesIn(imported, stored)]
+  for (const change of all) {
     assert.deepEqual(change.before, before.get(change.path), `the journal's old value of ${change.path}`)
     assert.deepEqual(change.after, after.get(change.path), `the journal's new value of ${change.path}`)
   }
-  const named = new Set(changes.map(({ path }) => path))
+  const named = new Set(all.map(({ path }) => path))
   for (const path of new Set([...before.keys(), ...after.keys()]))
     if (!named.has(path)) assert.deepEqual(after.get(path), before.get(path), `${path} is not in the journal`)
+}
+
+type Change = Pick<Entry['changes'][number], 'path' | 'before' | 'after'>
+
+function changesIn(
+  { bulk, before, except, addedByTaskId }: NonNullable<Entry['imported']>,
+  stored: (name: string) => Uint8Array | undefined,
+): Change[] {
+  const lines = (name: string) =>
+    Buffer.from(stored(name) ?? '')
+      .toString()
+      .split('\n')
+      .filter((line) => line !== '')
+  const held = new Map<string, TargetFile>()
+  for (const line of before === undefined ? [] : lines(before)) {
+    const { path, info } = JSON.parse(line)
+    held.set(path, info)
+  }
+  const custom = addedByTaskId !== undefined && { custom: { added_by_task_id: addedByTaskId } }
+  return lines(bulk)
+    .map((line) => line.split(';'))
+    .filter(([path = '']) => !except.includes(path))
+    .map(([path = '', length, , sha256 = '']) => {
+      const info = held.get(path)
+      return { path, after: { length: Number(length), hashes: { sha256 }, ...custom }, ...(info && { before: info }) }
+    })
 }
 
 /** What the commit signed lives as many days from its time on as the settings say now. */
@@ -22,12 +54,15 @@ export function filesExpireAsSettingsSay(
   { creates, time }: Entry,
   expiration: ReadonlyMap<string, number>,
   metadata: ReadonlyMap<string, Uint8Array>,
+  timeOf: (number: number) => string,
 ): void {
   for (const file of [...creates, 'timestamp.json']) {
     const role = file.replace(/^\d+\./, '').replace(/\.json$/, '')
     const days = expiration.get(role.startsWith('bins') ? 'bins' : role) ?? 30
     const { signed } = JSON.parse(Buffer.from(metadata.get(file) ?? '').toString())
-    assert.equal(signed.expires, formatExpires(new Date(Date.parse(time) + days * day)), `the expiry of ${file}`)
+    // What was signed ahead has a number of its own.
+    const made = file === 'timestamp.json' ? time : timeOf(Number.parseInt(file, 10))
+    assert.equal(signed.expires, formatExpires(new Date(Date.parse(made) + days * day)), `the expiry of ${file}`)
   }
 }
 
@@ -36,13 +71,19 @@ export function everythingIsDone(
   accepted: readonly (readonly string[])[],
   decided: readonly string[],
   state: ReadonlyMap<string, Uint8Array>,
+  isLong: (id: string) => boolean,
 ): void {
-  for (const ids of accepted) {
-    for (const id of ids) assert.ok(decided.includes(id), `accepted task ${id} was lost`)
+  for (const all of accepted) {
+    const ids = all.filter((id) => !isLong(id))
+    for (const id of all) assert.ok(decided.includes(id), `accepted task ${id} was lost`)
     const inOrder = [...ids].sort((one, other) => decided.indexOf(one) - decided.indexOf(other))
     assert.deepEqual(inOrder, ids, 'tasks were not decided in the order of acceptance')
   }
   for (const id of decided) assert.ok(state.has(`tasks/${id}.json`), `task ${id} was never finished`)
   const inbox = [...state.keys()].filter((name) => name.startsWith('inbox/'))
   assert.deepEqual(inbox, [], 'tasks still wait')
+  // A request that came again when its task was finished waits for the collector.
+  for (const [name, bytes] of state)
+    if (name.startsWith('preparations/'))
+      assert.deepEqual(JSON.parse(Buffer.from(bytes).toString()).rounds, [], `${name} was left behind`)
 }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { FinalState, TaskKind, TaskRequest } from '../../shared/repository/task.ts'
 import { audit } from './auditor.ts'
+import { publishAll, upload } from './long-work.ts'
 import { type Death, type Mortal, mortal } from './mortal.ts'
 import type { Plan } from './plans.ts'
-import { make, startProcess, type VirtualTime } from './world.ts'
+import { type HeldRole, make, startProcess, type VirtualTime } from './world.ts'
 
 /** A task, or one that is made from what has been published before it. */
 type Step = TaskRequest | Plan
@@ -21,7 +21,11 @@ interface Scenario {
 
 const founded = [make.bootstrap()]
 const nextRoot = { version: 2, online: 0 } as const
-const signs: Plan = ({ waiting }) => make.teamSignature(waiting ?? assert.fail('nothing waits for a signature'))
+const signsFor =
+  (role: HeldRole): Plan =>
+  ({ waiting }) =>
+    make.heldSignature(role, waiting.get(role) ?? assert.fail('nothing waits for a signature'))
+const signs = signsFor('team')
 const newKeys = { version: 2, online: 1 } as const
 
 /** Each kind of task; one that is missing does not compile. */
@@ -44,6 +48,21 @@ const scenarios: { readonly [Kind in TaskKind]: Readonly<Record<string, Scenario
   publish_artifacts: {
     all: { before: [...founded, make.add(['a', 'b'], 1, false)], tasks: [make.publishParked()] },
   },
+  import_artifacts: {
+    'beside what is there, and what comes after': {
+      before: [...founded, make.add(['a', 'b'], 1)],
+      tasks: [make.import(['a', 'c', 'd'], 2), make.add(['c'], 3), make.add(['d'], 4, false)],
+    },
+    'into a role that its holder signs': {
+      before: [...founded, make.delegate('add', 'team'), signs],
+      tasks: [make.import(['t/x'], 1)],
+      ends: 'ERRORED',
+    },
+  },
+  change_bins: {
+    'to more': { before: [...founded, make.add(['a', 'b'], 1)], tasks: [make.changeBins(8), make.add(['a'], 2)] },
+    'to as many': { before: founded, tasks: [make.changeBins(2)], ends: 'ERRORED' },
+  },
   update_settings: {
     days: { before: founded, tasks: [make.settings({ timestamp: 2, bins: 3 })] },
   },
@@ -54,6 +73,10 @@ const scenarios: { readonly [Kind in TaskKind]: Readonly<Record<string, Scenario
     signed: { before: founded, tasks: [make.root({ ...nextRoot, signedBy: [0, 1] })] },
     'to be signed': { before: founded, tasks: [make.root({ ...nextRoot, signedBy: [1] })] },
     'with new online keys': { before: founded, tasks: [make.root({ ...newKeys, signedBy: [0, 1] })] },
+    'with new online keys, for the old ones are in the wrong hands': {
+      before: founded,
+      tasks: [make.root({ ...newKeys, signedBy: [0, 1] }, true), make.add(['a'], 1)],
+    },
     'two in a row': {
       before: founded,
       tasks: [
@@ -87,6 +110,21 @@ const scenarios: { readonly [Kind in TaskKind]: Readonly<Record<string, Scenario
       before: [...founded, make.delegate('add', 'shared'), make.add(['c/d'], 1)],
       tasks: [make.undelegate('shared')],
     },
+    'with hash bins inside it, signed and filled': {
+      before: [...founded, make.add(['v/y', 'a'], 1), make.delegate('add', 'vault')],
+      tasks: [signsFor('vault'), make.add(['v/z'], 2)],
+    },
+    'whose bins get the new online key': {
+      before: [
+        ...[...founded, make.delegate('add', 'vault'), signsFor('vault')],
+        ...[() => make.root({ ...newKeys, signedBy: [0, 1] }), () => make.add(['v/y'], 1)],
+      ],
+      tasks: [make.renew([])],
+    },
+    'that its holder signs anew': {
+      before: [...founded, make.delegate('add', 'team'), signs, () => make.renew(['team'])],
+      tasks: [signs],
+    },
   },
   upload_delegated_metadata: {
     'alone and with a change': {
@@ -111,6 +149,10 @@ const scenarios: { readonly [Kind in TaskKind]: Readonly<Record<string, Scenario
   },
 }
 
+/** An update of all roles is done ahead, too. */
+const start = (stores: Parameters<typeof startProcess>[0], time: VirtualTime) =>
+  startProcess(stores, time, { limits: { aheadFrom: 3 } })
+
 function world() {
   const time: VirtualTime = { now: Date.parse('2030-01-01T00:00:00Z') }
   const auditor = audit(time, { everyClient: true })
@@ -121,15 +163,17 @@ function world() {
     auditor,
     async submit(steps: readonly Step[]) {
       for (const step of steps) {
-        if (typeof step === 'function') await publish(startProcess(auditor, time))
+        if (typeof step === 'function') await publishAll(start(auditor, time))
         const request = typeof step === 'function' ? step(auditor.peek()) : step
+        assert.ok(request)
+        await upload(request, auditor.state)
         accepted.push((await submit(api, { request, principal: 'test' })).id)
       }
     },
     /** By a process that knows nothing yet, after the lease of one that died is over. */
     async publishAfresh() {
       time.now += 61_000
-      await publish(startProcess(auditor, time))
+      await publishAll(start(auditor, time))
       await auditor.look()
     },
     async ended(): Promise<(FinalState | 'PENDING' | undefined)[]> {
@@ -146,10 +190,10 @@ async function die(
 ): Promise<Mortal['operations']> {
   const { auditor, time, ...tried } = world()
   await tried.submit(before)
-  await publish(startProcess(auditor, time))
+  await publishAll(start(auditor, time))
   await tried.submit(tasks)
   const process = mortal(auditor, death)
-  await Promise.race([publish(startProcess(process, time)), process.died])
+  await Promise.race([publishAll(start(process, time)), process.died])
   await auditor.look()
   await tried.publishAfresh()
   if (auditor.violation !== undefined) throw auditor.violation

@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import type { FinalState, RequestOf, TaskKind, TaskRequest } from '../../shared/repository/task.ts'
-import type { Json, JsonObject } from '../../shared/tuf/json.ts'
 import type { TargetFile } from '../../shared/tuf/metadata.ts'
-import { make, onlineKeys, type RoleOfWorld, versionSigned } from './world.ts'
+import { isSignatureOf, type PendingRoot, readRoot } from './model-root.ts'
+import { bulkFiles, type HeldRole, type RoleOfWorld, versionSigned } from './world.ts'
 
 /**
  * What the tasks of a world come to, told in the plainest way: the yardstick for the service, with nothing of its code.
@@ -16,15 +15,27 @@ export interface Model {
   readonly history: Map<number, ReadonlyMap<string, TargetFile>>
   /** In the order in which they were parked; nothing where the target is to go. */
   readonly parked: Map<string, TargetFile | undefined>
+  /** The task that parked each of them. */
+  readonly parkedBy: Map<string, string>
+  bins: number
   readonly expiration: Map<string, number>
   root: { readonly version: number; readonly online: string }
   pending: PendingRoot | undefined
-  /** Old online keys sign, too. */
-  rotating: boolean
+  /** Online keys change: the old ones sign, too, unless they are in the wrong hands. */
+  rotating: 'in grace' | 'compromised' | undefined
   /** The custom roles that are delegated to. */
   readonly roles: Set<RoleOfWorld>
-  /** What waits for the signature of `team`, asked for by this task and drafted by this commit. */
-  waiting: { readonly request: TaskRequest; readonly taskId: string; readonly commit: number } | undefined
+  /** What signs the hash bins inside `vault`. */
+  keyInVault: string
+  readonly waiting: Map<HeldRole, Waiting>
+}
+
+/** A change that waits for the signature of a holder: the task that asked for it, the commit that drafted it, the online key then. */
+interface Waiting {
+  readonly request: TaskRequest
+  readonly taskId: string
+  readonly commit: number
+  readonly online: string
 }
 
 /** In which commit a task is done, and what was visible before. */
@@ -34,12 +45,8 @@ export interface Situation {
   readonly base: number
   /** The newest version of a custom role, also if it was uploaded by a task before it in this commit. */
   readonly versionOf: (role: string) => number
-}
-
-interface PendingRoot {
-  readonly version: number
-  readonly online: string
-  readonly signedBy: ReadonlySet<string>
+  /** Of an import: what later tasks have changed already. */
+  readonly later: ReadonlySet<string>
 }
 
 export function emptyModel(): Model {
@@ -48,12 +55,15 @@ export function emptyModel(): Model {
     targets: new Map(),
     history: new Map(),
     parked: new Map(),
+    parkedBy: new Map(),
+    bins: 0,
     expiration: new Map(),
     root: { version: 0, online: '' },
     pending: undefined,
-    rotating: false,
+    rotating: undefined,
     roles: new Set(),
-    waiting: undefined,
+    keyInVault: '',
+    waiting: new Map(),
   }
 }
 
@@ -67,10 +77,11 @@ type Effect<Request> = (model: Model, request: Request, situation: Situation) =>
 const effectOf = ({ kind }: TaskRequest) => effects[kind] as Effect<TaskRequest>
 
 const effects: { [Kind in TaskKind]: Effect<RequestOf<Kind>> } = {
-  bootstrap(model, { root, expiration }) {
+  bootstrap(model, { root, expiration, delegations }) {
     if (model.founded || model.pending !== undefined) return false
+    if ('number' in delegations) model.bins = delegations.number
     for (const [role, days] of Object.entries(expiration)) model.expiration.set(role, days)
-    model.pending = readRoot(root)
+    model.pending = { ...readRoot(root), compromised: false }
     adopt(model)
     return true
   },
@@ -88,22 +99,45 @@ const effects: { [Kind in TaskKind]: Effect<RequestOf<Kind>> } = {
   publish_artifacts(model, request, situation) {
     return changeArtifacts(model, [...model.parked], { request, publish: true, situation })
   },
+  import_artifacts(model, { bulk, addTaskIdToCustom }, { taskId, later }) {
+    const custom = addTaskIdToCustom && { custom: { added_by_task_id: taskId } }
+    const lines = Buffer.from(bulkFiles.get(bulk) ?? '')
+      .toString()
+      .trim()
+      .split('\n')
+    const changes = lines.map((line): Change => {
+      const [path = '', length, , sha256 = ''] = line.split(';')
+      return [path, { length: Number(length), hashes: { sha256 }, ...custom }]
+    })
+    if (model.roles.has('team') && changes.some(([path]) => belongsTo('team', path))) return false
+    for (const [path, info] of changes) {
+      if (later.has(path)) continue
+      if ((model.parkedBy.get(path) ?? '') < taskId) model.parked.delete(path)
+      model.targets.set(path, info as TargetFile)
+    }
+    return true
+  },
+  change_bins(model, { number }) {
+    const differs = number !== model.bins
+    model.bins = number
+    return differs
+  },
   update_settings(model, { expiration }) {
     for (const [role, days] of Object.entries(expiration)) model.expiration.set(role, days)
     return true
   },
   force_online_metadata_update: () => true,
-  metadata_update(model, { root }) {
-    const next = readRoot(root)
+  metadata_update(model, { root, compromised }) {
+    const next = { ...readRoot(root), compromised }
     const changesKeys = next.online !== model.root.online
     if (model.pending !== undefined || next.version !== model.root.version + 1) return false
-    if (model.rotating && changesKeys) return false
+    if (model.rotating !== undefined && changesKeys) return false
     model.pending = next
     adopt(model)
     return true
   },
   sign_metadata(model, { role, signature }) {
-    if (role === 'team') return signTeam(model, signature.sig)
+    if (isHeld(role)) return signHeld(model, role, signature.sig)
     const { pending } = model
     if (pending === undefined || pending.signedBy.has(signature.keyid)) return false
     if (!isSignatureOf(pending, signature.sig)) return false
@@ -112,17 +146,13 @@ const effects: { [Kind in TaskKind]: Effect<RequestOf<Kind>> } = {
     return true
   },
   delete_sign_metadata(model, { role }) {
-    if (role === 'team') {
-      const waited = model.waiting !== undefined
-      model.waiting = undefined
-      return waited
-    }
+    if (isHeld(role)) return model.waiting.delete(role)
     if (model.pending === undefined) return false
     model.pending = undefined
     return true
   },
   metadata_delegation(model, request, { taskId, commit }) {
-    if (request.action === 'renew') return false
+    if (request.action === 'renew') return renew(model, request, { taskId, commit })
     const names = request.action === 'delete' ? request.names : request.roles.map((role) => role.name)
     const name = names[0] as string as RoleOfWorld
     const known = model.roles.has(name)
@@ -130,23 +160,22 @@ const effects: { [Kind in TaskKind]: Effect<RequestOf<Kind>> } = {
       if (!known) return false
       removeTargetsOf(model, name)
       model.roles.delete(name)
-      if (name === 'team') model.waiting = undefined
+      if (name !== 'shared') model.waiting.delete(name)
       return true
     }
-    if (known !== (request.action === 'update') || (name === 'team' && model.waiting !== undefined)) return false
+    if (known !== (request.action === 'update') || isWaiting(model, name)) return false
     if (request.action === 'update') return true
     if (name === 'shared') {
       model.roles.add(name)
       return true
     }
-    if (!canAddTeam(model, request.removeArtifacts)) return false
-    model.waiting = { request, taskId, commit }
-    return true
+    if (!canAdd(model, name, request.removeArtifacts)) return false
+    return waitFor(model, name, request, { taskId, commit })
   },
   upload_delegated_metadata(model, { role, metadata }, { base, versionOf }) {
     const { signed } = metadata as unknown as { signed: { version: number; targets: Record<string, TargetFile> } }
     const name = role as string as RoleOfWorld
-    if (!model.roles.has(name) || (name === 'team' && model.waiting !== undefined)) return false
+    if (!model.roles.has(name) || isWaiting(model, name)) return false
     if (signed.version <= versionOf(name) || signed.version > base) return false
     removeTargetsOf(model, name)
     for (const [path, info] of Object.entries(signed.targets)) model.targets.set(path, info)
@@ -164,7 +193,20 @@ const effects: { [Kind in TaskKind]: Effect<RequestOf<Kind>> } = {
 }
 
 type Change = readonly [path: string, info: TargetFile | undefined]
-const belongsTo = (role: RoleOfWorld, path: string) => path.startsWith(role === 'team' ? 't/' : 'c/')
+const folders: Readonly<Record<RoleOfWorld, string>> = { shared: 'c/', team: 't/', vault: 'v/' }
+const belongsTo = (role: RoleOfWorld, path: string) => path.startsWith(folders[role])
+const isHeld = (role: string): role is HeldRole => role === 'team' || role === 'vault'
+const isWaiting = (model: Model, role: string) => isHeld(role) && model.waiting.has(role)
+
+function waitFor(
+  model: Model,
+  role: HeldRole,
+  request: TaskRequest,
+  { taskId, commit }: Pick<Situation, 'taskId' | 'commit'>,
+): true {
+  model.waiting.set(role, { request, taskId, commit, online: model.root.online })
+  return true
+}
 
 /** Makes changes, parks them, or has them wait for the signature of `team`, which is to hold them alone. */
 function changeArtifacts(
@@ -174,11 +216,13 @@ function changeArtifacts(
 ): boolean {
   const forTeam = changes.filter(([path]) => model.roles.has('team') && belongsTo('team', path))
   if (forTeam.length > 0) {
-    if (forTeam.length < changes.length || model.waiting !== undefined || !publish) return false
-    model.waiting = { request, taskId: situation.taskId, commit: situation.commit }
-    return true
+    if (forTeam.length < changes.length || model.waiting.has('team') || !publish) return false
+    return waitFor(model, 'team', request, situation)
   }
-  for (const [path, info] of changes) change(model, path, info, publish)
+  for (const [path, info] of changes) {
+    change(model, path, info, publish)
+    if (!publish) model.parkedBy.set(path, situation.taskId)
+  }
   return true
 }
 
@@ -189,8 +233,9 @@ function change(model: Model, path: string, info: TargetFile | undefined, publis
   else model.targets.set(path, info)
 }
 
-/** `team` is signed offline: no artifacts can move there. */
-function canAddTeam(model: Model, removeArtifacts: boolean): boolean {
+/** `team` is signed offline: no artifacts can move there. They can into the bins of `vault`. */
+function canAdd(model: Model, role: HeldRole, removeArtifacts: boolean): boolean {
+  if (role === 'vault') return !model.roles.has('vault')
   const parked = [...model.parked.keys()].some((path) => belongsTo('team', path))
   const published = [...model.targets.keys()].some((path) => belongsTo('team', path))
   return !parked && !model.roles.has('team') && (removeArtifacts || !published)
@@ -200,22 +245,41 @@ function removeTargetsOf(model: Model, role: RoleOfWorld): void {
   for (const path of [...model.targets.keys()]) if (belongsTo(role, path)) model.targets.delete(path)
 }
 
+/** Signed anew, as it is; or with the online key below it. */
+function renew(
+  model: Model,
+  request: Extract<RequestOf<'metadata_delegation'>, { action: 'renew' }>,
+  situation: Pick<Situation, 'taskId' | 'commit'>,
+): boolean {
+  const [name = 'vault'] = request.names as readonly string[]
+  if (!isHeld(name) || !model.roles.has(name) || model.waiting.has(name)) return false
+  if (request.names.length === 0 && model.keyInVault === model.root.online) return false
+  return waitFor(model, name, request, situation)
+}
+
 /** Does what waited for this signature, as it would be done now. */
-function signTeam(model: Model, sig: string): boolean {
-  const { waiting } = model
+function signHeld(model: Model, role: HeldRole, sig: string): boolean {
+  const waiting = model.waiting.get(role)
   if (waiting === undefined || versionSigned.get(sig) !== waiting.commit) return false
-  const { request } = waiting
-  if (request.kind === 'metadata_delegation') {
-    if (!canAddTeam(model, 'removeArtifacts' in request && request.removeArtifacts)) return false
-    removeTargetsOf(model, 'team')
-    model.roles.add('team')
+  const { request, online } = waiting
+  if (request.kind === 'metadata_delegation' && request.action === 'renew') {
+    if (request.names.length === 0) {
+      if (online !== model.root.online || model.keyInVault === online) return false
+      model.keyInVault = online
+    }
+  } else if (request.kind === 'metadata_delegation') {
+    if (!canAdd(model, role, 'removeArtifacts' in request && request.removeArtifacts)) return false
+    if (role === 'team') removeTargetsOf(model, 'team')
+    else if (online !== model.root.online) return false
+    else model.keyInVault = online
+    model.roles.add(role)
   } else if (request.kind === 'add_artifacts') {
     const custom = request.addTaskIdToCustom && { custom: { added_by_task_id: waiting.taskId } }
     for (const { path, info } of request.artifacts) change(model, path, { ...info, ...custom }, true)
   } else if (request.kind === 'remove_artifacts') {
     for (const path of request.paths) change(model, path, undefined, true)
   }
-  model.waiting = undefined
+  model.waiting.delete(role)
   return true
 }
 
@@ -223,27 +287,8 @@ function signTeam(model: Model, sig: string): boolean {
 function adopt(model: Model): void {
   const { pending, root } = model
   if (pending === undefined || pending.signedBy.size < 2) return
-  model.rotating ||= model.founded && pending.online !== root.online
+  if (model.founded && pending.online !== root.online) model.rotating = pending.compromised ? 'compromised' : 'in grace'
   model.root = { version: pending.version, online: pending.online }
   model.pending = undefined
   model.founded = true
-}
-
-/** A signature is for one root; somebody may have made it for another one. */
-function isSignatureOf({ version, online }: PendingRoot, sig: string): boolean {
-  const index = onlineKeys.findIndex(({ keyid }) => keyid === online) === 0 ? 0 : 1
-  return ([0, 1] as const).some((by) => make.signature(by, { version, online: index }).signature.sig === sig)
-}
-
-function readRoot(json: Json): PendingRoot {
-  const { signed, signatures } = json as { signed: JsonObject; signatures: { keyid: string }[] }
-  const online = onlineKeys.find(({ keyid }) =>
-    JSON.stringify((signed['roles'] as JsonObject)['targets']).includes(keyid),
-  )
-  assert.ok(online, 'a root of this world names one of its online keys')
-  return {
-    version: signed['version'] as number,
-    online: online.keyid,
-    signedBy: new Set(signatures.map(({ keyid }) => keyid)),
-  }
 }

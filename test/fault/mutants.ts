@@ -1,10 +1,15 @@
 import type { Entry } from '../../shared/repository/journal.ts'
 import { StoreError, type Tag } from '../../shared/repository/ports.ts'
 import {
+  after,
+  agedByCommit,
+  entriesGoFirst,
   finishingOwnOnly,
+  finishingTheNewest,
   hiding,
   longAgo,
   overwrite,
+  stateAfterTimestamp,
   timestampBefore,
   withMetadata,
   withoutFinishing,
@@ -182,6 +187,20 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       create: (name, bytes) =>
         name === 'bootstrap.json' ? overwrite(stores.state, name, bytes) : stores.state.create(name, bytes),
     }),
+
+  'an Idempotency-Key is noted after its task': (stores, role) =>
+    role === 'api' ? after(stores, 'idempotency/', 'inbox/') : stores,
+
+  'private state comes after the timestamp': stateAfterTimestamp,
+
+  'what the newest entry decides is finished, not what the current one does': (stores, role) =>
+    role === 'api' ? stores : finishingTheNewest(stores),
+
+  'the wait for old online keys counts from the commit': (stores, role) =>
+    role === 'collector' ? stores : agedByCommit(stores),
+
+  'the entry of an aborted commit goes before its files': (stores, role) =>
+    role === 'collector' ? entriesGoFirst(stores) : stores,
 
   'old online keys stop signing at once': (stores, role) =>
     role === 'collector' ? stores : withMetadata(stores, { read: (name) => longAgo(stores.metadata, name) }),

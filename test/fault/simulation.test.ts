@@ -7,15 +7,19 @@ import { mutants } from './mutants.ts'
 import { makers } from './plans.ts'
 import { simulate } from './simulation.ts'
 
-const seeds = 200
+const seeds = 500
 
 describe('The simulated service', () => {
   it(`keeps its promises in ${seeds} seeds, whatever goes wrong`, { timeout: 170_000 }, () => {
     // Not in this process, for the test runner follows every promise, and these are many.
     const program = fileURLToPath(new URL('simulate.ts', import.meta.url))
-    const { status, stdout, stderr } = spawnSync(process.execPath, [program, '--seeds', String(seeds)], {
-      encoding: 'utf8',
-    })
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [program, '--seeds', String(seeds), '--processes', '2'],
+      {
+        encoding: 'utf8',
+      },
+    )
     assert.equal(status, 0, stdout + stderr)
   })
 

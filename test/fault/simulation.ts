@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { collect } from '../../shared/repository/collect.ts'
 import { RepositoryError } from '../../shared/repository/errors.ts'
 import { type Clock, StoreError } from '../../shared/repository/ports.ts'
+import { LostHold } from '../../shared/repository/preparation.ts'
+import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import { submit } from '../../shared/repository/submit.ts'
@@ -9,6 +11,7 @@ import type { TaskRequest } from '../../shared/repository/task.ts'
 import { tufClient } from '../support/client.ts'
 import { audit } from './auditor.ts'
 import { retention } from './collection-rules.ts'
+import { upload } from './long-work.ts'
 import { makePlans, type Plan } from './plans.ts'
 import { calm, chooseRates, type Process, scheduled, scheduler } from './scheduler.ts'
 import { type Mutant, type Role, seededRandom, startProcess, type VirtualTime, virtualClock } from './world.ts'
@@ -23,6 +26,8 @@ export interface Simulated {
 const lease = 60_000
 const minute = 60_000
 const hour = 60 * minute
+/** How often a submitter looks again for what it needs for its next task before it leaves that task out. */
+const mostWaited = 30
 /** More steps than any seed takes whose processes get anywhere. */
 const mostSteps = 20_000
 
@@ -39,9 +44,14 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     refreshedPerCycle: 2,
     retention,
     collectedPerCycle: 4,
+    // An update of all roles is done ahead in some worlds.
+    aheadFrom: random() < 0.5 ? 3 : 512,
+    preparedAtOnce: 2,
   }
   const accepted: string[][] = []
   let bells = 0
+  /** A task that somebody has found to be done ahead. */
+  let toPrepare: string | undefined
   let submitting = 0
   let refreshes = 0
   let refreshesAtJump = 0
@@ -84,7 +94,10 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
   /** Publishes; true if that was done, false if a store failed too often. */
   async function published(repository: ReturnType<typeof startProcess>): Promise<boolean> {
     try {
-      await publish(repository)
+      const { unprepared } = await publish(repository, (commit) => {
+        toPrepare = commit.unprepared ?? toPrepare
+      })
+      toPrepare = unprepared ?? toPrepare
       return true
     } catch (error) {
       const foreseen = error instanceof StoreError || (error instanceof RepositoryError && error.code === 'overtaken')
@@ -103,6 +116,31 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
       for (;;) {
         await schedule.turn(process, 'hears a bell', async () => void --bells, { isReady: () => bells > 0 })
         if (!(await published(repository))) bells++
+      }
+    })
+  }
+
+  function startPreparer(name: string): void {
+    live(name, true, async (process) => {
+      const repository = service(
+        process,
+        'publisher',
+        clockOf(() => process, 0),
+      )
+      for (;;) {
+        await schedule.turn(process, 'has long work', async () => {}, { isReady: () => toPrepare !== undefined })
+        const task = toPrepare
+        toPrepare = undefined
+        if (task === undefined) continue
+        const began = time.now
+        try {
+          await prepare(repository, task)
+        } catch (error) {
+          // What it was begun on may be gone by now.
+          const isLate = error instanceof RepositoryError && time.now - began > retention / 2
+          if (!isLate && !(error instanceof LostHold)) unlessUnavailable(error)
+        }
+        bells++
       }
     })
   }
@@ -148,6 +186,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     const ids: string[] = []
     accepted.push(ids)
     let next = 0
+    let waited = 0
     let request: TaskRequest | undefined
     let running: Process | undefined
     // Its ids rise even if it dies: the machine's clock lives on.
@@ -160,6 +199,13 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
           await schedule.turn(process, 'sleep', async () => {}, { from: time.now + random() * 90_000 })
         // Sent again, it is the same request.
         request ??= plan(auditor.peek())
+        if (request === undefined) {
+          if (++waited % mostWaited === 0) next++
+          else await schedule.turn(process, 'sleep', async () => {}, { from: time.now + 10_000 })
+          continue
+        }
+        const asked = request
+        await persist(() => upload(asked, repository.ports.state))
         const submission = { request, principal: name, idempotencyKey: String(next) }
         const { id } = await persist(() => submit(repository, submission))
         if (!ids.includes(id)) ids.push(id)
@@ -201,7 +247,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
           await client.find('f')
         } catch (error) {
           // What it began to read may be gone by now.
-          if (time.now - began < retention) throw error
+          if (time.now - began < retention && auditor.exposedUntil() < began) throw error
         }
       }
     })
@@ -210,6 +256,8 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
   for (const [at, plans] of makePlans(random).entries()) startSubmitter(`api ${at}`, plans, at * 50)
   startPublisher('publisher 1', 0)
   startPublisher('publisher 2', random() < 0.3 ? 2 * lease : -3000)
+  startPreparer('preparer 1')
+  startPreparer('preparer 2')
   startRefresher()
   startCollector()
   startClient('client', true)

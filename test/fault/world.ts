@@ -6,6 +6,7 @@ import type {
   AddArtifactsRequest,
   BootstrapRequest,
   CustomRole,
+  ImportArtifactsRequest,
   SignMetadataRequest,
   TaskRequest,
 } from '../../shared/repository/task.ts'
@@ -29,20 +30,27 @@ function fixedKey(name: string): TestKey {
 export const rootKeys = [fixedKey('root 1'), fixedKey('root 2')] as const
 export const onlineKeys = [fixedKey('online 1'), fixedKey('online 2')] as const
 
-/** Signs for the two custom roles of a world: alone for `team`, where the service does as well for `shared`. */
+/** Signs for the custom roles of a world: alone for `team` and `vault`, where the service does as well for `shared`. */
 const holder = fixedKey('holder')
 
-export type RoleOfWorld = 'shared' | 'team'
+/** `vault` has hash bins inside it, which the service signs. */
+export type RoleOfWorld = 'shared' | 'team' | 'vault'
+/** Nobody but its holder signs these. */
+export type HeldRole = Exclude<RoleOfWorld, 'shared'>
 export const rolesOfWorld: Readonly<Record<RoleOfWorld, CustomRole>> = {
   shared: { ...heldBy(onlineKeys[0], holder), name: roleName('shared'), paths: ['c/*'] },
   team: { ...heldBy(holder), name: roleName('team'), paths: ['t/*'] },
+  vault: {
+    ...{ ...heldBy(holder), name: roleName('vault'), paths: ['v/*'] },
+    bins: { delegation: 'succinct_roles', number: 2 },
+  },
 }
 
 function heldBy(...keys: readonly TestKey[]) {
   return { terminating: false, threshold: 1, keyids: keys.map(({ keyid }) => keyid) }
 }
 
-/** For which version of `team` a signature was made. */
+/** For which version of a held role a signature was made. */
 export const versionSigned = new Map<string, number>()
 
 export const signers: readonly Signer[] = onlineKeys.map(({ key, keyid, sign }) => ({
@@ -70,6 +78,9 @@ export function rootFile(shape: RootShape): Json {
   return parseJson(signRole(unsignedRoot(shape), signedBy).bytes)
 }
 
+/** What is uploaded before an import is submitted, by the object that it becomes. */
+export const bulkFiles = new Map<string, Uint8Array>()
+
 /** What tasks may ask in a world: one maker for each kind, small ones, of which many are easily made. */
 export const make = {
   bootstrap: (signedBy: RootShape['signedBy'] = [0, 1], number = 2): BootstrapRequest => ({
@@ -87,6 +98,17 @@ export const make = {
     addTaskIdToCustom: length % 2 === 0,
     publish,
   }),
+  import: (paths: readonly string[], length: number): ImportArtifactsRequest => {
+    const { artifacts, addTaskIdToCustom } = make.add(paths, length)
+    const lines = artifacts.map(({ path, info }) => `${path};${length};sha256;${info.hashes['sha256']}\n`)
+    const bytes = Buffer.from(lines.join(''))
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const bulk = `bulk/${sha256}`
+    bulkFiles.set(bulk, bytes)
+    const file = { bulk, sha256, bytes: bytes.length, format: 'csv', skipInvalid: false } as const
+    return { kind: 'import_artifacts', ...file, addTaskIdToCustom }
+  },
+  changeBins: (number: number): TaskRequest => ({ kind: 'change_bins', number }),
   remove: (paths: readonly string[], publish = true): TaskRequest => ({
     kind: 'remove_artifacts',
     paths: paths.map(targetPath),
@@ -106,26 +128,28 @@ export const make = {
     signature: signatureBy(rootKeys[by], signRole(unsignedRoot({ version, online }), []).signedBytes),
   }),
   revert: (commit: number): TaskRequest => ({ kind: 'revert', commit }),
-  cancel: (role: 'root' | 'team' = 'root'): TaskRequest => ({ kind: 'delete_sign_metadata', role }),
+  cancel: (role: 'root' | HeldRole = 'root'): TaskRequest => ({ kind: 'delete_sign_metadata', role }),
   delegate: (action: 'add' | 'update', name: RoleOfWorld, removeArtifacts = false): TaskRequest => ({
     kind: 'metadata_delegation',
     action,
     keys: Object.fromEntries([onlineKeys[0], holder].map(({ keyid, key }) => [keyid, key])),
-    roles: [rolesOfWorld[name]],
+    roles: [action === 'update' ? withoutBins(rolesOfWorld[name]) : rolesOfWorld[name]],
     removeArtifacts,
   }),
+  /** None: what the service signs below held roles gets the online key. */
+  renew: (names: readonly string[]): TaskRequest => ({ kind: 'metadata_delegation', action: 'renew', names }),
   undelegate: (name: RoleOfWorld): TaskRequest => ({
     kind: 'metadata_delegation',
     action: 'delete',
     names: [roleName(name)],
   }),
-  /** The holder's signature for what waits of `team`. */
-  teamSignature: ({ signed, signedBytes }: Signed<Targets>): TaskRequest => {
+  /** The holder's signature for what waits of a role. */
+  heldSignature: (role: HeldRole, { signed, signedBytes }: Signed<Targets>): TaskRequest => {
     const signature = signatureBy(holder, signedBytes)
     versionSigned.set(signature.sig, signed.version)
-    return { kind: 'sign_metadata', role: 'team', signature }
+    return { kind: 'sign_metadata', role, signature }
   },
-  upload: (name: RoleOfWorld, version: number, length: number): TaskRequest => {
+  upload: (name: 'shared' | 'team', version: number, length: number): TaskRequest => {
     const path = name === 'team' ? 't/x' : 'c/d'
     const targets = new Map([[path, { length, hashes: { sha256: 'ab'.repeat(32) } }]])
     const expires = formatExpires(rootExpires)
@@ -133,6 +157,11 @@ export const make = {
     const metadata = parseJson(signRole(role, [holder]).bytes)
     return { kind: 'upload_delegated_metadata', role: roleName(name), metadata }
   },
+}
+
+/** They are decided when the role is added. */
+function withoutBins({ bins: _, ...role }: CustomRole): CustomRole {
+  return role
 }
 
 /** A clock that is moved by hand. */
@@ -148,7 +177,7 @@ export type Mutant = (stores: Stores, role: Role) => Stores
 
 /** A process of the service: what it knows is its own, what it reads and writes is not. */
 export function startProcess(
-  stores: { readonly metadata: ObjectStore; readonly state: ObjectStore },
+  stores: Pick<Ports, 'metadata' | 'state' | 'hints'>,
   time: VirtualTime,
   options: { readonly limits?: Partial<Limits>; readonly queue?: Queue; readonly clock?: Clock } = {},
 ): Repository {

@@ -12,8 +12,8 @@ export interface Writer {
   run(isOver: () => boolean): Promise<void>
 }
 
-/** Throws whatever is an answer and no 202. */
-export function makeWriter(name: string, url: URL, random: () => number): Writer {
+/** Throws whatever is an answer and no 202; unless the service may be in trouble and says so (503), which is no answer then. */
+export function makeWriter(name: string, url: URL, random: () => number, mayBeInTrouble = false): Writer {
   const accepted = new Set<string>()
   const expected = new Map<string, number | undefined>()
   let sent = 0
@@ -41,7 +41,7 @@ export function makeWriter(name: string, url: URL, random: () => number): Writer
 
   async function send(path: string, body: object, isOver: () => boolean): Promise<string | undefined> {
     for (;;) {
-      const answer = await post(url, path, body, `${name}-${sent}`)
+      const answer = await post(url, path, body, `${name}-${sent}`, mayBeInTrouble)
       if (answer !== undefined) return answer
       repeats++
       if (isOver()) return undefined
@@ -72,7 +72,13 @@ export function infoOf(path: string, length: number) {
 }
 
 /** The id of the accepted task, or nothing if there was no answer. */
-export async function post(url: URL, path: string, body: object, key: string): Promise<string | undefined> {
+export async function post(
+  url: URL,
+  path: string,
+  body: object,
+  key: string,
+  mayBeInTrouble = false,
+): Promise<string | undefined> {
   let response: Response
   let text: string
   try {
@@ -88,6 +94,7 @@ export async function post(url: URL, path: string, body: object, key: string): P
     if (error instanceof TypeError) return undefined
     throw error
   }
+  if (mayBeInTrouble && response.status === 503) return undefined
   if (response.status !== 202) throw new Error(`POST ${path} was answered ${response.status}: ${text}`)
   return (JSON.parse(text) as { data: { task_id: string } }).data.task_id
 }
