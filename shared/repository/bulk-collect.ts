@@ -16,18 +16,26 @@ export async function collectImports(repository: Repository): Promise<number> {
   let deleted = 0
   // Ids begin with the time: the first ones are the oldest.
   for (const id of await listImports(repository, most)) {
+    const { file, submitted, record } = namesOf(id)
     const begun = await readImport(repository, id)
-    if (begun === undefined) continue
+    if (begun === undefined) {
+      // Somebody was stopped here.
+      await state.delete(submitted)
+      continue
+    }
     // Longer than any request takes that found it in time.
     if (begun.age < importsFor + day) break
     const task = begun.submitted && (await readTask(repository, begun.submitted.task))
     if (task?.state === 'PENDING') continue
     const isUnused = begun.submitted === undefined || task?.state === 'ERRORED' || task?.state === 'FAILURE'
-    // The record goes last: as long as it is there, somebody finds what remains.
-    const { file, submitted, record } = namesOf(id)
-    if (isUnused) await state.delete(file)
-    await state.delete(submitted)
+    if (isUnused) {
+      // What its paths held before, as far as somebody had come with it.
+      for (const name of await state.list(`${file}.`)) await state.delete(name)
+      await state.delete(file)
+    }
+    // This one before the other: a record alone is one of a file that nobody has submitted.
     await state.delete(record)
+    await state.delete(submitted)
     deleted++
   }
   return deleted

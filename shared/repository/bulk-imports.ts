@@ -38,7 +38,7 @@ const prefix = 'bulk/imports/'
 const recordName = (id: string) => `${prefix}${id}.json`
 const submittedName = (id: string) => `${prefix}${id}.submitted.json`
 
-/** Everything that is stored of an import; the record comes first and goes last. */
+/** Everything that is stored of an import */
 export function namesOf(id: string) {
   return { record: recordName(id), file: bulkName(id), submitted: submittedName(id) }
 }
@@ -70,7 +70,9 @@ export async function beginImport(
 /** Nothing if there is no such import, or none any more. */
 export async function readImport({ ports: { state } }: Repository, id: string): Promise<BegunImport | undefined> {
   if (!/^[0-9a-f]{64}$/.test(id)) return undefined
-  const [record, submitted] = await Promise.all([state.read(recordName(id)), state.read(submittedName(id))])
+  // In this order: collection takes them away in the other one, and what was submitted must never look as if it was not.
+  const submitted = await state.read(submittedName(id))
+  const record = await state.read(recordName(id))
   if (record === undefined) return undefined
   return {
     record: decodeDocument(recordName(id), record.bytes),

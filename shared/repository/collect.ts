@@ -154,7 +154,7 @@ async function collectCommits(
   }
 
   /** What was signed ahead for this commit and not taken over. Of what was, the entry says when it was signed, and stays. */
-  async function deletePrepared({ prepared, creates }: Entry): Promise<void> {
+  async function deletePrepared({ prepared, creates, imported }: Entry): Promise<void> {
     if (prepared === undefined) return
     const taken = new Set(creates)
     for (const number of prepared.claimed) {
@@ -163,6 +163,8 @@ async function collectCommits(
       if (claim === undefined) continue
       const files = claim.creates.filter((file) => !taken.has(file))
       await deleteAll(files, [])
+      const held = imported && `${imported.bulk}.${number}.before`
+      if (held !== undefined && held !== imported?.before) await ports.state.delete(held)
       if (files.length === claim.creates.length) await ports.state.delete(entryName(number))
     }
   }
@@ -170,7 +172,9 @@ async function collectCommits(
   /** The entry goes last: as long as it is there, somebody finds what remains. */
   async function deleteAborted({ entry, name }: AgedEntry): Promise<void> {
     const states = stateWrittenBy(entry).map((part) => stateObjectName(entry.number, part))
-    await deleteAll(entry.creates, states)
+    // What it was to take over lies under another number, and may have become another commit's.
+    const own = entry.creates.filter((file) => file.startsWith(`${entry.number}.`))
+    await deleteAll(own, states)
     await ports.state.delete(name)
   }
 

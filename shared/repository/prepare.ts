@@ -44,7 +44,6 @@ export type Prepared =
 const maximumBegun = 5
 /** Rounds after the first make anew what changed during the one before, until that is little. */
 const maximumRounds = 4
-const few = 64
 /** Roles made from one note of progress to the next. */
 const notedEvery = 256
 
@@ -196,20 +195,23 @@ async function catchUp(
   inTime: () => void,
 ): Promise<boolean> {
   for (;;) {
-    const { rounds, structure } = held.document
+    const { rounds, structure, abandoned } = held.document
     const last = rounds.at(-1)
     const current = await readCurrent(repository)
     if (last === undefined || current === undefined) return false
     const later: Later | undefined = await changedSince(repository, current, last.base, structure)
     if (later === undefined) return false
-    if (rounds.length >= maximumRounds || later.size < few) return true
+    const { leftToCommit, preparedAtOnce } = repository.limits
+    if (rounds.length >= maximumRounds || later.size <= leftToCommit) return true
     const anew = await outdated(repository, current, draft, preparedVersions(held.document), later)
-    if (anew.size < few) return true
+    if (anew.size <= leftToCommit) return true
     inTime()
     const round = await claimRound(repository, task, current, [...anew.keys()])
+    // Until it is whole it is of no use to anybody but the collector.
+    await held.note({ abandoned: [...abandoned, round.number] })
     const write = signAhead(repository, draft, current, round, false)
-    await inParallel([...anew], repository.limits.preparedAtOnce, ([role, content]) => write(role, content))
-    await held.note({ rounds: [...rounds, { ...round, roles: [...anew.keys()] }] })
+    await inParallel([...anew], preparedAtOnce, ([role, content]) => write(role, content))
+    await held.note({ rounds: [...rounds, { ...round, roles: [...anew.keys()] }], abandoned })
   }
 }
 

@@ -46,6 +46,8 @@ export interface Limits {
   readonly preparedAtOnce: number
   /** From so many roles on they are signed ahead of the commit: see `prepare.ts`. */
   readonly aheadFrom: number
+  /** So many of them, changed meanwhile, are left to the commit; of more another round is made first. */
+  readonly leftToCommit: number
   /** Milliseconds that a publisher has the inbox to itself, and after which a silent one counts as crashed. */
   readonly lease: number
   /** Milliseconds that old online keys go on signing after the root with the new ones became visible. */
@@ -65,6 +67,7 @@ export const defaultLimits: Limits = {
   parallel: 64,
   preparedAtOnce: 16,
   aheadFrom: 512,
+  leftToCommit: 64,
   lease: 60_000,
   rotationGrace: 600_000,
   retention: 24 * 60 * 60_000,

@@ -1,5 +1,6 @@
-import type { Entry } from '../../shared/repository/journal.ts'
-import { type ObjectStore, StoreError, type Tag } from '../../shared/repository/ports.ts'
+import { type Entry, entryName } from '../../shared/repository/journal.ts'
+import { type ObjectStore, type Stored, StoreError, type Tag } from '../../shared/repository/ports.ts'
+import type { PreparationDocument } from '../../shared/repository/preparation.ts'
 import type { Stores } from './world.ts'
 
 /** Ways in which stores may not keep their word, or a process not its own: what `mutants.ts` is made of. */
@@ -127,36 +128,6 @@ export function agedByCommit(stores: Stores): Stores {
   })
 }
 
-/** An aborted entry is deleted before what it names. */
-export function entriesGoFirst(stores: Stores): Stores {
-  return {
-    state: stores.state,
-    metadata: {
-      ...stores.metadata,
-      async delete(name) {
-        const entry = `commits/${String(Number.parseInt(name, 10)).padStart(12, '0')}.json`
-        const stored = await stores.state.read(entry)
-        const document: Partial<Entry> = stored ? JSON.parse(Buffer.from(stored.bytes).toString()) : {}
-        const listed = await stores.metadata.read('timestamp.json')
-        const current = listed ? JSON.parse(Buffer.from(listed.bytes).toString()).signed.version : 0
-        if (stored && document.base && !(await isBuiltUpon(stores, document.number ?? 0, current)))
-          await stores.state.delete(entry)
-        await stores.metadata.delete(name)
-      },
-    },
-  }
-}
-
-async function isBuiltUpon({ state }: Stores, number: number, current: number): Promise<boolean> {
-  for (let at = current; at > number; ) {
-    const stored = await state.read(`commits/${String(at).padStart(12, '0')}.json`)
-    if (stored === undefined) return true
-    at = (JSON.parse(Buffer.from(stored.bytes).toString()) as Entry).base.number
-    if (at === number) return true
-  }
-  return current === number
-}
-
 export function withoutFinishing(stores: Stores): Stores {
   return withState(stores, {
     create: async (name, bytes) => (name.startsWith('tasks/') ? ('' as Tag) : stores.state.create(name, bytes)),
@@ -181,4 +152,31 @@ export function finishingOwnOnly(stores: Stores): Stores {
       if (!isOthers(name)) await stores.state.delete(name)
     },
   })
+}
+
+/** A preparation that says it was made from what is current now. */
+export async function preparedJustNow({ state, metadata }: Stores, name: string): Promise<Stored | undefined> {
+  const stored = await state.read(name)
+  const timestamp = name.startsWith('preparations/') ? await metadata.read('timestamp.json') : undefined
+  if (stored === undefined || timestamp === undefined) return stored
+  const { version } = JSON.parse(Buffer.from(timestamp.bytes).toString()).signed
+  const document: PreparationDocument = JSON.parse(Buffer.from(stored.bytes).toString())
+  const rounds = document.rounds.map((round) => ({ ...round, base: version }))
+  return { ...stored, bytes: Buffer.from(JSON.stringify({ ...document, rounds })) }
+}
+
+/** A preparation that says it is ready as soon as it has claimed its number. */
+export async function readyTooSoon({ state }: Stores, name: string): Promise<Stored | undefined> {
+  const stored = await state.read(name)
+  if (stored === undefined || !name.startsWith('preparations/')) return stored
+  const document: PreparationDocument = JSON.parse(Buffer.from(stored.bytes).toString())
+  const [round] = document.rounds
+  if (round === undefined || document.phase === 'ready') return stored
+  const entry = await state.read(entryName(round.number))
+  if (entry === undefined) return stored
+  const { creates } = JSON.parse(Buffer.from(entry.bytes).toString()) as Entry
+  const roles = creates.map((file) => file.replace(/^\d+\./, '').replace(/\.json$/, ''))
+  const facts = { details: {}, warnings: [], overtaken: [], parkedBy: [], nearCaps: {} }
+  const ready = { ...document, phase: 'ready', rounds: [{ ...round, roles }], facts }
+  return { ...stored, bytes: Buffer.from(JSON.stringify(ready)) }
 }

@@ -2,13 +2,13 @@ import type { Entry } from '../../shared/repository/journal.ts'
 import { StoreError, type Tag } from '../../shared/repository/ports.ts'
 import {
   after,
-  agedByCommit,
-  entriesGoFirst,
   finishingOwnOnly,
   finishingTheNewest,
   hiding,
   longAgo,
   overwrite,
+  preparedJustNow,
+  readyTooSoon,
   stateAfterTimestamp,
   timestampBefore,
   withMetadata,
@@ -196,14 +196,24 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   'what the newest entry decides is finished, not what the current one does': (stores, role) =>
     role === 'api' ? stores : finishingTheNewest(stores),
 
-  'the wait for old online keys counts from the commit': (stores, role) =>
-    role === 'collector' ? stores : agedByCommit(stores),
+  'records of tasks are collected at once': (stores, role) =>
+    role !== 'collector'
+      ? stores
+      : withState(stores, {
+          read: (name) => (name.startsWith('tasks/') ? longAgo(stores.state, name) : stores.state.read(name)),
+        }),
 
-  'the entry of an aborted commit goes before its files': (stores, role) =>
-    role === 'collector' ? entriesGoFirst(stores) : stores,
+  'the files of an aborted commit stay when its entry goes': (stores, role) =>
+    role === 'collector' ? withMetadata(stores, { delete: async () => {} }) : stores,
 
   'old online keys stop signing at once': (stores, role) =>
     role === 'collector' ? stores : withMetadata(stores, { read: (name) => longAgo(stores.metadata, name) }),
+
+  'what others changed while roles were signed ahead is overlooked': (stores, role) =>
+    role === 'publisher' ? withState(stores, { read: (name) => preparedJustNow(stores, name) }) : stores,
+
+  'work ahead is taken over before it is done': (stores, role) =>
+    role === 'publisher' ? withState(stores, { read: (name) => readyTooSoon(stores, name) }) : stores,
 
   'superseded files are collected at once': (stores, role) =>
     role !== 'collector'

@@ -90,7 +90,7 @@ export function scheduler(random: () => number, time: VirtualTime, lease: number
   }
 
   /** Around the commit point there is most to break. */
-  const isTender = (what: string) => what.includes('timestamp.json') || what.includes('tasks/')
+  const isTender = (what: string) => /timestamp\.json|tasks\/|metadata create \d+\.root/.test(what)
 
   function pickFault({ process, kind, what }: Waiting): keyof Rates | undefined {
     if (!process.fragile) return undefined

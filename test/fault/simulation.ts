@@ -11,6 +11,7 @@ import type { TaskRequest } from '../../shared/repository/task.ts'
 import { tufClient } from '../support/client.ts'
 import { audit } from './auditor.ts'
 import { retention } from './collection-rules.ts'
+import { everythingIsExplained } from './explained.ts'
 import { upload } from './long-work.ts'
 import { makePlans, type Plan } from './plans.ts'
 import { calm, chooseRates, type Process, scheduled, scheduler } from './scheduler.ts'
@@ -47,6 +48,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     // An update of all roles is done ahead in some worlds.
     aheadFrom: random() < 0.5 ? 3 : 512,
     preparedAtOnce: 2,
+    leftToCommit: random() < 0.5 ? 0 : 64,
   }
   const accepted: string[][] = []
   let bells = 0
@@ -176,7 +178,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
       )
       for (;;) {
         await schedule.turn(process, 'sleep', async () => {}, { from: time.now + random() * 10 * minute })
-        await collect(repository).catch(unlessUnavailable)
+        await collect(repository, { records: true }).catch(unlessUnavailable)
       }
     })
   }
@@ -270,7 +272,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
   const last = refreshes + 6
   await schedule.run(() => failed() || refreshes === last)
   if (schedule.steps() > mostSteps) auditor.violation ??= new Error('It comes to no end.')
-  conclude()
+  await conclude()
   return {
     violation: auditor.violation,
     history: schedule.history,
@@ -278,10 +280,11 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     commits: auditor.commits(),
   }
 
-  function conclude(): void {
+  async function conclude(): Promise<void> {
     if (auditor.violation !== undefined) return
     try {
       auditor.finish(accepted)
+      await everythingIsExplained(auditor)
       assert.ok(auditor.poisoned() <= schedule.crashes() / 3, 'a task was left out without three crashes')
     } catch (error) {
       auditor.violation = error

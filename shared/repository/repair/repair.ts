@@ -66,7 +66,7 @@ async function rollBack(
     const [, version, role = ''] = /^(\d+)\.(.+)\.json$/.exec(file) ?? []
     return current.snapshot.signed.meta.get(`${role}.json`)?.version === Number(version)
   }
-  const files = entry.creates.filter((file) => !isListed(file))
+  const files = entry.creates.filter((file) => file.startsWith(`${entry.number}.`) && !isListed(file))
   await inParallel(files, limits.parallel, (file) => ports.metadata.delete(file))
   for (const name of stateWrittenBy(entry)) await ports.state.delete(stateObjectName(entry.number, name))
   await ports.state.delete(entryName(entry.number))

@@ -1,0 +1,71 @@
+import type { Finding, Problem } from './check-report.ts'
+import { decodeDocument, sha256 } from './documents.ts'
+import { type Entry, entryName } from './journal.ts'
+
+export interface CheckedJournal {
+  /** Entries of commits, from the current one to the first, as far as the chain could be followed. */
+  readonly entries: number
+  readonly findings: readonly Finding[]
+}
+
+/** Entries read ahead; most numbers below one that was committed were, too. */
+const ahead = 64
+
+/**
+ * Follows the journal from the entry of commit `number` down to the bootstrap, and verifies that each is the one that the next names
+ * by its hash. `read` gives the bytes of an object of the state store, or nothing if there is none.
+ */
+export async function checkJournal(
+  read: (name: string) => Promise<Uint8Array | undefined>,
+  number: number,
+): Promise<CheckedJournal> {
+  const findings: Finding[] = []
+  const reading = new Map<number, Promise<Uint8Array | undefined>>()
+  let entries = 0
+  let above: Pick<Entry, 'number' | 'base'> = { number: number + 1, base: { number, sha256: '' } }
+
+  for (;;) {
+    const { base } = above
+    const name = base.number === 0 ? 'bootstrap.json' : entryName(base.number)
+    const bytes = await (base.number === 0 ? read(name) : readAhead(base.number))
+    if (bytes === undefined) {
+      report(name, 'missing', `There is no ${name}, on which commit ${above.number} builds: history before it is lost.`)
+      break
+    }
+    if (base.sha256 !== '' && sha256(bytes) !== base.sha256)
+      report(name, 'changed', `${name} is not what commit ${above.number} was built on: history was edited or spoilt.`)
+    if (base.number === 0) break
+    entries++
+    const entry = understand(name, bytes)
+    // A chain that went up would have no end.
+    if (entry === undefined || entry.base.number >= base.number) break
+    above = { number: base.number, base: entry.base }
+  }
+  return { entries, findings }
+
+  function readAhead(wanted: number): Promise<Uint8Array | undefined> {
+    for (let at = wanted; at > 0 && at > wanted - ahead; at--) {
+      if (reading.has(at)) continue
+      const bytes = read(entryName(at))
+      // Told to whoever asks for it.
+      bytes.catch(() => {})
+      reading.set(at, bytes)
+    }
+    const found = reading.get(wanted) ?? read(entryName(wanted))
+    reading.delete(wanted)
+    return found
+  }
+
+  function understand(name: string, bytes: Uint8Array): Entry | undefined {
+    try {
+      return decodeDocument<Entry>(name, bytes)
+    } catch (error) {
+      report(name, 'unreadable', (error as Error).message)
+      return undefined
+    }
+  }
+
+  function report(file: string, problem: Problem, message: string): void {
+    findings.push({ file, problem, message })
+  }
+}
