@@ -1,6 +1,6 @@
 /**
  * `node bench/cost.ts`: what a month on AWS costs, every cent of it, from unit prices and from the counts that
- * `test/repository/counts.test.ts` asserts. us-east-1, US dollars, list prices of November 2026, no free allowances but
+ * `test/repository/counts.test.ts` and `test/aws/counts.aws.ts` assert. us-east-1, US dollars, list prices of November 2026, no free allowances but
  * where it says so, and without downloads by clients.
  */
 
@@ -23,7 +23,7 @@ const price = {
 } as const
 
 /** What there is, whatever happens. */
-const fixed = { keys: 2, alarms: 13, metrics: 10 }
+const fixed = { keys: 2, alarms: 14, metrics: 11 }
 /** Always free in every account: CloudWatch gives ten of each, and three dashboards. */
 const free = { alarms: 10, metrics: 10 }
 
@@ -67,8 +67,9 @@ export function monthlyCost({ bins, changesADay, changesPerRequest, requestsPerC
   costs.set('S3: writes and lists', (2 * requests + signedBins + 7 * commits) * price.put)
   // Every minute the refresher lists the inbox twice, once to publish and once to measure.
   costs.set('S3: the refresher’s lists', minutesOfMonth * 2 * price.put)
-  // Of a request: two by the publisher, and about four by the API, which looks for the result. Of a commit: three. Every minute: four.
-  costs.set('S3: reads', (6 * requests + 3 * commits + 4 * minutesOfMonth) * price.get)
+  // Of a request: two by the publisher, two by the API that takes it in, and about three when it looks for the result. Of a commit:
+  // three by the publisher, and five by the API, which reads what has changed. Every minute: five.
+  costs.set('S3: reads', (7 * requests + 8 * commits + 5 * minutesOfMonth) * price.get)
   const snapshotGigabytes = (bins * snapshotBytesOfBin * (commits / daysOfMonth) * daysKept) / 1e9
   const smallGigabytes = (bins * 2_000 + requests * 2_000 + changes * 1_000) / 1e9
   costs.set('S3: storage, in the first month', (snapshotGigabytes + smallGigabytes) * price.storedGigabyte)

@@ -1,4 +1,4 @@
-import { connect, onlineKeys, setting } from '../shared/app/aws.ts'
+import { claimGrants, connect, onlineKeys, setting, uploads } from '../shared/app/aws.ts'
 import { authenticatedByGateway } from '../shared/app/gateway-principal.ts'
 import { apiHandler } from '../shared/app/handlers/api.ts'
 import { telemetry } from '../shared/app/telemetry.ts'
@@ -10,7 +10,8 @@ import { telemetry } from '../shared/app/telemetry.ts'
 const { log, lambda } = telemetry(setting('stage'))
 const answer = apiHandler({
   repository: connect(log),
-  authenticate: authenticatedByGateway,
+  uploads: uploads(),
+  authenticate: authenticatedByGateway(claimGrants()),
   log,
   onlineKeys: () => onlineKeys(log),
 })

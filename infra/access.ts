@@ -46,7 +46,11 @@ export class Access extends Construct {
         description: `Tuffet: may call what needs the permission ${permission}`,
         statements: [statement],
       })
-      explainWildcards(managed, [statement], 'The wildcard stands for a variable in the path of one route.')
+      explainWildcards(
+        managed,
+        [statement],
+        'The wildcard stands for a variable in the path of one route; for administrators, for all routes of this API.',
+      )
       return managed
     }
     this.policies = { read: policy('read'), publish: policy('publish'), administer: policy('administer') }

@@ -13,14 +13,12 @@ import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
-import { scopePrefix } from '../shared/app/environment.ts'
+import { scopeOf } from '../shared/app/environment.ts'
 import { prefix, type Route, routes } from '../shared/app/routes.ts'
+import type { ClaimGrants } from '../shared/app/token-claims.ts'
 import { atLeast, type Permission } from './permissions.ts'
 
 const endpoints: readonly Route[] = Object.values(routes)
-
-/** The scope that says a permission in a token. */
-export const scopeOf = (permission: Permission): string => `${scopePrefix}${permission}`
 
 export interface ApiProps {
   readonly function: IFunction
@@ -29,7 +27,14 @@ export interface ApiProps {
   readonly burst: number
   readonly logRetentionDays: number
   /** Whose tokens are taken. Absent: requests are signed with AWS credentials. */
-  readonly tokens?: { readonly issuer: string; readonly audience: readonly string[] }
+  readonly tokens?: Tokens
+}
+
+export interface Tokens {
+  readonly issuer: string
+  readonly audience: readonly string[]
+  /** What claims grant besides scopes. The function compares them, for API Gateway knows of scopes alone. */
+  readonly claims: ClaimGrants
 }
 
 /**
@@ -56,7 +61,7 @@ export class Api extends Construct {
           routeKey: HttpRouteKey.with(path, route.method as HttpMethod),
           integration,
           authorizer,
-          ...(props.tokens && { authorizationScopes: atLeast(route.permission).map(scopeOf) }),
+          ...scopesOf(route, props.tokens),
         })
       }
     }
@@ -64,9 +69,12 @@ export class Api extends Construct {
 
   /** The ARNs of the requests that a permission allows. */
   requestsOf(permission: Permission): string[] {
-    return endpoints
-      .filter((route) => atLeast(route.permission).includes(permission))
-      .flatMap((route) => [pathOf(route), `${pathOf(route)}/`].map((path) => this.#arnOf(route.method, path)))
+    const allowed = endpoints.filter((route) => atLeast(route.permission).includes(permission))
+    // Where that is all, one by one would be longer than IAM takes.
+    if (allowed.length === endpoints.length) return [this.#arnOf('*', '/*')]
+    return allowed.flatMap((route) =>
+      [pathOf(route), `${pathOf(route)}/`].map((path) => this.#arnOf(route.method, path)),
+    )
   }
 
   #arnOf(method: string, path: string): string {
@@ -93,7 +101,17 @@ const pathOf = ({ path }: Route): string => `${prefix}${path}`
  */
 const routePathsOf = (route: Route): string[] => [pathOf(route), `${pathOf(route)}/{proxy+}`]
 
-function authorizerOf(tokens: ApiProps['tokens']): IHttpRouteAuthorizer {
+/**
+ * The scopes of which API Gateway demands one: none where claims may open the route, for their tokens have no scopes. The
+ * function then decides alone.
+ */
+function scopesOf({ permission }: Route, tokens: Tokens | undefined): { authorizationScopes?: string[] } {
+  const enough = atLeast(permission)
+  if (tokens === undefined || enough.some((each) => tokens.claims[each] !== undefined)) return {}
+  return { authorizationScopes: enough.map(scopeOf) }
+}
+
+function authorizerOf(tokens: Tokens | undefined): IHttpRouteAuthorizer {
   if (tokens === undefined) return new HttpIamAuthorizer()
   return new HttpJwtAuthorizer('Tokens', tokens.issuer, { jwtAudience: [...tokens.audience] })
 }

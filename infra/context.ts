@@ -1,4 +1,5 @@
 import type { Node } from 'constructs'
+import { ClaimsError, parseClaimGrants } from '../shared/app/token-claims.ts'
 import type { TufRepositoryProps } from './tuf-repository.ts'
 
 /** What `cdk.json` or `cdk deploy -c tuffet:NAME=VALUE` decides of a stack: its repository, and what is around it. */
@@ -64,10 +65,13 @@ export function readSettings(node: Node): Settings {
       ),
       jwtIssuer: take('jwtIssuer', issuer),
       jwtAudience: take('jwtAudience', list(matching(/\S/, 'a list of audiences'))),
+      jwtClaims: take('jwtClaims', claims),
       publisherPrincipals: take('publisherPrincipals', list(principal)),
       requestsPerSecond: take('requestsPerSecond', count(1, 10_000)),
       burst: take('burst', count(1, 5_000)),
       publisherTimeoutSeconds: take('publisherTimeoutSeconds', count(3, 900)),
+      rotationGraceSeconds: take('rotationGraceSeconds', count(60, 7 * 24 * 60 * 60)),
+      retentionHours: take('retentionHours', count(1, 30 * 24)),
       guardWrites: take('guardWrites', boolean),
       dashboard: take('dashboard', boolean),
     }),
@@ -155,6 +159,18 @@ const issuer: Parse<string> = (value, refuse) => {
   // An issuer on the machine itself, as an emulator reads it, cannot be listened to on the way.
   if (url === undefined || !(url.protocol === 'https:' || url.hostname === '127.0.0.1')) throw refuse(wanted)
   return String(value)
+}
+
+/** Rules of claims; the construct checks them, for some of it hangs on the issuer. */
+const claims: Parse<NonNullable<TufRepositoryProps['jwtClaims']>> = (value, refuse) => {
+  const object = typeof value === 'string' ? structured(value, () => undefined) : value
+  try {
+    parseClaimGrants(object)
+  } catch (error) {
+    if (error instanceof ClaimsError) throw refuse(`what claims grant, by permission: ${error.message}`)
+    throw error
+  }
+  return object as NonNullable<TufRepositoryProps['jwtClaims']>
 }
 
 const arn = /^arn:[a-z-]+:iam::\d{12}:(root|(role|user)\/.+)$/

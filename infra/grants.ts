@@ -31,8 +31,18 @@ export const publisherGrants = ({ metadata, state, onlineKeys, queue, deadLetter
   list('SeeWhatIsMissing', [metadata, state]),
   on('WriteMetadata', ['s3:GetObject', 's3:PutObject'], metadata, ['metadata/*']),
   on('ReadState', ['s3:GetObject'], state, ['*']),
-  on('WriteState', ['s3:PutObject'], state, ['tasks/*', 'commits/*', 'state/*', 'lease.json', 'bootstrap.json']),
-  on('FinishTasks', ['s3:DeleteObject'], state, ['inbox/*']),
+  on('WriteState', ['s3:PutObject'], state, [
+    'tasks/*',
+    'spoilt/*',
+    'commits/*',
+    'state/*',
+    'lease.json',
+    'bootstrap.json',
+    'preparations/*',
+    // What the paths of an import were before: the uploads themselves it only reads.
+    'bulk/*.before',
+  ]),
+  on('FinishTasks', ['s3:DeleteObject'], state, ['inbox/*', 'preparations/*']),
   keys('ShowOnlineKeys', ['kms:GetPublicKey'], onlineKeys),
   signing(onlineKeys),
   new PolicyStatement({

@@ -7,7 +7,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3'
  */
 
 /** Objects of the state bucket that are replaced by compare-and-swap; all others there are only created. */
-const replacedState = ['lease.json', 'bootstrap.json', 'collected.json']
+const replacedState = ['lease.json', 'bootstrap.json', 'collected.json', 'preparations/*']
 /** Where an upload of another hand than ours arrives, by an address that was signed for it. */
 const uploads = ['bulk/*']
 

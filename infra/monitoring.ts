@@ -33,8 +33,6 @@ interface AlarmOptions {
   readonly missing?: TreatMissingData
 }
 
-/** People hold the root keys, and people are on holiday. */
-const daysToFindRootKeys = 30
 const secondsOfDay = 24 * 60 * 60
 
 /** What rings before a client notices, and a page that shows why. Each alarm has a section of docs/runbook.md under its name. */
@@ -56,10 +54,17 @@ export class Monitoring extends Construct {
       under: (props.shortestLife * secondsOfDay) / 4,
       minutes: 15,
     })
+    // When to ask the service reckons itself, from how long each role lives.
     this.#alarm('root-expiry', {
       says: 'Holders of root keys have to sign a new root',
-      metric: metrics.rootExpiry,
-      under: daysToFindRootKeys * secondsOfDay,
+      metric: metrics.rootToRenew,
+      over: 0,
+      minutes: 15,
+    })
+    this.#alarm('offline-expiry', {
+      says: 'Holders of a role that is signed offline have to sign it anew',
+      metric: metrics.offlineToRenew,
+      over: 0,
       minutes: 15,
     })
     this.#alarm('oldest-task', {
@@ -91,7 +96,7 @@ export class Monitoring extends Construct {
     if (!props.dashboard) return
     this.#dashboard([
       ['Seconds until the first role expires', [metrics.nearestExpiry]],
-      ['Seconds until the root expires', [metrics.rootExpiry]],
+      ['Seconds until what people sign expires', [metrics.rootExpiry, metrics.offlineExpiry]],
       ['Milliseconds until visible', [metrics.typicalLatency, metrics.worstLatency]],
       ['Seconds that the oldest task has waited', [metrics.oldestTask]],
       ['Commits and parked changes', [metrics.commits, metrics.parkedChanges]],

@@ -29,6 +29,9 @@ export function metricsOf({ stage, functions, apis, deadLetters }: Measured) {
   return {
     nearestExpiry: own(metrics.nearestExpiry, Stats.MINIMUM),
     rootExpiry: own(metrics.rootExpiry, Stats.MINIMUM),
+    rootToRenew: own(metrics.rootToRenew, Stats.MAXIMUM),
+    offlineExpiry: own(metrics.offlineExpiry, Stats.MINIMUM),
+    offlineToRenew: own(metrics.offlineToRenew, Stats.MAXIMUM),
     oldestTask: own(metrics.oldestTask, Stats.MAXIMUM),
     typicalLatency: own(metrics.publishLatency, Stats.percentile(50)),
     worstLatency: own(metrics.publishLatency, Stats.percentile(95)),

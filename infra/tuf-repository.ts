@@ -1,7 +1,8 @@
 import { Duration } from 'aws-cdk-lib'
 import { ManagedPolicy, PermissionsBoundary } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
-import { variables } from '../shared/app/environment.ts'
+import { optionalVariables, variables } from '../shared/app/environment.ts'
+import { type ClaimGrants, parseClaimGrants } from '../shared/app/token-claims.ts'
 import { Access, type Principal } from './access.ts'
 import { Api } from './api.ts'
 import { Delivery } from './delivery.ts'
@@ -52,6 +53,8 @@ export interface TufRepositoryProps {
   readonly jwtIssuer?: string
   /** What its tokens must be made out to. */
   readonly jwtAudience?: readonly string[]
+  /** What claims of its tokens grant besides scopes, by permission: a rule, or several of which one must hold. Default: nothing. */
+  readonly jwtClaims?: JwtClaims
   /** Who may assume the role that reads and publishes: accounts, roles, callers of an OIDC provider. */
   readonly publisherPrincipals?: readonly Principal[]
   /** Requests of all callers together. Default: 100, in bursts of 200. */
@@ -59,11 +62,24 @@ export interface TufRepositoryProps {
   readonly burst?: number
   /** The most that one run of the publisher or the refresher may take. Default: 120. */
   readonly publisherTimeoutSeconds?: number
+  /**
+   * Seconds that old online keys go on signing after the root with the new ones became visible: longer than a client's
+   * slowest refresh. Default: 600.
+   */
+  readonly rotationGraceSeconds?: number
+  /** Hours that superseded metadata stays, for clients that are about to read it. Default: 24. */
+  readonly retentionHours?: number
   /** Whether bucket policies insist on conditional writes. Default: true; false only where S3 is an emulator that lacks the condition keys. */
   readonly guardWrites?: boolean
   /** Default: true. */
   readonly dashboard?: boolean
 }
+
+/** A token must have each of the claims of a rule, with one of its values to the letter. */
+export type JwtClaimRule = Readonly<Record<string, string | readonly string[]>>
+export type JwtClaims = Readonly<
+  Partial<Record<'read' | 'publish' | 'administer', JwtClaimRule | readonly JwtClaimRule[]>>
+>
 
 /** A repository of TUF metadata with all that it takes: an API to post to, a distribution to download from, keys, alarms, and no server. */
 export class TufRepository extends Construct {
@@ -97,7 +113,8 @@ export class TufRepository extends Construct {
     })
     const bell = new Bell(this, 'Bell', { publisherTimeout: timeout })
     const resources: Resources = { ...this.storage, ...bell }
-    const environment = environmentOf(stage, resources)
+    const claims = claimsOf(props)
+    const environment = { ...environmentOf(stage, resources), ...optionalEnvironmentOf(props, claims) }
     const publisher = new Publisher(this, 'Publisher', { resources, handlers, environment, timeout, logRetentionDays })
     const front = new ServiceFunction(this, 'Front', {
       description: 'Tuffet: takes requests in and answers questions',
@@ -117,10 +134,9 @@ export class TufRepository extends Construct {
       logRetentionDays,
     }
     this.api = new Api(this, 'Api', gate)
+    const { jwtIssuer: issuer, jwtAudience: audience = [] } = props
     this.tokenApi =
-      props.jwtIssuer === undefined
-        ? undefined
-        : new Api(this, 'TokenApi', { ...gate, tokens: { issuer: props.jwtIssuer, audience: props.jwtAudience ?? [] } })
+      issuer === undefined ? undefined : new Api(this, 'TokenApi', { ...gate, tokens: { issuer, audience, claims } })
     this.access = new Access(this, 'Access', { api: this.api, publisherPrincipals: props.publisherPrincipals })
     this.delivery = new Delivery(this, 'Delivery', {
       storage: this.storage,
@@ -164,6 +180,30 @@ function environmentOf(stage: string, resources: Resources): Record<string, stri
   return Object.fromEntries(names.map((name) => [variables[name], values[name]]))
 }
 
+/** What is not set stays as the functions have it. */
+function optionalEnvironmentOf(props: TufRepositoryProps, claims: ClaimGrants): Record<string, string> {
+  const values: Record<keyof typeof optionalVariables, string | undefined> = {
+    tokenClaims: Object.keys(claims).length === 0 ? undefined : JSON.stringify(claims),
+    rotationGrace: props.rotationGraceSeconds?.toString(),
+    retention: props.retentionHours === undefined ? undefined : String(props.retentionHours * 60 * 60),
+  }
+  const names = Object.keys(optionalVariables) as (keyof typeof optionalVariables)[]
+  return Object.fromEntries(names.flatMap((name) => (values[name] ? [[optionalVariables[name], values[name]]] : [])))
+}
+
+/** Lambda takes 4 KB of variables, all of them together. */
+const longestClaims = 2_000
+
+function claimsOf({ jwtClaims, jwtIssuer }: TufRepositoryProps): ClaimGrants {
+  if (jwtClaims === undefined) return {}
+  const claims = parseClaimGrants(jwtClaims, jwtIssuer)
+  const { length } = JSON.stringify(claims)
+  if (length <= longestClaims) return claims
+  throw new Error(
+    `jwtClaims takes ${length} characters of ${longestClaims}: name what your builds have in common, such as their owner.`,
+  )
+}
+
 /** Throws for what is right each by itself and wrong together. */
 function refuseContradictions(props: TufRepositoryProps): void {
   const together = (one: unknown, other: unknown, sentence: string) => {
@@ -174,6 +214,9 @@ function refuseContradictions(props: TufRepositoryProps): void {
     props.jwtAudience,
     'jwtIssuer and jwtAudience go together: an issuer makes tokens for others, too.',
   )
+  if (props.jwtClaims !== undefined && props.jwtIssuer === undefined) {
+    throw new Error('jwtClaims needs jwtIssuer and jwtAudience: claims of whose tokens?')
+  }
   together(
     props.domainNames,
     props.certificateArn,

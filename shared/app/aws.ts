@@ -1,26 +1,61 @@
 import { kmsSigner } from '../adapters/aws/kms-signer.ts'
 import { s3ObjectStore } from '../adapters/aws/s3-object-store.ts'
+import { s3Uploads } from '../adapters/aws/s3-uploads.ts'
 import { sqsQueue } from '../adapters/aws/sqs-queue.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { type Queue, type Signer, SignerError } from '../repository/ports.ts'
-import { openRepository, type Repository } from '../repository/repository.ts'
-import { variables } from './environment.ts'
+import { type Limits, openRepository, type Repository } from '../repository/repository.ts'
+import type { Uploads } from '../repository/uploads.ts'
+import { optionalVariables, variables } from './environment.ts'
 import type { PublisherService } from './handlers/publish.ts'
 import type { Logger } from './logger.ts'
 import { remembered } from './remembered.ts'
 import { type Telemetry, telemetry } from './telemetry.ts'
+import { type ClaimGrants, parseClaimGrants } from './token-claims.ts'
 
-/** A variable of the environment that is missing or says nothing. */
+/** A variable of the environment that is missing, or says what it cannot mean. */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError'
-  readonly code = 'missing'
+  readonly code: 'missing' | 'unusable'
+  constructor(code: 'missing' | 'unusable', message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
 }
 
 /** The value of a variable. Throws EnvironmentError. */
 export function setting(name: keyof typeof variables): string {
   const value = process.env[variables[name]]?.trim()
-  if (!value) throw new EnvironmentError(`The environment variable ${variables[name]} is not set.`)
+  if (!value) throw new EnvironmentError('missing', `The environment variable ${variables[name]} is not set.`)
   return value
+}
+
+/** The value of a variable that need not be there, as `read` understands it. Throws EnvironmentError. */
+function optional<Value>(name: keyof typeof optionalVariables, read: (text: string) => Value): Value | undefined {
+  const text = process.env[optionalVariables[name]]?.trim()
+  if (!text) return undefined
+  try {
+    return read(text)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new EnvironmentError('unusable', `The environment variable ${optionalVariables[name]}: ${why}`, { cause })
+  }
+}
+
+/** What claims of tokens grant; nothing unless the environment says so. Throws EnvironmentError. */
+export function claimGrants(): ClaimGrants {
+  return optional('tokenClaims', (text) => parseClaimGrants(JSON.parse(text))) ?? {}
+}
+
+function limits(): Partial<Limits> {
+  const rotationGrace = optional('rotationGrace', milliseconds)
+  const retention = optional('retention', milliseconds)
+  return { ...(rotationGrace !== undefined && { rotationGrace }), ...(retention !== undefined && { retention }) }
+}
+
+function milliseconds(seconds: string): number {
+  if (/^[1-9]\d{0,8}$/.test(seconds)) return Number(seconds) * 1000
+  throw new Error(`${JSON.stringify(seconds)} is not a whole number of seconds.`)
 }
 
 /**
@@ -30,7 +65,12 @@ export function setting(name: keyof typeof variables): string {
 export function connect(log: Logger, signers: readonly Signer[] = []): Repository {
   const metadata = s3ObjectStore({ bucket: setting('metadataBucket'), prefix: 'metadata/', cacheControl })
   const state = s3ObjectStore({ bucket: setting('stateBucket') })
-  return openRepository({ metadata, state, signers, queue: bell('queue', log), clock: systemClock() })
+  return openRepository({ metadata, state, signers, queue: bell('queue', log), clock: systemClock() }, limits())
+}
+
+/** Where clients put bulk files themselves. Throws EnvironmentError. */
+export function uploads(): Uploads {
+  return s3Uploads(setting('stateBucket'))
 }
 
 /** What a function that publishes is made from; it meets KMS in its first invocation. Throws EnvironmentError. */

@@ -1,6 +1,6 @@
 /**
  * The environment variables of the functions. Infrastructure sets them, `aws.ts` reads them; the names stand here
- * alone. All are required, except where a function has no use for one: see `aws.ts`.
+ * alone. All of these are required, except where a function has no use for one: see `aws.ts`.
  */
 export const variables = {
   /** The repository's name in metrics and logs, for several may live in one account. */
@@ -16,8 +16,17 @@ export const variables = {
   deadLetters: 'TUFFET_DEAD_LETTERS_URL',
 } as const
 
-/** A token's scope for a permission is this and the permission: `tuffet:publish`. */
-export const scopePrefix = 'tuffet:'
+/** Those that are set only where something else is wanted than what is usual. */
+export const optionalVariables = {
+  /** What claims of tokens grant, as JSON: see `token-claims.ts`. Without it only scopes grant something. */
+  tokenClaims: 'TUFFET_TOKEN_CLAIMS',
+  /** See `Limits`. */
+  rotationGrace: 'TUFFET_ROTATION_GRACE_SECONDS',
+  retention: 'TUFFET_RETENTION_SECONDS',
+} as const
+
+/** The scope that says a permission in a token. */
+export const scopeOf = (permission: 'read' | 'publish' | 'administer'): string => `tuffet:${permission}`
 
 /**
  * What the functions measure, as CloudWatch knows it:
@@ -32,8 +41,12 @@ export const metrics = {
    * repository.
    */
   nearestExpiry: 'NearestExpiry',
-  /** The same of the root, which people have to sign. */
+  /** The same of the root, which people have to sign, and of the first role below it that is signed offline, if any is. */
   rootExpiry: 'RootExpiry',
+  offlineExpiry: 'OfflineExpiry',
+  /** 1 once the holders of the root should be asked to sign the next one; how many roles signed offline wait for theirs. */
+  rootToRenew: 'RootToRenew',
+  offlineToRenew: 'OfflineToRenew',
   /** Seconds that the oldest accepted task has waited; 0 if none waits. Once a minute. */
   oldestTask: 'OldestTask',
   /** How many changes are parked. Once a minute, as soon as there is a repository. */

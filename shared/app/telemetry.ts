@@ -24,6 +24,7 @@ export type LambdaHandler<Event, Result> = (event: Event, context: Context) => P
 const units: Partial<Record<MetricName, (typeof MetricUnit)[keyof typeof MetricUnit]>> = {
   nearestExpiry: MetricUnit.Seconds,
   rootExpiry: MetricUnit.Seconds,
+  offlineExpiry: MetricUnit.Seconds,
   oldestTask: MetricUnit.Seconds,
   publishLatency: MetricUnit.Milliseconds,
 }

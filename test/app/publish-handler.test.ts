@@ -7,9 +7,12 @@ import { SignerError, StoreError } from '../../shared/repository/ports.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
+import { customRole, delegation, sign, succeeds } from '../support/delegations.ts'
+import { makeKey } from '../support/keys.ts'
 import { addRequest, bootstrapped } from '../support/repository.ts'
 import { sqsRecord } from '../support/sqs.ts'
 
+const day = 24 * 60 * 60 * 1000
 const enough = { getRemainingTimeInMillis: () => 60_000 }
 const none = { getRemainingTimeInMillis: () => -1 }
 const event = (...bodies: string[]) => ({ Records: bodies.map((body, index) => sqsRecord(`message-${index}`, body)) })
@@ -52,7 +55,7 @@ describe('publishHandler', () => {
     const strange = ['', '{}', 'F'.repeat(32), `${'f'.repeat(32)}\n`, 'x'.repeat(10_000)]
     assert.deepEqual(await publish(event(...strange), enough), { batchItemFailures: [] })
     assert.equal((await readTask(repository, id))?.state, 'PENDING')
-    assert.equal(lines.filter(({ level }) => level === 'warn').length, strange.length)
+    assert.equal(lines.filter(({ level, code }) => level === 'warn' && code === 'no-task-id').length, strange.length)
     assert.ok(lines.every(({ body }) => String(body).length <= 100))
   })
 
@@ -109,6 +112,32 @@ describe('refreshHandler', () => {
     assert.deepEqual(measured.get('nearestExpiry'), [86_400])
     assert.deepEqual(measured.get('oldestTask'), [0])
     assert.deepEqual(measured.get('parkedChanges'), [0])
+  })
+
+  it('warns once of a root and of roles whose holders have to sign anew, and measures both', async () => {
+    const repository = await bootstrapped()
+    const ann = makeKey()
+    const { refresh, measured, lines } = observed(repository)
+    const warnings = () => lines.filter(({ level }) => level === 'warn').map(({ role }) => role)
+    await refresh({}, enough)
+    assert.deepEqual(measured.get('rootToRenew'), [0])
+    assert.equal(measured.has('offlineToRenew'), false)
+
+    await succeeds(repository, delegation('add', [customRole('project', { holders: [ann] })], [ann]))
+    await sign(repository, 'project', ann)
+    repository.pass(25 * day)
+    await refresh({}, enough)
+    assert.equal(Math.round((measured.get('offlineExpiry')?.[0] ?? 0) / 86_400), 5)
+    assert.deepEqual([measured.get('rootToRenew'), measured.get('offlineToRenew')], [[0, 0], [1]])
+    await refresh({}, enough)
+    assert.deepEqual(warnings(), ['project'])
+
+    repository.pass(260 * day)
+    await refresh({}, enough)
+    assert.deepEqual([measured.get('rootToRenew')?.at(-1), measured.get('offlineToRenew')?.at(-1)], [1, 1])
+    assert.deepEqual(warnings(), ['project', 'root', 'project'])
+    const left = measured.get('rootExpiry')?.at(-1) ?? 0
+    assert.ok(left > 79 * 86_400 && left < 81 * 86_400, `${left} s`)
   })
 
   it('measures how long the oldest task has waited, also when it cannot publish', async () => {

@@ -152,6 +152,19 @@ describe('GET /delegations', () => {
     assert.deepEqual(offline, { role: 'held', version: 3, expires: after.roles[1]?.expires })
   })
 
+  it('of what only its holders can sign anew, shows in the status what they should sign now', async () => {
+    const repository = await bootstrapped()
+    const api = apiOver(repository)
+    const status = async () => (await api.call('GET /status')).body.data
+    assert.deepEqual((await status())['to_renew'], [])
+    repository.pass(280 * 24 * 60 * 60 * 1000)
+    const { to_renew: due, expires } = await status()
+    assert.deepEqual(
+      due,
+      (expires as { role: string }[]).filter(({ role }) => role === 'root'),
+    )
+  })
+
   it('shows hash bins of both kinds as one row', async () => {
     for (const delegation of ['succinct_roles', 'path_hash_prefixes'] as const) {
       const api = apiOver(await bootstrapped({ delegations: { delegation, number: 8 } }))

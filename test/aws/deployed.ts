@@ -106,7 +106,8 @@ export async function startDeployed(settings: Settings = {}): Promise<Deployed> 
       await mkdir(join(directory, 'home'), { recursive: true })
       const running = promisify(execFile)(process.execPath, [main, '--api', front.url, ...args], {
         cwd: directory,
-        env: { ...process.env, HOME: join(directory, 'home') },
+        // An import goes to the emulator's own address.
+        env: { ...process.env, HOME: join(directory, 'home'), NODE_EXTRA_CA_CERTS: ministack.authority ?? '' },
       })
       // For `--password-fd 0`.
       running.child.stdin?.end('correct horse\n'.repeat(4))

@@ -59,6 +59,8 @@ export async function deploy(emulator: Emulator, through: string = emulator.endp
     environment: {
       ...emulator.environment,
       AWS_ENDPOINT_URL: through,
+      // Where the URLs of the queues say; the SDK warns of a difference.
+      AWS_ENDPOINT_URL_SQS: emulator.endpoint,
       [variables.stage]: 'test',
       [variables.metadataBucket]: metadata,
       [variables.stateBucket]: state,

@@ -20,7 +20,9 @@ export interface Functions extends AsyncDisposable {
   /** Lets the publisher hear all that rings now; waits for the first. */
   hear(): Promise<SQSBatchResponse>
   stateOf(taskId: string): Promise<string>
-  /** Founds a repository with so many bins, on the first online key. */
+  /** Asks for a repository with so many bins, on the first online key; returns the id of the task. */
+  askToFound(bins: number): Promise<string>
+  /** The same, done. */
   found(bins: number): Promise<void>
   /** Reads metadata as clients do. */
   readonly fetchMetadata: Fetch
@@ -53,19 +55,22 @@ export async function startFunctions(deployment: Deployment): Promise<Functions>
     return answer.body.data.task_id
   }
   const hear = async () => (await publish.invoke(await deployment.rings(5))) as SQSBatchResponse
+  async function askToFound(number_of_delegated_bins: number): Promise<string> {
+    const { body } = await call('GET /keys')
+    const [[keyid, key] = []] = Object.entries<Key>(body.data.keys)
+    assert.ok(keyid && key, JSON.stringify(body))
+    const request = bootstrapBody({ rootKeys: [makeKey(), makeKey()], online: [{ keyid, key }] })
+    const { roles } = request.settings
+    const bins = { ...roles.bins, number_of_delegated_bins }
+    return accepted('POST /bootstrap', { ...request, settings: { roles: { ...roles, bins } } })
+  }
   const stateOf = async (taskId: string) => (await call(`GET /task?task_id=${taskId}`)).body.data.state
 
   const kept = cleanup.move()
   return {
-    ...{ api, publish, refresh, call, accepted, hear, stateOf },
-    async found(number_of_delegated_bins) {
-      const { body } = await call('GET /keys')
-      const [[keyid, key] = []] = Object.entries<Key>(body.data.keys)
-      assert.ok(keyid && key, JSON.stringify(body))
-      const request = bootstrapBody({ rootKeys: [makeKey(), makeKey()], online: [{ keyid, key }] })
-      const { roles } = request.settings
-      const bins = { ...roles.bins, number_of_delegated_bins }
-      const task = await accepted('POST /bootstrap', { ...request, settings: { roles: { ...roles, bins } } })
+    ...{ api, publish, refresh, call, accepted, askToFound, hear, stateOf },
+    async found(bins) {
+      const task = await askToFound(bins)
       assert.deepEqual(await hear(), { batchItemFailures: [] })
       assert.equal(await stateOf(task), 'SUCCESS')
     },

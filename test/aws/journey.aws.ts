@@ -64,6 +64,9 @@ describe('the functions on AWS', () => {
     const expiry = Number(values.get(metrics.nearestExpiry))
     assert.ok(expiry > 86_000 && expiry <= 86_400, `${expiry} s`)
     assert.ok(Number(values.get(metrics.rootExpiry)) > 364 * 86_400)
+    assert.equal(values.get(metrics.rootToRenew), 0)
+    // Nothing is signed offline, and what is not measured costs nothing.
+    assert.deepEqual([values.has(metrics.offlineExpiry), values.has(metrics.offlineToRenew)], [false, false])
     assert.equal(values.get(metrics.oldestTask), 0)
     assert.equal(values.get(metrics.parkedChanges), 0)
     assert.equal(values.get(metrics.dimension), 'test')

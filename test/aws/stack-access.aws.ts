@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { KMSClient, SignCommand } from '@aws-sdk/client-kms'
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { prefix, type Route, routes } from '../../shared/app/routes.ts'
+import { tuffet } from '../support/tuffet.ts'
 import { clientConfig } from './clients.ts'
 import { type Deployed, startDeployed } from './deployed.ts'
 import type { Credentials } from './sigv4.ts'
@@ -28,6 +29,9 @@ const requests = table.map(({ method, path, permission }) => ({
   ...(method !== 'GET' && { body: Buffer.from('{"artifacts": 1}') }),
 }))
 
+/** The claims of builds that may publish, as a CI service would put them into its tokens. */
+const ofBuild = { repository: 'example/app', ref: ['refs/heads/main', 'refs/heads/release'] }
+
 describe('who may do what on the deployed stack', () => {
   const cleanup = new AsyncDisposableStack()
   let deployed: Deployed
@@ -35,7 +39,8 @@ describe('who may do what on the deployed stack', () => {
 
   before(async () => {
     tokens = cleanup.use(await startIssuer())
-    deployed = cleanup.use(await startDeployed({ jwtIssuer: tokens.url, jwtAudience: 'tuffet' }))
+    const jwtClaims = JSON.stringify({ publish: ofBuild })
+    deployed = cleanup.use(await startDeployed({ jwtIssuer: tokens.url, jwtAudience: 'tuffet', jwtClaims }))
   })
   after(() => cleanup.disposeAsync())
 
@@ -81,15 +86,51 @@ describe('who may do what on the deployed stack', () => {
 
     it(`a token with ${has ?? 'no scope'} opens exactly its routes`, async () => {
       const scope = has === undefined ? 'openid' : `openid tuffet:${has}`
-      const authorization = `Bearer ${tokens.issue({ scope })}`
-      for (const { permission, ...request } of requests) {
-        const { status, body } = await deployed.addresses.tokenApi({ ...request, headers: { authorization } })
-        const what = `${request.method} ${request.path}: ${status} ${body}`
-        if (allows(has, permission)) assert.ok(![401, 403].includes(status) && status < 500, what)
-        else assert.equal(status, 403, what)
-      }
+      await opensWhat(has, { scope })
     })
   }
+
+  async function opensWhat(has: Permission | undefined, claims: Readonly<Record<string, unknown>>): Promise<void> {
+    const authorization = `Bearer ${tokens.issue(claims)}`
+    for (const { permission, ...request } of requests) {
+      const { status, body } = await deployed.addresses.tokenApi({ ...request, headers: { authorization } })
+      const what = `${JSON.stringify(claims)} ${request.method} ${request.path}: ${status} ${body}`
+      if (allows(has, permission)) assert.ok(![401, 403].includes(status) && status < 500, what)
+      else assert.equal(status, 403, what)
+    }
+  }
+
+  it('a token without scopes opens what its claims grant, and nothing else', async () => {
+    const build = { repository: 'example/app', ref: 'refs/heads/main' }
+    await opensWhat('publish', build)
+    for (const mismatch of [
+      { repository: 'stranger/app' },
+      { repository: undefined },
+      { ref: 'refs/heads/mainly' },
+      { ref: ['refs/heads/main'] },
+    ]) {
+      await opensWhat(undefined, { ...build, ...mismatch })
+    }
+  })
+
+  it('a build that has such a token in TUFFET_TOKEN asks with it, and needs no AWS credentials', async () => {
+    const id = /^https:\/\/([^.]+)\./.exec(deployed.outputs['TokenApiUrl'] ?? '')?.[1]
+    const api = `${deployed.ministack.endpoint}/_aws/execute-api/${id}/$default`
+    const status = (claims: Readonly<Record<string, unknown>>) =>
+      tuffet(['--api', api, 'status'], '', {
+        env: {
+          NODE_EXTRA_CA_CERTS: deployed.ministack.authority ?? '',
+          HOME: deployed.directory,
+          TUFFET_TOKEN: tokens.issue(claims),
+        },
+      })
+    const good = await status({ repository: 'example/app', ref: 'refs/heads/release' })
+    assert.equal(good.code, 0, good.stderr)
+    assert.match(good.stdout, /not bootstrapped/)
+    const stranger = await status({ repository: 'stranger/app', ref: 'refs/heads/release' })
+    assert.equal(stranger.code, 1)
+    assert.match(stranger.stderr, /permission to read/)
+  })
 
   it('refuses on every route who does not sign, or signs wrongly', async () => {
     const user = await userWith('administer')

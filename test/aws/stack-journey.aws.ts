@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { ListQueuesCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
+import { Updater } from 'tuf-js'
 import { clientsFor, type RunningClient, startClient } from '../interop/clients.ts'
 import { type Deployed, startDeployed } from './deployed.ts'
 import { account } from './stack.ts'
@@ -17,11 +19,14 @@ describe('the deployed stack', () => {
   const cleanup = new AsyncDisposableStack()
   let deployed: Deployed
   let clients: readonly RunningClient[] = []
+  let watch: ReturnType<typeof watchingClient> | undefined
   const contents = new Map<string, Buffer>()
   const artifacts = 'the-artifacts'
+  // The shortest that a stack takes: the test has to wait for the end of a change of online keys.
+  const settings = { artifactBucket: artifacts, rotationGraceSeconds: '60' }
 
   before(async () => {
-    deployed = cleanup.use(await startDeployed({ artifactBucket: artifacts }))
+    deployed = cleanup.use(await startDeployed(settings))
     await deployed.s3.send(new CreateBucketCommand({ Bucket: artifacts }))
     const [label] = new URL(deployed.outputs['MetadataUrl'] ?? '').host.split('.')
     const Statement = [
@@ -38,6 +43,7 @@ describe('the deployed stack', () => {
     await deployed.s3.send(new PutBucketPolicyCommand({ Bucket: artifacts, Policy }))
   })
   after(async () => {
+    await watch?.end()
     for (const client of clients) client.stop()
     await cleanup.disposeAsync()
   })
@@ -132,11 +138,43 @@ describe('the deployed stack', () => {
     const urls = ({ ApiUrl, MetadataUrl, StateBucket }: Deployed['outputs']) => [ApiUrl, MetadataUrl, StateBucket]
     const before = urls(deployed.outputs)
     const busy = publish('meanwhile.tgz')
-    await deployed.deploy({ artifactBucket: artifacts, burst: '50', tags: '{"team":"release"}' })
+    await deployed.deploy({ ...settings, burst: '50', tags: '{"team":"release"}' })
     await busy
     assert.deepEqual(urls(deployed.outputs), before)
     await publish('after.tgz')
     await clientsSee(['first.tgz', 'meanwhile.tgz', 'after.tgz'])
+  })
+
+  const rootKeys = ['--key', 'one.key', '--key', 'two.key', '--yes', '--password-fd', '0']
+
+  it('shows its standing, with what KMS tells of the online keys', async () => {
+    const { keys, roles } = await api('keys')
+    assert.equal(Object.keys(keys).length, 2)
+    for (const role of ['targets', 'snapshot', 'timestamp']) assert.equal(roles[role].keyids.length, 1, role)
+    const { signed_offline: offline, to_renew: due, expires } = await api('status')
+    assert.deepEqual([offline, due], [[], []])
+    const kinds = (expires as { role: string }[]).map(({ role }) => role.replace(/-\w+$/, ''))
+    assert.deepEqual(kinds.sort(), ['bins', 'root', 'snapshot', 'targets', 'timestamp'])
+    assert.match(await deployed.tuffet('status'), /serving clients/)
+  })
+
+  it('takes the next root from the holders of its keys', async () => {
+    watch = watchingClient()
+    await deployed.tuffet('root', 'update', '--expiration', '400', ...rootKeys)
+    assert.equal((await api('status')).versions.root, 2)
+    await clientsSee(['first.tgz'])
+  })
+
+  it('changes to the other online key, and both sign for a while', async () => {
+    const { keys, roles } = await api('keys')
+    const other = Object.keys(keys).find((keyid) => !roles.timestamp.keyids.includes(keyid)) ?? assert.fail()
+    const [first] = roles.timestamp.keyids
+    await deployed.tuffet('root', 'update', '--online-key', other, ...rootKeys)
+    assert.deepEqual((await api('keys')).roles.timestamp.keyids, [other])
+    await publish('both-keys.tgz')
+    assert.deepEqual((await timestampSigners()).sort(), [first, other].sort())
+    assert.ok((await api('status')).rotation.ends)
+    await clientsSee(['first.tgz', 'both-keys.tgz'])
   })
 
   it('applies each task once, with two publishers and a refresher at work', async () => {
@@ -181,6 +219,56 @@ describe('the deployed stack', () => {
     )
     await clientsSee(['beside-1.tgz', 'beside-2.tgz'])
   })
+
+  it('signs with the other online key alone when its time has come, and clients go on', async () => {
+    const { rotation } = await api('status')
+    await setTimeout(Math.max(0, Date.parse(rotation.ends) - Date.now() + 1_000))
+    // The next minute of the schedule.
+    await deployed.invoke('Refresh')
+    assert.deepEqual(await timestampSigners(), (await api('keys')).roles.timestamp.keyids)
+    assert.equal((await api('status')).rotation, undefined)
+    await publish('other-key.tgz')
+    await clientsSee(['first.tgz', 'other-key.tgz'])
+    assert.match(await deployed.tuffet('check', `${deployed.url}/metadata/`), /Valid/)
+    const { refreshes, failures } = (await watch?.end()) ?? assert.fail()
+    assert.deepEqual(failures, [])
+    assert.ok(refreshes > 20, `${refreshes} refreshes`)
+  })
+
+  /** A client that refreshes twice a second, and never minds what happens to the keys. */
+  function watchingClient() {
+    const ended = new AbortController()
+    const failures: string[] = []
+    const watched = (async () => {
+      const metadataDir = join(deployed.directory, 'watching')
+      await mkdir(metadataDir)
+      await copyFile(join(deployed.directory, '1.root.json'), join(metadataDir, 'root.json'))
+      let refreshes = 0
+      for (; !ended.signal.aborted; refreshes++) {
+        const client = new Updater({ metadataDir, metadataBaseUrl: `${deployed.url}/metadata` })
+        await client.refresh().catch((error: unknown) => failures.push(String(error)))
+        await setTimeout(500)
+      }
+      return { refreshes, failures }
+    })()
+    return {
+      end() {
+        ended.abort()
+        return watched
+      },
+    }
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect to find in it.
+  async function api(path: string): Promise<any> {
+    return ((await (await fetch(`${deployed.url}/api/v1/${path}`)).json()) as { data: unknown }).data
+  }
+
+  async function timestampSigners(): Promise<string[]> {
+    const { body } = await deployed.addresses.distribution({ path: '/metadata/timestamp.json' })
+    const { signatures } = JSON.parse(body.toString()) as { signatures: { keyid: string }[] }
+    return signatures.map(({ keyid }) => keyid)
+  }
 
   async function journal(): Promise<{ tasks: { task_id: string }[] }[]> {
     const answer = await fetch(`${deployed.url}/api/v1/commits?limit=100`)

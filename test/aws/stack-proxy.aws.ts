@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
@@ -9,7 +10,8 @@ import { promisify } from 'node:util'
 import { type Ran, tuffet } from '../support/tuffet.ts'
 import { type Deployed, startDeployed } from './deployed.ts'
 
-const main = join(import.meta.dirname, '../../cli/main.ts')
+const checkout = join(import.meta.dirname, '../..')
+const main = join(checkout, 'cli/main.ts')
 
 describe('tuffet and tuffet proxy sign for the deployed stack', () => {
   const cleanup = new AsyncDisposableStack()
@@ -97,6 +99,44 @@ describe('tuffet and tuffet proxy sign for the deployed stack', () => {
 
     const refused = await curl('-X', 'PUT', ...json, `${proxy}/api/v1/config`)
     assert.equal(refused.status, 403, refused.body)
+  })
+
+  it('long work, as far as the roles of the functions allow: an import, and another number of bins', async () => {
+    const lines = Array.from({ length: 500 }, (_, index) => `bulk/${index};1;sha256;${'ab'.repeat(32)}`)
+    await writeFile(join(deployed.directory, 'bulk.csv'), `${lines.join('\n')}\n`)
+    const imported = await run(await userWith('publish'), '--aws-sign', 'import', 'bulk.csv', '--yes')
+    assert.equal(imported.code, 0, imported.stderr)
+    const administrator = await userWith('administer')
+    const changed = await run(administrator, '--aws-sign', 'config', 'set', 'number_of_delegated_bins=8')
+    assert.equal(changed.code, 0, changed.stderr)
+    const { stdout: status } = await run(administrator, '--aws-sign', 'status')
+    assert.match(status, /^hash bins +8, /m)
+    for (const path of ['bulk/0', 'bulk/499', 'one']) {
+      const { code, stderr } = await run(administrator, '--aws-sign', 'artifact', 'show', path)
+      assert.equal(code, 0, stderr)
+    }
+    const checked = await run(administrator, 'check', `${deployed.url}/metadata/`)
+    assert.equal(checked.code, 0, checked.stdout)
+  })
+
+  it('the real rstuf through the proxy', { timeout: 300_000 }, async () => {
+    await promisify(execFile)('bash', [join(checkout, 'test/rstuf/install.sh')])
+    const proxy = await startProxy(await userWith('publish'))
+    const rstuf = async (...args: readonly string[]) => {
+      const env = { PATH: process.env['PATH'], HOME: deployed.directory, COLUMNS: '200', NO_COLOR: '1' }
+      const program = join(checkout, '.cache/rstuf/venv/bin/rstuf')
+      return (await promisify(execFile)(program, [...args, '--api-server', proxy], { cwd: deployed.directory, env }))
+        .stdout
+    }
+    await writeFile(join(deployed.directory, 'tool'), 'a tool')
+    const added = await rstuf('artifact', 'add', 'tool')
+    const [task = ''] = /[0-9a-f]{32}/.exec(added) ?? []
+    assert.ok(task, added)
+    let shown = ''
+    for (let tries = 0; tries < 50 && !shown.includes('SUCCESS'); tries++) shown = await rstuf('task', 'info', task)
+    assert.match(shown, /SUCCESS/)
+    const found = await run(await userWith('read'), '--aws-sign', 'artifact', 'show', 'tool')
+    assert.equal(found.code, 0, found.stderr)
   })
 
   const third = ['three', '--length', '1', '--sha256', 'ef'.repeat(32)]

@@ -31,6 +31,9 @@ describe('the settings', () => {
       expirations: '{"timestamp": 2}',
       publisherTimeoutSeconds: '30',
       guardWrites: 'false',
+      rotationGraceSeconds: '1200',
+      retentionHours: '48',
+      jwtClaims: '{"publish": {"project_path": "example/app"}}',
       tags: '{"team": "x"}',
       alarmEmail: '',
     })
@@ -39,6 +42,9 @@ describe('the settings', () => {
       expirations: { timestamp: 2 },
       publisherTimeoutSeconds: 30,
       guardWrites: false,
+      rotationGraceSeconds: 1200,
+      retentionHours: 48,
+      jwtClaims: { publish: { project_path: 'example/app' } },
     })
     assert.deepEqual(tags, { team: 'x' })
   })
@@ -55,6 +61,11 @@ describe('the settings', () => {
     ['alarmEmail', 'nobody', /e-mail address/],
     ['permissionsBoundary', 'arn:aws:iam::123456789012:role/x', /managed policy/],
     ['jwtIssuer', 'http://issuer.example', /https URL/],
+    ['jwtClaims', 'example/app', /what claims grant, by permission: .* an object by permission/],
+    ['jwtClaims', '{"publish": {"repository": "example/*"}}', /to the letter/],
+    ['jwtClaims', { write: { repository: 'example/app' } }, /There are: read, publish, administer/],
+    ['rotationGraceSeconds', 5, /whole number from 60 to 604800/],
+    ['retentionHours', 0, /whole number from 1 to 720/],
     ['publisherPrincipals', '*', /account numbers/],
     ['publisherPrincipals', oidc, /open to everybody/],
     ['publisherPrincipals', [{ provider: oidc, audience: 'x', subject: '*' }], /more than a \*/],
@@ -75,9 +86,25 @@ describe('the settings', () => {
 })
 
 describe('what contradicts itself is refused', () => {
+  const github = 'https://token.actions.githubusercontent.com'
   const keys = { onlineKeyArns: ['arn:aws:kms:us-east-1:123456789012:key/1'] }
   for (const [what, props, sentence] of [
     ['an issuer without an audience', { jwtIssuer: 'https://issuer.example' }, /jwtAudience/],
+    ['claims without an issuer', { jwtClaims: { publish: { repository: 'a/b' } } }, /claims of whose tokens/],
+    [
+      'claims that all of GitHub has',
+      { jwtIssuer: github, jwtAudience: ['tuffet'], jwtClaims: { publish: { ref: 'refs/heads/main' } } },
+      /strangers/,
+    ],
+    [
+      'claims beyond what Lambda takes',
+      {
+        jwtIssuer: github,
+        jwtAudience: ['tuffet'],
+        jwtClaims: { publish: { repository: Array.from({ length: 100 }, (_, at) => `example/repository-${at}`) } },
+      },
+      /characters of 2000/,
+    ],
     ['a name without a certificate', { domainNames: ['tuf.example.org'] }, /certificateArn/],
     ['one bucket without the other', { metadataBucketName: 'metadata', ...keys }, /stateBucket/],
     ['buckets without their keys', { metadataBucketName: 'metadata', stateBucketName: 'state' }, /onlineKeys/],

@@ -1,6 +1,7 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { listInbox } from '../../repository/inbox.ts'
 import type { Queue } from '../../repository/ports.ts'
+import { type Prepared, prepare } from '../../repository/prepare.ts'
 import { type Published, publish } from '../../repository/publish.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { Logger } from '../logger.ts'
@@ -36,7 +37,7 @@ export function publishHandler(service: PublisherService) {
     const rings = Records.filter(({ body }) => taskId.test(body))
     const strange = Records.filter((record) => !rings.includes(record))
     for (const { messageId, body } of strange)
-      log.warn({ messageId, body: body.slice(0, 100) }, 'a message that is not ours')
+      log.warn({ code: 'no-task-id', messageId, body: body.slice(0, 100) }, 'a message that is not ours')
     if (rings.length === 0) return { batchItemFailures: [] }
     const tasks = rings.map(({ body }) => body)
     const published = await attempt(service, { tasks }, () => publishInTime(service, deadline))
@@ -46,22 +47,35 @@ export function publishHandler(service: PublisherService) {
 
 const failure = ({ messageId }: SQSRecord) => ({ itemIdentifier: messageId })
 
-/** True if it succeeded; else it is logged and counted, and what was accepted waits for the next run. */
+/**
+ * Does all the work of a run, each piece also if the one before failed. True if all succeeded; else each failure is logged
+ * and counted, what was accepted waits for the next run, and that run connects anew.
+ */
 export async function attempt(
   { log, measure, repository }: PublisherService,
   fields: object,
-  work: () => Promise<void>,
+  ...works: readonly (() => Promise<void>)[]
 ): Promise<boolean> {
-  try {
-    await work()
-    return true
-  } catch (err) {
-    repository.forget()
-    measure('failedRuns', 1)
-    log.error({ ...fields, err }, 'a run failed; what was accepted waits for the next one')
-    return false
+  let failures = 0
+  const tried = async (work: () => Promise<unknown>) => {
+    try {
+      await work()
+    } catch (err) {
+      failures++
+      measure('failedRuns', 1)
+      log.error({ ...fields, err }, 'a run failed; what was accepted waits for the next one')
+    }
   }
+  await tried(repository)
+  // Who cannot connect says so once, not for each piece of work.
+  if (failures > 0) return false
+  for (const work of works) await tried(work)
+  if (failures > 0) repository.forget()
+  return failures === 0
 }
+
+/** Milliseconds that work ahead is stopped before the invocation ends: what is under way then has to end. */
+const timeToStop = 30_000
 
 /**
  * Publishes what waits. A cycle begins only in the first half of the time that is left, so that it has at least the
@@ -72,12 +86,30 @@ export async function publishInTime(service: PublisherService, deadline: Deadlin
   const { clock, queue } = repository.ports
   const until = new Date(clock.now().getTime() + deadline.getRemainingTimeInMillis() / 2)
   const rung: Promise<void>[] = []
+  let preparing: Promise<Prepared> | undefined
+  const begin = (task: string) => {
+    const left = deadline.getRemainingTimeInMillis()
+    // Half of it where a run is short, or nothing would ever be prepared.
+    const end = new Date(clock.now().getTime() + left - Math.min(timeToStop, left / 2))
+    preparing ??= prepare(repository, task, end)
+    return preparing
+  }
   const onCommit = (published: Published) => {
     const failed = report(service, published, clock.now())
     rung.push(...failed.map((id) => service.deadLetters.ring(id)))
+    // Beside short commits, for others may publish without a pause. What it throws is told where it is awaited.
+    if (published.unprepared !== undefined) begin(published.unprepared).catch(() => undefined)
   }
   try {
-    if ((await publish(repository, onCommit, until)) === 'done') return
+    for (;;) {
+      const { state, unprepared } = await publish(repository, onCommit, until)
+      const prepared = await (unprepared === undefined ? preparing : begin(unprepared))
+      preparing = undefined
+      if (prepared !== undefined) service.log.info({ task: unprepared, prepared }, 'prepared')
+      if (state === 'out of time' || prepared === 'out of time') break
+      // Whoever is at it publishes it.
+      if (prepared === undefined || prepared === 'busy') return
+    }
   } finally {
     await Promise.all(rung)
   }

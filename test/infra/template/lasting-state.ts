@@ -98,6 +98,15 @@ describe('the functions', () => {
     }
   })
 
+  it('know of other times only where they are told', () => {
+    const told = resourcesOf({ rotationGraceSeconds: 1200, retentionHours: 48 })
+    for (const { properties } of told.filter(({ type }) => type === 'AWS::Lambda::Function')) {
+      const { TUFFET_ROTATION_GRACE_SECONDS: grace, TUFFET_RETENTION_SECONDS: retention } =
+        properties.Environment.Variables
+      assert.deepEqual([grace, retention], ['1200', String(48 * 3600)])
+    }
+  })
+
   it('are deployed without custom resources and without a VPC', () => {
     for (const { type, properties } of resources) {
       assert.ok(!type.startsWith('Custom::') && type !== 'AWS::CloudFormation::CustomResource', type)

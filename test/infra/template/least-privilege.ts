@@ -45,8 +45,9 @@ const committing = [
   ...on(metadata, 's3:GetObject', 'metadata/*'),
   ...on(metadata, 's3:PutObject', 'metadata/*'),
   ...on(state, 's3:GetObject', '*'),
-  ...on(state, 's3:PutObject', 'tasks/*', 'commits/*', 'state/*', 'lease.json', 'bootstrap.json'),
-  ...on(state, 's3:DeleteObject', 'inbox/*'),
+  ...on(state, 's3:PutObject', 'tasks/*', 'spoilt/*', 'commits/*', 'state/*', 'lease.json', 'bootstrap.json'),
+  ...on(state, 's3:PutObject', 'preparations/*', 'bulk/*.before'),
+  ...on(state, 's3:DeleteObject', 'inbox/*', 'preparations/*'),
   ...keys.flatMap((key) => [`kms:GetPublicKey ${key}`, `kms:Sign ${key}`]),
   `sqs:SendMessage ${queue}`,
   `sqs:SendMessage ${deadLetters}`,
@@ -186,7 +187,9 @@ describe('the bucket policies', () => {
   })
 
   it('let the state be created once, but for what changes by compare-and-swap, and uploads', () => {
-    const changing = ['lease.json', 'bootstrap.json', 'collected.json'].map((name) => `${state}/${name}`)
+    const changing = ['lease.json', 'bootstrap.json', 'collected.json', 'preparations/*'].map(
+      (name) => `${state}/${name}`,
+    )
     assert.deepEqual(guards(resources, 'StatePolicy'), [
       tls(state),
       denied('CreatedOnceOnly', ['s3:PutObject'], [], { Null: { 's3:if-none-match': 'true' } }, [

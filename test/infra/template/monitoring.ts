@@ -21,9 +21,10 @@ describe('the alarms', () => {
       `failures: Tuffet ${metrics.failedRuns}`,
       `failures: Tuffet ${metrics.failedTasks}`,
       `nearest-expiry: Tuffet ${metrics.nearestExpiry}`,
+      `offline-expiry: Tuffet ${metrics.offlineToRenew}`,
       `oldest-task: Tuffet ${metrics.oldestTask}`,
       `publish-latency: Tuffet ${metrics.publishLatency}`,
-      `root-expiry: Tuffet ${metrics.rootExpiry}`,
+      `root-expiry: Tuffet ${metrics.rootToRenew}`,
       `throttles: AWS/Lambda Throttles`,
       `throttles: AWS/Lambda Throttles`,
       `throttles: AWS/Lambda Throttles`,
@@ -58,6 +59,17 @@ describe('the alarms', () => {
   it('ring when the refresher is silent', () => {
     const oldestTask = alarms.find((alarm) => sectionOf(alarm) === 'oldest-task')
     assert.equal(oldestTask?.TreatMissingData, 'breaching')
+  })
+
+  it('ring as soon as the service says that holders are to be asked, and not for want of roles signed offline', () => {
+    for (const section of ['root-expiry', 'offline-expiry']) {
+      const alarm = alarms.find((each) => sectionOf(each) === section)
+      assert.deepEqual(
+        [alarm?.Threshold, alarm?.ComparisonOperator, alarm?.Statistic, alarm?.TreatMissingData],
+        [0, 'GreaterThanThreshold', 'Maximum', 'notBreaching'],
+        section,
+      )
+    }
   })
 
   it('ring when a quarter of the shortest life is left', () => {

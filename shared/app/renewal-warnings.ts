@@ -1,0 +1,25 @@
+import type { HeldRole } from '../repository/renewal.ts'
+import type { Logger } from './logger.ts'
+
+const day = 24 * 60 * 60 * 1000
+
+/**
+ * Warns of roles that only their holders can sign anew, of each once a day as long as this process lives: whoever asks every
+ * minute fills no log with it.
+ */
+export function renewalWarnings(log: Logger): (due: readonly HeldRole[], now: Date) => void {
+  const warned = new Map<string, number>()
+  return (due, now) => {
+    for (const { role, version, expires } of due) {
+      const name = `${version}.${role}`
+      if (now.getTime() - (warned.get(name) ?? Number.NEGATIVE_INFINITY) < day) continue
+      warned.set(name, now.getTime())
+      const days = Math.floor((expires.getTime() - now.getTime()) / day)
+      const message = days < 0 ? 'a role has expired' : 'a role expires soon'
+      log.warn(
+        { role, version, expires: expires.toISOString(), days },
+        `${message} that only its holders can sign anew`,
+      )
+    }
+  }
+}

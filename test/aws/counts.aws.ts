@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { variables } from '../../shared/app/environment.ts'
+import { defaultLimits } from '../../shared/repository/repository.ts'
+import { binOf, hashBins } from '../../shared/tuf/bins.ts'
+import { artifact } from '../support/api.ts'
+import { type FaultProxy, type ProxiedRequest, startFaultProxy } from '../support/fault-proxy.ts'
+import { type Deployment, deploy } from './deployment.ts'
+import { type Functions, startFunctions } from './function-harness.ts'
+import type { FunctionProcess } from './function-process.ts'
+import { type Ministack, startMinistack } from './ministack.ts'
+import { type Requests, requestsDuring } from './requests.ts'
+
+/**
+ * Requests of the functions from their bundles, counted by a proxy between them and the emulator. What SQS is asked for besides
+ * (one receipt and one deletion of a message), Lambda's event source asks.
+ */
+describe('what the functions ask of AWS', () => {
+  const cleanup = new AsyncDisposableStack()
+  let ministack: Ministack
+  let proxy: FaultProxy
+
+  before(async () => {
+    ministack = cleanup.use(await startMinistack())
+    proxy = cleanup.use(await startFaultProxy(ministack.endpoint))
+  })
+  after(() => cleanup.disposeAsync())
+
+  async function deployed(): Promise<Deployment> {
+    const deployment = await deploy(ministack, proxy.endpoint)
+    // SQS clients go where the URL of the queue says.
+    const counted = (name: string) => {
+      const url = new URL(deployment.environment[name] ?? '')
+      return { [name]: new URL(url.pathname, proxy.endpoint).href }
+    }
+    const queues = {
+      ...counted(variables.queue),
+      ...counted(variables.deadLetters),
+      AWS_ENDPOINT_URL_SQS: proxy.endpoint,
+    }
+    return { ...deployment, environment: { ...deployment.environment, ...queues } }
+  }
+  const during = (work: () => Promise<unknown>) => requestsDuring(proxy, work)
+
+  describe('over 256 bins', () => {
+    let deployment: Deployment
+    let functions: Functions
+    const artifacts = (paths: readonly string[]) => ({ artifacts: paths.map((path) => artifact(path)) })
+    const accept = (...paths: string[]) => functions.accepted('POST /artifacts', artifacts(paths))
+    /** What the publisher asks for when it hears the bell: the event source takes the one message off the queue. */
+    async function publishing(publisher: FunctionProcess): Promise<Requests> {
+      const rings = await deployment.rings(5)
+      assert.equal(rings.Records.length, 1)
+      return during(async () => assert.deepEqual(await publisher.invoke(rings), { batchItemFailures: [] }))
+    }
+
+    before(async () => {
+      deployment = await deployed()
+      functions = cleanup.use(await startFunctions(deployment))
+      await functions.found(256)
+      await accept('warm')
+      await functions.hear()
+    })
+
+    it('one artifact: taken in, once the API knows the commit before', async () => {
+      await functions.call('GET /status')
+      assert.deepEqual(await during(() => accept('first')), {
+        // The timestamp, to see that nothing has changed; and whether the repository is founded.
+        'S3 get': 2,
+        'S3 put': 1,
+        'SQS SendMessage': 1,
+      })
+    })
+
+    it('one artifact: published by a publisher that is warm', async () => {
+      assert.deepEqual(await publishing(functions.publish), onePublished)
+    })
+
+    it('one artifact: taken in after a commit that the API has not read', async () => {
+      assert.deepEqual(await during(() => accept('second')), {
+        // Besides: journal entry, root, settings, snapshot and targets.
+        'S3 get': 2 + 5,
+        'S3 put': 1,
+        'SQS SendMessage': 1,
+      })
+    })
+
+    it('one artifact: published by a publisher that has just started', async () => {
+      const cold = cleanup.use(await startFunctions(deployment))
+      assert.deepEqual(await publishing(cold.publish), {
+        ...onePublished,
+        'KMS GetPublicKey': 2,
+        'S3 get': onePublished['S3 get'] + 7,
+      })
+    })
+
+    it('1,000 artifacts in one request: a put and a signature for each bin, and one commit', async () => {
+      const paths = Array.from({ length: 1_000 }, (_, index) => `many/${index}`)
+      const bins = new Set(paths.map((path) => binOf(hashBins('succinct_roles', 256), path))).size
+      await accept(...paths)
+      assert.deepEqual(await publishing(functions.publish), {
+        ...onePublished,
+        // Another publisher committed before: entry, root, settings, snapshot, targets, and the bin that it changed.
+        'S3 get': onePublished['S3 get'] + 6,
+        'S3 put': onePublished['S3 put'] - 1 + bins,
+        'KMS Sign': onePublished['KMS Sign'] - 1 + bins,
+      })
+    })
+
+    it('a refresh of nothing: what every minute costs', async () => {
+      await functions.refresh.invoke({})
+      assert.deepEqual(await during(() => functions.refresh.invoke({})), { 'S3 get': 5, 'S3 list': 2 })
+    })
+  })
+
+  it('a bootstrap with 16,384 bins: a put for each, and one signature for all', { timeout: 180_000 }, async () => {
+    const deployment = await deployed()
+    await using functions = await startFunctions(deployment)
+    const task = await functions.askToFound(16_384)
+    const rings = await deployment.rings(5)
+    const [began, before] = [Date.now(), proxy.requests.length]
+    const { 'S3 put': puts = 0, ...others } = await during(() => functions.publish.invoke(rings, 120_000))
+    assert.equal(await functions.stateOf(task), 'SUCCESS')
+    const ofLease = ({ method, url }: ProxiedRequest) => method === 'PUT' && url.includes('/lease.json')
+    const leases = proxy.requests.slice(before).filter(ofLease).length
+    // Every bin; the seal, the first root, the journal's entry, two of private state, targets, snapshot, timestamp, the task's
+    // record.
+    assert.equal(puts - leases, 16_384 + 9)
+    // Taken and released twice, and renewed each half minute.
+    const renewals = Math.floor((Date.now() - began) / (defaultLimits.lease / 2))
+    assert.ok(leases >= 4 && leases <= 4 + renewals, `${leases} of the lease`)
+    assert.deepEqual(others, {
+      // A publisher that has just started, of two keys.
+      'KMS GetPublicKey': 2,
+      // The bins, targets, snapshot and timestamp; and one by each key, to see that it can sign.
+      'KMS Sign': 4 + 2,
+      'S3 get': 11,
+      'S3 list': 3,
+      'S3 delete': 1,
+    })
+  })
+})
+
+const onePublished = {
+  // The timestamp, the lease, the task, its record; and the timestamp again to see that nothing is left.
+  'S3 get': 5,
+  'S3 list': 2,
+  // The lease taken and released, the journal's entry, the bin, snapshot, timestamp, the task's record.
+  'S3 put': 7,
+  'S3 delete': 1,
+  // The bin, snapshot, timestamp.
+  'KMS Sign': 3,
+}
