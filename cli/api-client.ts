@@ -18,8 +18,13 @@ export interface ApiClient {
   /** Ends in `/api/v1/`. */
   readonly url: URL
   get<Answer>(path: string, query?: Readonly<Record<string, string>>): Promise<Answer>
-  /** Sends what becomes a task, and waits until the task is done and visible. Throws 'refused' if it ends in any other way. */
-  submit(method: 'POST' | 'PUT', path: string, body: unknown): Promise<Task>
+  /** Sends what becomes no task. */
+  send<Answer>(method: 'POST' | 'PUT', path: string, body: unknown): Promise<Answer>
+  /**
+   * Sends what becomes a task, and waits until the task is done and visible; `meanwhile` is called again and again until then.
+   * Throws 'refused' if it ends in any other way.
+   */
+  submit(method: 'POST' | 'PUT', path: string, body: unknown, meanwhile?: () => Promise<void>): Promise<Task>
 }
 
 const attempts = 3
@@ -64,9 +69,12 @@ export function apiClient(
   return {
     url,
     get,
-    async submit(method, path, body) {
+    async send<Answer>(method: 'POST' | 'PUT', path: string, body: unknown) {
+      return (await request(method, new URL(path, url), body)).answer as Answer
+    },
+    async submit(method, path, body, meanwhile) {
       // With the key, this very request sent again (its answer was lost, say) is the same task and not a second one.
-      const headers = { prefer: waitHeader, 'idempotency-key': randomUUID() }
+      const headers = { 'idempotency-key': randomUUID(), ...(meanwhile === undefined && { prefer: waitHeader }) }
       const { status, answer } = await request(method, new URL(path, url), body, headers)
       const { data } = answer as { data?: Task }
       if (data?.task_id === undefined) throw strange(new URL(path, url), status)
@@ -74,6 +82,7 @@ export function apiClient(
       while (task.state === undefined || task.state === 'PENDING') {
         // The service itself waits a moment before it says that a task is not finished.
         await sleep(50)
+        await meanwhile?.()
         task = (await get<{ data: Task }>('task', { task_id: data.task_id })).data
       }
       if (task.state !== 'SUCCESS') {

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
+import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { EmbeddedService } from '../shared/app/embedded.ts'
 import { ApiError, errorAnswer, isOurFault } from '../shared/app/errors.ts'
+import { uploadPath } from '../shared/app/handlers/upload.ts'
 import type { Logger } from '../shared/app/logger.ts'
 import { prefix } from '../shared/app/routes.ts'
 import { apiEvent } from './server/api-event.ts'
@@ -48,12 +50,19 @@ export function embeddedServer({ service, log, artifacts, open }: ServerOptions)
     onRequest: async (request) => {
       if (open) refuseOtherSites(request)
     },
-    handler: (request, reply) =>
-      limit(async () => {
-        const { statusCode = 200, headers = {}, body } = await service.api(apiEvent(request))
-        for (const [name, value] of Object.entries(headers)) reply.header(name, value)
-        return reply.code(statusCode).send(body)
-      }),
+    handler: (request, reply) => limit(() => answer(reply, service.api(apiEvent(request)))),
+  })
+  // In a context of its own, where a body is passed on as it comes.
+  server.register(async (uploads) => {
+    uploads.removeAllContentTypeParsers()
+    uploads.addContentTypeParser('*', (_: FastifyRequest, payload: IncomingMessage, done) => done(null, payload))
+    uploads.put<{ Params: { id: string } }>(uploadPath(':id'), {
+      onRequest: async (request) => {
+        if (open) refuseOtherSites(request)
+      },
+      handler: (request, reply) =>
+        limit(() => answer(reply, service.upload(apiEvent(request), request.params.id, request.raw))),
+    })
   })
   server.get('/openapi.json', async () => (await import('../shared/app/openapi.ts')).openapiDocument())
   server.get('/health', async (_, reply) => {
@@ -64,6 +73,15 @@ export function embeddedServer({ service, log, artifacts, open }: ServerOptions)
   serveMetadata(server, service.metadata)
   if (artifacts !== undefined) serveArtifacts(server, artifacts)
   return server
+}
+
+async function answer(
+  reply: FastifyReply,
+  answering: Promise<APIGatewayProxyStructuredResultV2>,
+): Promise<FastifyReply> {
+  const { statusCode = 200, headers = {}, body } = await answering
+  for (const [name, value] of Object.entries(headers)) reply.header(name, value)
+  return reply.code(statusCode).send(body)
 }
 
 /** Each may hold a body of some MiB, or a client that waits for its task. */

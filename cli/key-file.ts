@@ -49,7 +49,7 @@ export async function createFile(file: string, content: string, mode: number): P
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
   let created: boolean
   try {
-    created = await durableFiles(nodeFileSystem).create(path, Buffer.from(content), temporary, mode)
+    created = (await durableFiles(nodeFileSystem).create(path, Buffer.from(content), temporary, mode)) !== undefined
   } catch (cause) {
     throw new CliError('refused', `${file} cannot be written: ${(cause as Error).message}`, { cause })
   }

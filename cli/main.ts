@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   ceremony: async () => (await import('./commands/ceremony.ts')).ceremonyCommand(),
   root: async () => (await import('./commands/root.ts')).rootCommand(),
   artifact: async () => (await import('./commands/artifact.ts')).artifactCommand(),
+  import: async () => (await import('./commands/import.ts')).importCommand(),
   delegation: async () => (await import('./commands/delegation.ts')).delegationCommand(),
   download: async () => (await import('./commands/download.ts')).downloadCommand(),
   config: async () => (await import('./commands/config.ts')).configCommand(),

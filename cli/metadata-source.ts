@@ -11,10 +11,16 @@ export interface MetadataSource {
   read(file: string): Promise<Uint8Array | undefined>
   /** Every file there; nothing where that cannot be known. */
   readonly names?: readonly string[]
+  /** The bytes of an object of the private state, where that lies beside it. */
+  readonly readState?: (name: string) => Promise<Uint8Array | undefined>
 }
 
-/** A URL (of the metadata, or of the service that has it), a data directory of the embedded service, or a directory of metadata alone. Throws CliError. */
+/**
+ * A URL (of the metadata, or of the service that has it), a bucket (`s3://bucket`, with the credentials of the environment), a
+ * data directory of the embedded service, or a directory of metadata alone. Throws CliError.
+ */
 export async function metadataSource(where: string): Promise<MetadataSource> {
+  if (where.startsWith('s3://')) return bucketSource(where)
   return /^https?:\/\//.test(where) ? findAt(folderUrl(where, 'WHERE')) : directorySource(where)
 }
 
@@ -45,6 +51,31 @@ function urlSource(base: URL): MetadataSource {
   }
 }
 
+/** The metadata lies where it is said, or in `metadata/` there, as in the buckets that we deploy. */
+async function bucketSource(where: string): Promise<MetadataSource> {
+  const [, bucket = '', path = ''] = /^s3:\/\/([^/]+)\/?(.*?)\/*$/.exec(where) ?? []
+  if (bucket === '') throw new CliError('usage', `${where} names no bucket: s3://bucket, or s3://bucket/folder.`)
+  const { s3ObjectStore } = await import('../shared/adapters/aws/s3-object-store.ts')
+  const above = path === '' ? '' : `${path}/`
+  const reading = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work()
+    } catch (cause) {
+      throw new CliError('unreachable', (cause as Error).message, { cause })
+    }
+  }
+  const storeIn = (prefix: string) => s3ObjectStore({ bucket, prefix })
+  const inner = `${above}metadata/`
+  const isInner = (await reading(() => storeIn(inner).read('timestamp.json'))) !== undefined
+  const prefix = isInner ? inner : above
+  const store = storeIn(prefix)
+  return {
+    where: `s3://${bucket}/${prefix}`,
+    names: await reading(() => store.list('')),
+    read: async (file) => (await reading(() => store.read(file)))?.bytes,
+  }
+}
+
 async function directorySource(where: string): Promise<MetadataSource> {
   const inner = join(where, 'metadata')
   const isDataDirectory = (await stat(inner).catch(() => undefined))?.isDirectory() === true
@@ -60,6 +91,7 @@ async function directorySource(where: string): Promise<MetadataSource> {
     names,
     // Not by `names`: a service may write there meanwhile.
     read: async (file) => (basename(file) === file ? readIfThere(join(directory, file)) : undefined),
+    ...(isDataDirectory && { readState: (name) => readIfThere(join(where, 'state', name)) }),
   }
 }
 

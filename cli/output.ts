@@ -59,7 +59,8 @@ export function paint(colour: Colour, text: string, stream: NodeJS.WriteStream =
 
 export function createOutput({ json = false, quiet = false }: OutputOptions): Output {
   const line = (text: string) => process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
-  const showsProgress = !json && !quiet && process.stderr.isTTY
+  // A terminal that says it has no columns has no room for it either.
+  const showsProgress = !json && !quiet && process.stderr.isTTY && process.stderr.columns > 0
   return {
     result: (document, text) => line(json ? JSON.stringify(document, undefined, 2) : text),
     done(document, text) {
@@ -74,9 +75,15 @@ export function createOutput({ json = false, quiet = false }: OutputOptions): Ou
       if (!showsProgress) return work(() => undefined)
       const { default: ora } = await import('ora')
       const spinner = ora({ text, stream: process.stderr }).start()
+      let shown = performance.now()
       try {
         return await work((progress) => {
           spinner.text = progress
+          // Work that leaves no time for anything else has to show it here.
+          const now = performance.now()
+          if (now - shown < 100) return
+          shown = now
+          spinner.render()
         })
       } finally {
         spinner.stop()

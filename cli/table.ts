@@ -39,6 +39,14 @@ export function plural(count: number, noun: string): string {
   return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`
 }
 
+const barWidth = 24
+
+/** Such as `████░░░░ 1 of 2 files`. */
+export function progressBar(done: number, total: number, noun: string): string {
+  const full = total === 0 ? barWidth : Math.min(barWidth, Math.round((barWidth * done) / total))
+  return `${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${done.toLocaleString('en')} of ${plural(total, noun)}`
+}
+
 /** Enough of a digest or keyid to tell it from others at a glance. */
 export function short(hex: string): string {
   return hex.length > 16 ? `${hex.slice(0, 12)}…` : hex

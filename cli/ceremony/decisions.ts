@@ -20,6 +20,10 @@ export interface Given {
   readonly threshold?: number | undefined
   readonly clients?: readonly ClientId[] | undefined
   readonly rootKeys?: readonly RootKeySource[] | undefined
+  /** Names of the public keys of those who sign targets; none: the service does. */
+  readonly targets?:
+    | { readonly keys?: readonly string[] | undefined; readonly threshold?: number | undefined }
+    | undefined
   /** Keyids that the service's online keys have to have. */
   readonly onlineKeys?: readonly string[] | undefined
 }
@@ -58,6 +62,7 @@ const config = z
     threshold: z.int().min(1),
     clients: servedClients,
     rootKeys: z.array(rootKey),
+    targets: z.strictObject({ keys: z.array(z.string()).min(1), threshold: z.int().min(1).optional() }),
     onlineKeys: z.array(z.string()),
   })
   .partial()
@@ -75,11 +80,12 @@ export async function readConfig(file: string): Promise<Given> {
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the file'}: ${message}`)
     throw new CliError('usage', `--config ${file}: ${problems.join('; ')}`)
   }
-  const { expiration, rootKeys, ...rest } = parsed.data
+  const { expiration, rootKeys, targets, ...rest } = parsed.data
   const near = (name: string) => (isFile(name) ? resolve(dirname(file), name) : name)
   return {
     ...rest,
     ...(expiration && { expiration: defined(expiration) }),
+    ...(targets && { targets: { ...targets, keys: targets.keys.map(near) } }),
     ...(rootKeys && {
       rootKeys: rootKeys.map((key) => ('key' in key ? { key: near(key.key) } : { publicKey: near(key.publicKey) })),
     }),
@@ -94,6 +100,7 @@ export function merge(flags: Given, file: Given): Given {
     expiration: { ...file.expiration, ...flags.expiration },
     bins: { ...file.bins, ...defined(flags.bins ?? {}) },
     rootKeys: flags.rootKeys?.length ? flags.rootKeys : file.rootKeys,
+    targets: { ...file.targets, ...defined(flags.targets ?? {}) },
   }
 }
 

@@ -2,22 +2,22 @@ import type * as z from 'zod'
 import { bootstrapBody } from '../../shared/app/bootstrap-schemas.ts'
 import type { bootstrap } from '../../shared/app/result-schemas.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
-import { keyid } from '../../shared/tuf/keys.ts'
+import { type Key, keyid } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { assemble, type Signature, type Signed } from '../../shared/tuf/signed.ts'
 import { goodSignatures } from '../../shared/tuf/threshold.ts'
-import type { Task } from '../api-client.ts'
+import { detailsOf, type Task } from '../api-client.ts'
 import type { Context } from '../context.ts'
 import { CliError } from '../output.ts'
 import { missing, type Passwords, type Prompter } from '../prompt.ts'
+import { readPayload, savePayload, withRoot } from '../root-payload.ts'
 import { plural } from '../table.ts'
 import { type Asking, decide } from './ask.ts'
 import type { Given } from './decisions.ts'
 import { compareOnlineKeys, fetchOnlineKeys } from './online-keys.ts'
-import { firstRoot, onlineRoles, type Payload, payloadOf } from './payload.ts'
-import { readPayload, savePayload, withRoot } from './payload-file.ts'
+import { firstRoot, type OnlineKeys, onlineRolesOf, type Payload, payloadOf } from './payload.ts'
 import { review } from './review.ts'
-import { gatherRootKeys, open, type RootKey } from './root-keys.ts'
+import { gatherRootKeys, gatherTargetsKeys, open, type RootKey } from './root-keys.ts'
 import { verifyPayload } from './verify.ts'
 
 /** How a ceremony is to go, as against what it decides. */
@@ -37,16 +37,16 @@ export interface Hands extends Context {
 /** Decides, signs with the keys at hand, and saves or sends. Throws CliError. */
 export async function beginCeremony(given: Given, course: Course, hands: Hands): Promise<void> {
   if (course.send) await refuseSecond(hands)
-  const decisions = await decide(given, { ...course, prompter: hands.prompter })
+  const decided = await decide(given, { ...course, prompter: hands.prompter })
+  const targets = await gatherTargetsKeys(given.targets)
+  const decisions = { ...decided, ...(targets && { targets }) }
   const sources = given.rootKeys?.length ? given.rootKeys : undefined
   const rootKeys = await gatherRootKeys(sources, decisions.threshold, hands)
   const online = await fetchOnlineKeys(hands.api)
   if (given.onlineKeys !== undefined) compareOnlineKeys(online, given.onlineKeys)
-  const both = rootKeys.find(({ key }) => online.keys.has(keyid(key)))
-  if (both !== undefined) {
-    const why = 'Root needs keys that only its holders have.'
-    throw new CliError('refused', `${both.source} is an online key of the service. ${why}`)
-  }
+  for (const { key, source } of rootKeys) refuseOnline(source, key, 'Root', online)
+  for (const key of targets?.keys ?? [])
+    refuseOnline(`Key ${keyid(key)}`, key, 'Targets that is signed offline', online)
   const keys = rootKeys.map(({ key }) => key)
   const root = firstRoot(decisions, keys, online, new Date())
   const payload = payloadOf(decisions, root, [])
@@ -54,11 +54,19 @@ export async function beginCeremony(given: Given, course: Course, hands: Hands):
   await finish(payload, root, await signAll(root, rootKeys), course.out, course, hands)
 }
 
+function refuseOnline(source: string, key: Key, role: string, online: OnlineKeys): void {
+  if (!online.keys.has(keyid(key))) return
+  throw new CliError(
+    'refused',
+    `${source} is an online key of the service. ${role} needs keys that only its holders have.`,
+  )
+}
+
 /** Adds signatures to a payload that was saved. Throws CliError. */
 export async function continueCeremony(file: string, given: Given, course: Course, hands: Hands): Promise<void> {
-  const { payload, root } = await readPayload(file)
+  const { payload, root } = await readPayload<Payload>(file)
   if (given.onlineKeys !== undefined) {
-    const ids = new Set(onlineRoles.flatMap((role) => root.signed.roles[role].keyids))
+    const ids = new Set(onlineRolesOf(root.signed).flatMap((role) => root.signed.roles[role].keyids))
     const keys = new Map([...root.signed.keys].filter(([id]) => ids.has(id)))
     compareOnlineKeys({ keys, roles: root.signed.roles }, given.onlineKeys)
   }
@@ -157,6 +165,10 @@ function outcome(file: string | undefined, lacking: number, root: Signed<Root>, 
   if (lacking > 0) {
     const next = `tuffet ceremony --continue ${file} --key FILE --send`
     return [...saved, `${plural(lacking, 'more signature')} to come. The next holder runs:`, `  ${next}`].join('\n')
+  }
+  if (task !== undefined && /pending/.test(detailsOf<{ bootstrap: string }>(task).bootstrap ?? '')) {
+    const next = '  tuffet delegation sign targets --key FILE'
+    return [...saved, 'The root is accepted. Targets is to be signed; each of its holders runs:', next].join('\n')
   }
   if (task !== undefined) {
     return [...saved, `The repository is founded. Its first root expires at ${root.signed.expires}.`].join('\n')

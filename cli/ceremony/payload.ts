@@ -1,10 +1,11 @@
 import type { ClientId } from '../../shared/repository/clients.ts'
 import type { BinDelegation } from '../../shared/tuf/bins.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
-import { type Json, type JsonObject, parseJson } from '../../shared/tuf/json.ts'
+import { type JsonObject, parseJson } from '../../shared/tuf/json.ts'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
 import { formatExpires, type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
 import { assemble, type Signature } from '../../shared/tuf/signed.ts'
+import type { RootPayload } from '../root-payload.ts'
 
 /** What a ceremony decides, besides the keys. Expirations are in days. */
 export interface Decisions {
@@ -12,8 +13,15 @@ export interface Decisions {
   readonly delegations: HashBinsDecision | { readonly roles: readonly CustomRole[] }
   /** Signatures that a root needs. */
   readonly threshold: number
+  /** Who signs targets, and how many of them must; absent: the service. */
+  readonly targets?: OfflineTargets
   /** The TUF clients that the deployment is to serve; absent: as the service has it. */
   readonly clients?: readonly ClientId[]
+}
+
+export interface OfflineTargets {
+  readonly keys: readonly Key[]
+  readonly threshold: number
 }
 
 export interface HashBinsDecision {
@@ -39,31 +47,39 @@ export interface OnlineKeys {
 export type OnlineRole = 'targets' | 'snapshot' | 'timestamp'
 export const onlineRoles: readonly OnlineRole[] = ['targets', 'snapshot', 'timestamp']
 
+/** Those that the service signs: not targets, where that has keys of its own. */
+export function onlineRolesOf({ roles }: Root): OnlineRole[] {
+  const held = [...roles.snapshot.keyids, ...roles.timestamp.keyids]
+  return onlineRoles.filter((role) => roles[role].keyids.some((id) => held.includes(id)))
+}
+
 /** The body of `POST /bootstrap`, as RSTUF has it; but for `clients`, which is ours. */
-export interface Payload {
+export interface Payload extends RootPayload {
   readonly settings: { readonly roles: JsonObject; readonly clients?: readonly ClientId[] }
-  /** `root` is the whole file, signatures included. */
-  readonly metadata: { readonly root: Json }
 }
 
 const day = 24 * 60 * 60 * 1000
 
 /** The root that a ceremony's decisions come to. */
 export function firstRoot(
-  { expiration, threshold }: Decisions,
+  { expiration, threshold, targets }: Decisions,
   rootKeys: readonly Key[],
   online: OnlineKeys,
   now: Date,
 ): Root {
   const rootIds = rootKeys.map((key) => [keyid(key), key] as const)
+  const targetsIds = (targets?.keys ?? []).map((key) => [keyid(key), key] as const)
+  const offline = targets && { targets: { keyids: targetsIds.map(([id]) => id), threshold: targets.threshold } }
+  const roles = { root: { keyids: rootIds.map(([id]) => id), threshold }, ...online.roles, ...offline }
+  const used = new Set(Object.values(roles).flatMap(({ keyids }) => keyids))
   return {
     _type: 'root',
     spec_version: specVersion,
     version: 1,
     expires: formatExpires(new Date(now.getTime() + expiration.root * day)),
     consistent_snapshot: true,
-    keys: new Map([...rootIds, ...online.keys]),
-    roles: { root: { keyids: rootIds.map(([id]) => id), threshold }, ...online.roles },
+    keys: new Map([...rootIds, ...targetsIds, ...online.keys].filter(([id]) => used.has(id))),
+    roles,
   }
 }
 

@@ -3,13 +3,14 @@ import type { BootstrapRequest } from '../../shared/repository/task.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { paint } from '../output.ts'
 import { plural, table } from '../table.ts'
-import { onlineRoles } from './payload.ts'
+import { onlineRolesOf } from './payload.ts'
 
 /** All that a signature on this root stands for, to be read before it is given. */
 export function review(root: Root, request: BootstrapRequest, sources: ReadonlyMap<string, string>): string {
   const heading = (text: string) => paint('bold', text, process.stderr)
   const signer = (id: string) => [`  ${id}`, root.keys.get(id)?.scheme ?? '', sources.get(id) ?? '']
   const online = new Map<string, string[]>()
+  const onlineRoles = onlineRolesOf(root)
   for (const role of onlineRoles)
     for (const id of root.roles[role].keyids) online.set(id, [...(online.get(id) ?? []), role])
   const days = Object.entries(request.expiration).map(([role, days]) => [`  ${role}`, plural(days, 'day')])
@@ -22,6 +23,7 @@ export function review(root: Root, request: BootstrapRequest, sources: ReadonlyM
     heading('Online keys: compare these keyids with those that the operator of the service tells you'),
     table([...online].map(([id, roles]) => [...signer(id).slice(0, 2), `signs ${roles.join(', ')}`])),
     '',
+    ...(onlineRoles.includes('targets') ? [] : [heading('Targets'), ...targetsLines(root, signer), '']),
     heading('Delegations'),
     ...delegationLines(request.delegations),
     '',
@@ -32,6 +34,11 @@ export function review(root: Root, request: BootstrapRequest, sources: ReadonlyM
     table(days),
     '',
   ].join('\n')
+}
+
+function targetsLines({ roles: { targets } }: Root, signer: (id: string) => string[]): string[] {
+  const { keyids, threshold } = targets
+  return [`  ${threshold} of ${keyids.length} keys of its own have to sign it:`, table(keyids.map(signer))]
 }
 
 function delegationLines(delegations: BootstrapRequest['delegations']): string[] {

@@ -3,7 +3,8 @@ import { type Key, keyIdentity, keyid } from '../../shared/tuf/keys.ts'
 import { CliError, type Output } from '../output.ts'
 import { missing, type Passwords, type Prompter } from '../prompt.ts'
 import { openSigner, readPublicPart } from '../signers.ts'
-import type { RootKeySource } from './decisions.ts'
+import type { Given, RootKeySource } from './decisions.ts'
+import type { OfflineTargets } from './payload.ts'
 
 /** A key of root: one that was shown to be held has a signer. */
 export interface RootKey {
@@ -69,5 +70,21 @@ function accept(candidate: RootKey, gathered: readonly RootKey[]): RootKey {
   throw new CliError(
     'refused',
     `${candidate.source} and ${twin.source} are the same key. Each holder needs one of their own.`,
+  )
+}
+
+/** The keys of those who sign targets, if others do than the service. Throws CliError. */
+export async function gatherTargetsKeys(given: Given['targets']): Promise<OfflineTargets | undefined> {
+  const { keys: names, threshold = 1 } = given ?? {}
+  if (names === undefined) {
+    if (given?.threshold === undefined) return undefined
+    throw new CliError('usage', 'Who signs targets is not said. Give --targets-key.')
+  }
+  const gathered: RootKey[] = []
+  for (const source of names) gathered.push(accept({ key: await readPublicPart(source), source }, gathered))
+  if (threshold <= gathered.length) return { keys: gathered.map(({ key }) => key), threshold }
+  throw new CliError(
+    'usage',
+    `The threshold of targets is ${threshold}, and ${gathered.length} of its keys are given. Give more with --targets-key.`,
   )
 }

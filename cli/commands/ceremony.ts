@@ -18,6 +18,8 @@ interface CeremonyOptions {
   readonly clients?: readonly ClientId[]
   readonly key?: readonly string[]
   readonly publicKey?: readonly string[]
+  readonly targetsKey?: readonly string[]
+  readonly targetsThreshold?: number
   readonly onlineKey?: readonly string[]
   readonly passwordFd?: number
   readonly trial?: boolean
@@ -39,6 +41,8 @@ export function ceremonyCommand(): Command {
     .option('--clients <names>', 'TUF clients to serve, with commas between them', clientList)
     .option('--key <key>', 'a private root key, which signs now; repeatable', collect)
     .option('--public-key <key>', 'a public root key, whose holder signs later; repeatable', collect)
+    .option('--targets-key <key>', 'a public key that signs targets, instead of the service; repeatable', collect)
+    .option('--targets-threshold <n>', 'signatures that targets then needs (default: 1)', wholeNumber(1))
     .option('--online-key <keyid>', 'refuse other online keys than this; repeatable', collect)
     .option('--password-fd <n>', 'read passwords and PINs from this file descriptor, one a line', wholeNumber(0))
     .option('--trial', 'allow a threshold of 1')
@@ -78,6 +82,7 @@ function givenByFlags(options: CeremonyOptions, roles: readonly CustomRole[] | u
       ...(options.key ?? []).map((key) => ({ key })),
       ...(options.publicKey ?? []).map((publicKey) => ({ publicKey })),
     ],
+    targets: { keys: options.targetsKey, threshold: options.targetsThreshold },
     onlineKeys: options.onlineKey,
   }
 }
@@ -90,7 +95,8 @@ On a terminal it asks for what is not given. The config file holds the same:
    "clients": ["python-tuf", "tuf-js", "go-tuf"],
    "rootKeys": [{"key": "alice.pem"}, {"publicKey": "bob.pem.pub"}],
    "onlineKeys": ["<keyid>"]}
-with "roles": [{"name": "docs", "paths": ["docs/*"]}] instead of "bins" for custom roles.
+with "roles": [{"name": "docs", "paths": ["docs/*"]}] instead of "bins" for custom roles, and with
+"targets": {"keys": ["dave.pem.pub", "erin.pem.pub"], "threshold": 2} where people sign targets, and not the service (PEP 458).
 
 ${keyNames}
 

@@ -4,14 +4,14 @@ import type { ClientId } from '../../shared/repository/clients.ts'
 import type { ApiClient } from '../api-client.ts'
 import { contextOf } from '../context.ts'
 import { exitCodes, paint } from '../output.ts'
-import { fromNow, plural, table } from '../table.ts'
+import { fromNow, plural, progressBar, table } from '../table.ts'
 
 export function checkCommand(): Command {
   return new Command('check')
     .description('is what is published a valid repository, and which clients can read it')
     .argument(
       '[where]',
-      'a URL of metadata or of a service, a data directory, or a directory of metadata (default: --metadata-url)',
+      'a URL of metadata or of a service, s3://bucket, a data directory, or a directory of metadata (default: --metadata-url)',
     )
     .option('--clients', 'say which TUF clients can read it')
     .addHelpText('after', '\nExit code 4: something is missing, expired or not as it was signed.')
@@ -20,12 +20,14 @@ export function checkCommand(): Command {
       const { api, metadataUrl, output } = contextOf(command)
       const [
         { checkRepository },
+        { checkJournal },
         { metadataSource },
         { unusedFiles },
         { clientVerdicts, servedClients },
         { sizeWarnings },
       ] = await Promise.all([
         import('../../shared/repository/check.ts'),
+        import('../../shared/repository/check-journal.ts'),
         import('../metadata-source.ts'),
         import('../../shared/repository/unused-files.ts'),
         import('../../shared/repository/clients.ts'),
@@ -33,9 +35,13 @@ export function checkCommand(): Command {
       ])
       const now = new Date()
       const source = await metadataSource(where ?? metadataUrl.href)
-      const report = await output.during(`Checking ${source.where}`, (say) =>
-        checkRepository({ read: source.read, now, progress: (read, total) => say(progressBar(read, total)) }),
+      const checked = await output.during(`Checking ${source.where}`, (say) =>
+        checkRepository({ read: source.read, now, progress: (read, total) => say(progressBar(read, total, 'file')) }),
       )
+      const commit = checked.roles.find(({ role }) => role === 'timestamp')?.version
+      const { readState } = source
+      const journal = readState && commit !== undefined ? await checkJournal(readState, commit) : undefined
+      const report = { ...checked, findings: [...checked.findings, ...(journal?.findings ?? [])] }
       const unused = source.names && unusedFiles(report, source.names)
       // Of what could not be read at all nobody can say who reads it.
       const clients = options.clients && report.roles.length > 0 ? clientVerdicts(report.traits) : undefined
@@ -53,11 +59,12 @@ export function checkCommand(): Command {
         targets: report.targets,
         bytes: report.bytes,
         expires: report.roles.slice(0, 10),
+        ...(journal && { journal: { commits: journal.entries } }),
         ...(unused && { unused }),
         ...(clients && { clients }),
       }
       const sections = [
-        summary(source.where, report, now),
+        summary(source.where, report, now, journal?.entries),
         ...(unused && unused.strange.length > 0 ? [strangers(unused.strange)] : []),
         ...(warnings.length > 0
           ? [warnings.map((warning) => `${paint('yellow', 'warning:')} ${warning}`).join('\n')]
@@ -80,22 +87,17 @@ async function clientsServedBy(api: ApiClient): Promise<readonly ClientId[] | un
   }
 }
 
-const barWidth = 24
-
-function progressBar(read: number, total: number): string {
-  const full = Math.round((barWidth * read) / total)
-  return `${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${read} of ${plural(total, 'file')}`
-}
-
 const findingsShown = 20
 
-function summary(where: string, { findings, roles, targets, bytes, traits }: CheckReport, now: Date): string {
+function summary(where: string, report: CheckReport, now: Date, commits: number | undefined): string {
+  const { findings, roles, targets, bytes, traits } = report
   const facts = table([
     ['where', where],
     ['roots', plural(traits.rootVersions, 'version')],
     ['roles', `${plural(roles.length, 'role')}, ${plural(bytes, 'byte')}`],
     ['targets', String(targets)],
     ['delegations', [...traits.delegations].join(', ') || 'none'],
+    ...(commits === undefined ? [] : [['journal', plural(commits, 'commit')]]),
   ])
   const next = roles.slice(0, 5).map(({ role, version, expires }) => {
     const left = fromNow(expires, now)

@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { ClientId } from '../../shared/repository/clients.ts'
+import { maximumBins } from '../../shared/tuf/bins.ts'
 import { detailsOf } from '../api-client.ts'
-import { clientList, collectDays, type Days } from '../arguments.ts'
+import { clientList, collectDays, type Days, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { table } from '../table.ts'
@@ -35,23 +36,33 @@ function getCommand(): Command {
 function setCommand(): Command {
   return new Command('set')
     .description(
-      'change how many days roles live (each takes it on when it is signed next), or which clients are served',
+      'change how many days roles live (each takes it on when it is signed next), which clients are served, or the number of hash bins',
     )
     .argument(
       '[name=value...]',
-      'targets, snapshot, timestamp, bins or a custom role = days; clients = names',
+      'targets, snapshot, timestamp, bins or a custom role = days; clients = names; number_of_delegated_bins = 2 to 16384',
       collectSettings,
     )
     .option('--expiration <role=days>', 'the same as an option; repeatable', collectDays)
     .addHelpText(
       'after',
-      '\nExamples:\n  $ tuffet config set timestamp=2 snapshot=14\n  $ tuffet config set clients=python-tuf,tuf-js,go-tuf',
+      '\nExamples:\n  $ tuffet config set timestamp=2 snapshot=14\n  $ tuffet config set clients=python-tuf,tuf-js,go-tuf' +
+        '\n  $ tuffet config set number_of_delegated_bins=16384',
     )
     .action(async (settings: Wanted | undefined, options: { expiration?: Days }, command: Command) => {
       const { api, output } = contextOf(command)
       const expiration = { ...settings?.days, ...options.expiration }
       const clients = settings?.clients
       const asked = Object.entries(expiration)
+      const bins = settings?.bins
+      if (bins !== undefined) {
+        if (asked.length > 0 || clients !== undefined)
+          throw new CliError('usage', 'The number of hash bins changes by itself. Set the rest with another command.')
+        const changing = () => api.submit('PUT', 'config', { settings: { bins: { number_of_delegated_bins: bins } } })
+        const task = await output.during(`Spreading the targets over ${bins} hash bins`, changing)
+        output.done({ task }, `There are ${bins} hash bins now.`)
+        return
+      }
       if (asked.length === 0 && clients === undefined)
         throw new CliError('usage', 'Nothing to set. Say what, such as timestamp=2.')
       const task = await output.during('Changing settings', () =>
@@ -73,15 +84,21 @@ function setCommand(): Command {
 interface Wanted {
   readonly days?: Days
   readonly clients?: readonly ClientId[]
+  /** Their number. */
+  readonly bins?: number
 }
+
+const numberOfBins = 'number_of_delegated_bins='
 
 function collectSettings(text: string, before: unknown): Wanted {
   const earlier = before as Wanted | undefined
   if (text.startsWith('clients=')) return { ...earlier, clients: clientList(text.slice('clients='.length)) }
+  if (text.startsWith(numberOfBins))
+    return { ...earlier, bins: wholeNumber(2, maximumBins)(text.slice(numberOfBins.length)) }
   try {
     return { ...earlier, days: collectDays(text, earlier?.days) }
   } catch (cause) {
     if (!(cause instanceof InvalidArgumentError)) throw cause
-    throw new InvalidArgumentError(`${cause.message} Besides, clients=NAME,NAME can be set.`)
+    throw new InvalidArgumentError(`${cause.message} Besides, clients=NAME,NAME and ${numberOfBins}NUMBER can be set.`)
   }
 }

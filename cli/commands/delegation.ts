@@ -4,7 +4,7 @@ import { collect, keyNames, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import type { AddOptions, RemoveOptions, UpdateOptions } from '../delegation/change.ts'
 import type { SignOptions } from '../delegation/sign.ts'
-import { passwords, terminalPrompter } from '../prompt.ts'
+import { handsOf, type PasswordOption, passwordFd, yes } from '../holder.ts'
 
 export function delegationCommand(): Command {
   return new Command('delegation')
@@ -17,22 +17,8 @@ export function delegationCommand(): Command {
     .addCommand(signCommand())
     .addCommand(cancelCommand())
     .addCommand(uploadCommand())
+    .addCommand(renewCommand())
 }
-
-interface PasswordOption {
-  readonly passwordFd?: number
-}
-
-function handsOf(command: Command, { passwordFd }: PasswordOption) {
-  const prompter = terminalPrompter()
-  return { ...contextOf(command), prompter, passwords: passwords(passwordFd, prompter) }
-}
-
-const passwordFd = () =>
-  new Option('--password-fd <n>', 'read passwords and PINs from this file descriptor, one a line').argParser(
-    wholeNumber(0),
-  )
-const yes = () => new Option('-y, --yes', 'confirm')
 
 function withRoleOptions(command: Command): Command {
   return command
@@ -146,5 +132,25 @@ function uploadCommand(): Command {
     .action(async (file: string, options: { readonly role?: string }, command: Command) => {
       const { uploadMetadata } = await import('../delegation/upload.ts')
       await uploadMetadata(file, options, contextOf(command))
+    })
+}
+
+function renewCommand(): Command {
+  return new Command('renew')
+    .description('have roles that are signed offline signed anew, before they expire')
+    .argument('[role...]', 'such roles, targets too')
+    .addHelpText(
+      'after',
+      `
+Each stays as it is and lives longer, once its holders have signed: tuffet delegation sign <role>.
+Without a role: what the service signs below roles that are signed offline gets the online keys that a new root brought.
+
+Examples:
+  $ tuffet delegation renew project
+  $ tuffet delegation renew targets`,
+    )
+    .action(async (roles: string[], _options: unknown, command: Command) => {
+      const { renewRoles } = await import('../delegation/renew.ts')
+      await renewRoles(roles, contextOf(command))
     })
 }

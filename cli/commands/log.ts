@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type * as z from 'zod'
 import type { commit, commits } from '../../shared/app/result-schemas.ts'
+import { inParallel } from '../../shared/repository/parallel.ts'
 import { wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { paint } from '../output.ts'
@@ -14,6 +15,9 @@ interface LogOptions {
   readonly newest?: number
   readonly changes?: boolean
 }
+
+/** Each is a search of its own for the service. */
+const askedAtOnce = 4
 
 export function logCommand(): Command {
   return new Command('log')
@@ -35,8 +39,9 @@ export function logCommand(): Command {
       }
       const { data } = await api.get<{ data: Commits }>('commits', query)
       if (!options.changes) return output.result(data, list(data))
-      const whole: Commit[] = []
-      for (const { number } of data.commits) whole.push((await api.get<{ data: Commit }>(`commits/${number}`)).data)
+      const whole = await inParallel(data.commits, askedAtOnce, async ({ number }) => {
+        return (await api.get<{ data: Commit }>(`commits/${number}`)).data
+      })
       output.result({ ...data, commits: whole }, [list(data), ...whole.flatMap(changesOf)].join('\n\n'))
     })
 }
@@ -60,13 +65,20 @@ function refused(tasks: Commits['commits'][number]['tasks']): string {
   return count === 0 ? '' : paint('yellow', `${count} refused`)
 }
 
-function describe({ number, time, base, tasks, changes, creates }: Commit): string {
+/** More files are for nobody to read. */
+const mostFiles = 20
+
+function describe({ number, time, base, tasks, changes, imported, creates }: Commit): string {
+  const files = creates.slice(0, mostFiles).join(', ')
   const sections = [
     table([
       ['commit', String(number)],
       ['time', time],
       ['base', `${base.number} (${short(base.sha256)})`],
-      ['files', creates.join(', ')],
+      ['files', creates.length > mostFiles ? `${files} and ${creates.length - mostFiles} more` : files],
+      ...(imported
+        ? [['imported', `${plural(imported.artifacts, 'target')} from a file (${short(imported.sha256)})`]]
+        : []),
     ]),
   ]
   if (tasks.length > 0) {
@@ -83,7 +95,11 @@ function describe({ number, time, base, tasks, changes, creates }: Commit): stri
   return sections.join('\n\n')
 }
 
-function changesOf({ number, changes }: Commit): string[] {
+function changesOf({ number, changes, imported }: Commit): string[] {
+  if (imported !== undefined)
+    return [
+      `${paint('bold', `Commit ${number}`)}\n  ${plural(imported.artifacts, 'target')} from a file (${imported.sha256})`,
+    ]
   if (changes.length === 0) return []
   return [`${paint('bold', `Commit ${number}`)}\n${table(changes.flatMap(oldAndNew))}`]
 }

@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander'
 import { collect, keyNames, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
-import { passwords, terminalPrompter } from '../prompt.ts'
+import { handsOf, type PasswordOption, passwordFd, yes } from '../holder.ts'
+import type { SendOptions } from '../root/send.ts'
 import type { SignOptions } from '../root/sign.ts'
 import type { StatusOptions } from '../root/standing.ts'
 import type { UpdateOptions } from '../root/update.ts'
@@ -12,25 +13,12 @@ export function rootCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ tuffet root update --key alice.pem\n  $ tuffet root sign --key bob.pem')
     .addCommand(updateCommand())
     .addCommand(signCommand())
+    .addCommand(sendCommand())
     .addCommand(statusCommand())
     .addCommand(cancelCommand())
 }
 
-interface PasswordOption {
-  readonly passwordFd?: number
-}
-
-function handsOf(command: Command, { passwordFd }: PasswordOption) {
-  const prompter = terminalPrompter()
-  return { ...contextOf(command), prompter, passwords: passwords(passwordFd, prompter) }
-}
-
 const trustedRoot = () => new Option('--root <file>', 'a root that you trust (default: the first that is published)')
-const passwordFd = () =>
-  new Option('--password-fd <n>', 'read passwords and PINs from this file descriptor, one a line').argParser(
-    wholeNumber(0),
-  )
-const yes = () => new Option('-y, --yes', 'confirm')
 
 function updateCommand(): Command {
   return new Command('update')
@@ -39,6 +27,9 @@ function updateCommand(): Command {
     .option('--threshold <n>', 'signatures that a root needs from now on', wholeNumber(1))
     .option('--add-key <key>', 'a new holder, by public key; repeatable', collect)
     .option('--remove-key <keyid>', 'a holder who leaves; the first digits are enough; repeatable', collect)
+    .option('--add-targets-key <key>', 'a new holder of targets, where that is signed offline; repeatable', collect)
+    .option('--remove-targets-key <keyid>', 'a holder of targets who leaves; repeatable', collect)
+    .option('--targets-threshold <n>', 'signatures that targets needs from now on', wholeNumber(1))
     .option(
       '--online-key <keyid>',
       'what the service signs with from now on, of the keys it holds; repeatable',
@@ -74,12 +65,37 @@ function signCommand(): Command {
     .description('see what the root that waits would change, and add one signature')
     .option('--key <key>', 'your private root key')
     .addOption(passwordFd())
+    .option('--in <file>', 'a root that was saved (tuffet root update --out), instead of the one that the service has')
+    .option('--out <file>', 'where to save it, signed (default: the same file)')
     .addOption(trustedRoot())
     .addOption(yes())
-    .addHelpText('after', `\n${keyNames}\n\nExample:\n  $ tuffet root sign --key bob.pem`)
+    .addHelpText(
+      'after',
+      `
+With --in the service is not asked, and nothing is sent. With --root, which then is the root before it, no network is needed.
+
+${keyNames}
+
+Examples:
+  $ tuffet root sign --key bob.pem
+  $ tuffet root sign --in root-4.json --root 3.root.json --key bob.pem`,
+    )
     .action(async (options: SignOptions & PasswordOption, command: Command) => {
       const { signRoot } = await import('../root/sign.ts')
       await signRoot(options, handsOf(command, options))
+    })
+}
+
+function sendCommand(): Command {
+  return new Command('send')
+    .description('submit a root that was saved and signed in a file')
+    .argument('<file>', 'what tuffet root update --out and tuffet root sign --in saved')
+    .addOption(trustedRoot())
+    .addOption(yes())
+    .addHelpText('after', '\nExample:\n  $ tuffet root send root-4.json')
+    .action(async (file: string, options: SendOptions, command: Command) => {
+      const { sendRoot } = await import('../root/send.ts')
+      await sendRoot(file, options, handsOf(command, {}))
     })
 }
 

@@ -28,6 +28,14 @@ export function serveCommand(): Command {
         .argParser(wholeNumber(1, 7 * 24 * 60 * 60))
         .default(600),
     )
+    .addOption(
+      option(
+        '--retention <hours>',
+        'how long metadata stays that newer one took the place of: longer than any refresh and any cache',
+      )
+        .argParser(wholeNumber(1, 30 * 24))
+        .default(24),
+    )
     .addHelpText('after', `\nIn TUFFET_KEY, several files are separated by "${delimiter}".`)
     .addHelpText('after', '\nExample:\n  $ tuffet serve --trial --artifacts dist')
     .action(async (_, command: Command) => {

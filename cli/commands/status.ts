@@ -21,7 +21,7 @@ export function statusCommand(): Command {
 
 function describe(data: Status, url: URL, now: Date): string {
   const { bootstrap, tasks, commit, versions, parked = 0, bins, rotation, survives_seconds } = data
-  const { expires = [], signed_offline = [] } = data
+  const { expires = [], signed_offline = [], to_renew = [] } = data
   const waiting = `${tasks.waiting}${tasks.more ? ' or more' : ''}`
   const oldest = tasks.oldest === undefined ? '' : `, the oldest accepted ${fromNow(new Date(tasks.oldest), now)}`
   const facts = [
@@ -47,7 +47,7 @@ function describe(data: Status, url: URL, now: Date): string {
     facts.push(['if it stopped', `clients could go on for ${duration(survives_seconds)}`])
   if (rotation !== undefined) facts.push(['online keys', `are being changed: ${rotationEnd(rotation, now)}`])
   const awaited = describeAwaited(data.awaited_signatures, now)
-  const warnings = (data.clients?.warnings ?? [])
+  const warnings = [...to_renew.map((role) => renewal(role, now)), ...(data.clients?.warnings ?? [])]
     .map((warning) => `${paint('yellow', 'warning:')} ${warning}`)
     .join('\n')
   const sections = [
@@ -70,6 +70,13 @@ function holders(offline: NonNullable<Status['signed_offline']>): string {
   if (offline.length === 0) return ''
   const names = ['root', ...offline.map(({ role }) => role)].join(', ')
   return `Only their holders can sign ${names} anew: see that they do in time.`
+}
+
+function renewal({ role, version, expires }: NonNullable<Status['to_renew']>[number], now: Date): string {
+  const end = new Date(expires)
+  const when = end <= now ? `expired ${fromNow(end, now)}` : `expires ${fromNow(end, now)}`
+  const how = role === 'root' ? 'tuffet root update' : `tuffet delegation renew ${role}`
+  return `${role} version ${version} ${when}, and only its holders can sign it anew (${how}).`
 }
 
 function expiry(expires: readonly Omit<NonNullable<Status['expires']>[number], 'signed'>[], now: Date): string {

@@ -8,27 +8,28 @@ import { plural } from '../table.ts'
 /** In what the next root is to differ from the current one. */
 export interface Wishes {
   readonly expires: Date
+  readonly root: KeyWishes
+  /** Where targets is signed offline. */
+  readonly targets?: KeyWishes | undefined
+  /** What signs from now on where online keys sign now; all that the service holds are in `held`. */
+  readonly online?: { readonly keyids: readonly string[]; readonly held: ReadonlyMap<string, Key> } | undefined
+}
+
+export interface KeyWishes {
   readonly threshold?: number | undefined
   readonly addKeys: readonly Key[]
   /** Keyids, or enough of each to tell it from the others. */
   readonly removeKeys: readonly string[]
-  /** What signs from now on where online keys sign now; all that the service holds are in `held`. */
-  readonly online?: { readonly keyids: readonly string[]; readonly held: ReadonlyMap<string, Key> } | undefined
 }
 
 /** The root that comes after `current`; what it does not change stays, fields that we do not know included. Throws CliError 'usage'. */
 export function nextRoot(current: Root, wishes: Wishes): Root {
   const keys = new Map(current.keys)
-  for (const key of wishes.addKeys) addKey(keys, key)
-  const removed = new Set(wishes.removeKeys.map((part) => findKey(current, part)))
-  const added = wishes.addKeys.map(keyidOf)
-  const keyids = [...current.roles.root.keyids.filter((keyid) => !removed.has(keyid)), ...added]
-  const root = { keyids, threshold: wishes.threshold ?? current.roles.root.threshold }
-  if (root.threshold > keyids.length) {
-    const keys = plural(keyids.length, 'key')
-    throw new CliError('usage', `Root would have ${keys} and a threshold of ${root.threshold}. Change --threshold too.`)
-  }
-  const roles = { ...current.roles, root, ...onlineSigners(current, wishes.online, keys) }
+  const root = holdersOf('root', current, wishes.root, keys)
+  if (wishes.targets !== undefined && isOnline(current, 'targets', wishes.online?.held))
+    throw new CliError('usage', 'The service signs targets. Whose keys sign it is decided by tuffet ceremony.')
+  const offline = wishes.targets && { targets: holdersOf('targets', current, wishes.targets, keys) }
+  const roles = { ...current.roles, root, ...onlineSigners(current, wishes.online, keys), ...offline }
   const used = new Set(topLevelRoles.flatMap((role) => roles[role].keyids))
   return {
     ...current,
@@ -37,6 +38,26 @@ export function nextRoot(current: Root, wishes: Wishes): Root {
     keys: new Map([...keys].filter(([keyid]) => used.has(keyid))),
     roles,
   }
+}
+
+const flags = {
+  root: { threshold: '--threshold', remove: '--remove-key' },
+  targets: { threshold: '--targets-threshold', remove: '--remove-targets-key' },
+} as const
+
+function holdersOf(role: keyof typeof flags, current: Root, wishes: KeyWishes, keys: Map<string, Key>): RoleKeys {
+  for (const key of wishes.addKeys) addKey(keys, key)
+  const before = current.roles[role]
+  const removed = new Set(wishes.removeKeys.map((part) => findKey(role, before, part)))
+  const keyids = [...before.keyids.filter((keyid) => !removed.has(keyid)), ...wishes.addKeys.map(keyidOf)]
+  const { threshold = before.threshold } = wishes
+  if (threshold <= keyids.length) return { ...before, keyids, threshold }
+  const name = role === 'root' ? 'Root' : 'Targets'
+  const has = plural(keyids.length, 'key')
+  throw new CliError(
+    'usage',
+    `${name} would have ${has} and a threshold of ${threshold}. Change ${flags[role].threshold} too.`,
+  )
 }
 
 function addKey(keys: Map<string, Key>, key: Key): void {
@@ -48,13 +69,13 @@ function addKey(keys: Map<string, Key>, key: Key): void {
 
 const shortest = 6
 
-function findKey({ roles }: Root, part: string): string {
-  const found = part.length < shortest ? [] : roles.root.keyids.filter((keyid) => keyid.startsWith(part))
+function findKey(role: keyof typeof flags, { keyids }: RoleKeys, part: string): string {
+  const found = part.length < shortest ? [] : keyids.filter((keyid) => keyid.startsWith(part))
   const [keyid] = found
   if (keyid !== undefined && found.length === 1) return keyid
   const why =
-    found.length > 1 ? 'stands for several keys' : `is none of root's keys (at least ${shortest} digits of one)`
-  throw new CliError('usage', `--remove-key ${part} ${why}. They are ${roles.root.keyids.join(', ')}.`)
+    found.length > 1 ? 'stands for several keys' : `is none of the keys of ${role} (at least ${shortest} digits of one)`
+  throw new CliError('usage', `${flags[role].remove} ${part} ${why}. They are ${keyids.join(', ')}.`)
 }
 
 /** Roles that the service does not sign itself keep their keys. */
@@ -69,12 +90,14 @@ function onlineSigners(current: Root, online: Wishes['online'], keys: Map<string
     }
     if (!keys.has(keyid)) addKey(keys, key)
   }
-  const timestampKeys = current.roles.timestamp.keyids
   for (const role of onlineRoles) {
-    const { keyids, threshold } = current.roles[role]
-    // Timestamp is never signed offline. The service may have lost a key that was stolen.
-    const isOnline = keyids.every((keyid) => timestampKeys.includes(keyid) || online.held.has(keyid))
-    if (isOnline) signers[role] = { keyids: online.keyids, threshold: Math.min(threshold, online.keyids.length) }
+    const threshold = Math.min(current.roles[role].threshold, online.keyids.length)
+    if (isOnline(current, role, online.held)) signers[role] = { keyids: online.keyids, threshold }
   }
   return signers
+}
+
+/** Timestamp is never signed offline. The service may have lost a key that was stolen. */
+function isOnline({ roles }: Root, role: (typeof onlineRoles)[number], held?: ReadonlyMap<string, Key>): boolean {
+  return roles[role].keyids.every((keyid) => roles.timestamp.keyids.includes(keyid) || held?.has(keyid) === true)
 }

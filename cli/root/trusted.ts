@@ -11,7 +11,7 @@ import { CliError } from '../output.ts'
  * the one before. Nothing where nothing is published. Throws CliError 'not-verified' or 'unreachable'.
  */
 export async function readTrustedRoot(source: MetadataSource, file?: string): Promise<Signed<Root> | undefined> {
-  let trusted = file === undefined ? await firstRoot(source) : await rootIn(file)
+  let trusted = file === undefined ? await firstRoot(source) : await readRootFile(file)
   while (trusted !== undefined) {
     const name = `${trusted.signed.version + 1}.root.json`
     const bytes = await source.read(name)
@@ -31,7 +31,8 @@ async function firstRoot(source: MetadataSource): Promise<Signed<Root> | undefin
   })
 }
 
-async function rootIn(file: string): Promise<Signed<Root>> {
+/** A root that somebody trusts, from a file. Throws CliError 'usage'. */
+export async function readRootFile(file: string): Promise<Signed<Root>> {
   try {
     return decodeSigned('root', await readFile(file))
   } catch (cause) {

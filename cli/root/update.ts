@@ -1,5 +1,3 @@
-import type * as z from 'zod'
-import type { keys as keysAnswer } from '../../shared/app/result-schemas.ts'
 import { defaultExpiration } from '../../shared/repository/settings.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { TufError } from '../../shared/tuf/errors.ts'
@@ -16,9 +14,11 @@ import { CliError } from '../output.ts'
 import { readPublicPart } from '../signers.ts'
 import { changesBetween, describeChanges } from './changes.ts'
 import { confirmed } from './confirm.ts'
-import { describeStanding, isSigned, type Standing, standingOf } from './holders.ts'
-import { nextRoot } from './next-root.ts'
+import { standingOf } from './holders.ts'
+import { type KeyWishes, nextRoot } from './next-root.ts'
+import { savedLines } from './saved-update.ts'
 import { openHolder } from './sign.ts'
+import { heldKeys, submitUpdate } from './submit.ts'
 import { readTrustedRoot } from './trusted.ts'
 import { readWaitingRoot } from './waiting.ts'
 
@@ -27,6 +27,9 @@ export interface UpdateOptions {
   readonly threshold?: number
   readonly addKey?: readonly string[]
   readonly removeKey?: readonly string[]
+  readonly addTargetsKey?: readonly string[]
+  readonly removeTargetsKey?: readonly string[]
+  readonly targetsThreshold?: number
   readonly onlineKey?: readonly string[]
   readonly compromised?: boolean
   readonly key?: readonly string[]
@@ -61,11 +64,9 @@ export async function updateRoot(options: UpdateOptions, hands: Hands): Promise<
   const standing = standingOf(current.signed, signed)
   if (options.out !== undefined) {
     await createFile(options.out, `${JSON.stringify(payload, undefined, 2)}\n`, 0o644)
-    output.done({ payload: options.out, changes, ...standing }, `Saved ${options.out}; nothing was sent.`)
-    return
+    return output.done({ payload: options.out, changes, ...standing }, savedLines(options.out, standing))
   }
-  const task = await output.during('Updating the root', () => api.submit('POST', 'metadata', payload))
-  output.done({ published: isSigned(standing), changes, ...standing, task }, outcome(standing))
+  await submitUpdate(payload, { current: current.signed, next, standing, changes }, hands)
 }
 
 async function currentRoot({ root }: UpdateOptions, { metadataUrl }: Hands): Promise<Signed<Root>> {
@@ -75,13 +76,14 @@ async function currentRoot({ root }: UpdateOptions, { metadataUrl }: Hands): Pro
 }
 
 async function makeNext(current: Root, options: UpdateOptions, api: ApiClient): Promise<Root> {
-  const { onlineKey, threshold, removeKey = [] } = options
-  const addKeys: Key[] = []
-  for (const name of options.addKey ?? []) addKeys.push(await readPublicPart(name))
+  const { onlineKey, targetsThreshold, addTargetsKey, removeTargetsKey } = options
+  const root = await wishesOf(options.addKey, options.removeKey, options.threshold)
+  const ofTargets = [targetsThreshold, addTargetsKey, removeTargetsKey].some((option) => option !== undefined)
+  const targets = ofTargets ? await wishesOf(addTargetsKey, removeTargetsKey, targetsThreshold) : undefined
   const days = options.expiration ?? (await daysOfRoot(api))
   const online = onlineKey === undefined ? undefined : { keyids: [...new Set(onlineKey)], held: await heldKeys(api) }
   const expires = new Date(Date.now() + days * day)
-  const next = nextRoot(current, { expires, threshold, addKeys, removeKeys: removeKey, online })
+  const next = nextRoot(current, { expires, root, targets, online })
   try {
     checkRoot(next)
   } catch (cause) {
@@ -91,18 +93,18 @@ async function makeNext(current: Root, options: UpdateOptions, api: ApiClient): 
   return next
 }
 
+async function wishesOf(
+  add: readonly string[] = [],
+  removeKeys: readonly string[] = [],
+  threshold: number | undefined,
+): Promise<KeyWishes> {
+  const addKeys: Key[] = []
+  for (const name of add) addKeys.push(await readPublicPart(name))
+  return { addKeys, removeKeys, threshold }
+}
+
 async function daysOfRoot(api: ApiClient): Promise<number> {
   const { data } = await api.get<{ data: Record<string, unknown> }>('config')
   const days = data['root_expiration']
   return typeof days === 'number' ? days : defaultExpiration.root
-}
-
-async function heldKeys(api: ApiClient): Promise<ReadonlyMap<string, Key>> {
-  const { data } = await api.get<z.infer<typeof keysAnswer>>('keys')
-  return new Map(Object.entries(data.keys))
-}
-
-function outcome(standing: Standing): string {
-  if (isSigned(standing)) return `Root version ${standing.version} is published.`
-  return [describeStanding(standing), 'Each of them runs: tuffet root sign --key FILE'].join('\n')
 }

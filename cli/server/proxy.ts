@@ -98,6 +98,8 @@ function targetOf(asked: string, base: URL): URL {
   if (url === null || !url.pathname.startsWith(`${base.pathname}api/`)) {
     throw new ApiError('not-found', 'Not Found.', 'This proxy passes on what lies below /api/v1/, and nothing else.')
   }
+  // As `rstuf` asks. The service takes both, but to API Gateway they are two paths with a route each.
+  url.pathname = url.pathname.replace(/(?<=[^/])\/$/, '')
   return signable(url)
 }
 

@@ -21,6 +21,8 @@ export interface ServeOptions {
   readonly behindProxy: boolean
   /** Seconds. */
   readonly rotationGrace: number
+  /** Hours. */
+  readonly retention: number
 }
 
 /** Serves until SIGTERM or SIGINT. Throws CliError, or what the parts throw where they cannot be opened. */
@@ -34,6 +36,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     authenticate: access.authenticate,
     log,
     rotationGrace: options.rotationGrace * 1000,
+    retention: options.retention * 60 * 60 * 1000,
   })
   const { artifacts, tokenFile, behindProxy } = options
   const open = tokenFile === undefined && !behindProxy

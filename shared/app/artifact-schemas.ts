@@ -1,6 +1,7 @@
 import * as z from 'zod'
+import { type Artifact, hashAlgorithms, hashFaults, sayingCustom } from '../repository/artifact-rules.ts'
 import type { AddArtifactsRequest, RemoveArtifactsRequest } from '../repository/task.ts'
-import { canonicalBytes, canonicalText } from '../tuf/canonical.ts'
+import { canonicalText } from '../tuf/canonical.ts'
 import { targetPath } from '../tuf/names.ts'
 import {
   decoded,
@@ -13,16 +14,6 @@ import {
   withDefault,
 } from './schemas.ts'
 
-type Artifact = AddArtifactsRequest['artifacts'][number]
-
-/** Hex digits of each algorithm's digest. The third is RSTUF's, and python-tuf alone reads it. */
-const digestLengths: ReadonlyMap<string, number> = new Map([
-  ['sha256', 64],
-  ['sha512', 128],
-  ['blake2b-256', 64],
-])
-const algorithms = [...digestLengths.keys()].join(', ')
-
 export const path = decoded(targetPath).meta({ id: 'TargetPath' })
 
 /** Clients compare digests as text, in lower case; others write them in upper case, and mean the same. */
@@ -31,35 +22,19 @@ const hashes = dictionary(
   z.string().transform((digest) => digest.toLowerCase()),
 )
   .check((context) => {
-    const refuse = (message: string, algorithm?: string) =>
+    for (const { message, algorithm } of hashFaults(context.value)) {
       context.issues.push({
         code: 'custom',
         message,
         path: algorithm === undefined ? [] : [algorithm],
         input: algorithm === undefined ? context.value : context.value[algorithm],
       })
-    const digests = Object.entries(context.value)
-    if (digests.length === 0) refuse(`Holds no hash. Send at least one of ${algorithms}; sha256 suits every client.`)
-    for (const [algorithm, digest] of digests) {
-      const length = digestLengths.get(algorithm)
-      if (length === undefined) {
-        const shown = JSON.stringify(algorithm.slice(0, 50))
-        refuse(`Hash algorithm ${shown} is not one that clients know. Use ${algorithms}.`, algorithm)
-      } else if (digest.length !== length || /[^0-9a-f]/.test(digest)) {
-        const odd = /[^0-9a-f]/.exec(digest)
-        const has = odd === null ? `${digest.length}` : `${JSON.stringify(odd[0])} at position ${odd.index}`
-        refuse(`A ${algorithm} digest is ${length} hex digits; this has ${has}.`, algorithm)
-      }
     }
   })
-  .meta({ id: 'Hashes', description: `Digests in hex, by algorithm: ${algorithms}.` })
+  .meta({ id: 'Hashes', description: `Digests in hex, by algorithm: ${hashAlgorithms}.` })
 
 const custom = untouchedObject('Anything that clients are to be told of this artifact. Whole numbers only.').transform(
-  (custom, context) =>
-    orIssue(context, () => {
-      canonicalBytes(custom)
-      return custom
-    }),
+  (custom, context) => orIssue(context, () => sayingCustom(custom).custom),
 )
 
 const artifact = z
@@ -72,8 +47,7 @@ const artifact = z
     }),
   })
   .transform(({ path, info: { length, hashes, custom } }): Artifact => {
-    const says = custom !== undefined && Object.keys(custom).length > 0
-    return { path, info: { length, hashes, ...(says && { custom }) } }
+    return { path, info: { length, hashes, ...(custom && { custom }) } }
   })
 
 /** The same artifact twice counts once; one path with two contents cannot be meant. */

@@ -5,6 +5,7 @@ import { type Key, keyid, publicKeyOf } from '../tuf/keys.ts'
 import { pathPattern, type RoleName } from '../tuf/names.ts'
 import { signedFromJson } from '../tuf/signed.ts'
 import {
+  anyRoleName,
   days,
   decoded,
   delegatedRoleName,
@@ -104,6 +105,21 @@ export const deleteDelegationsBody = z
     }),
   )
   .meta(example({ delegations: { roles: [{ name: 'project-a' }] } }))
+
+export const renewDelegationsBody = z
+  .object({
+    roles: withDefault(z.array(anyRoleName), []).describe(
+      'Roles that are signed offline, `targets` too. None: what the service signs below such roles gets its current keys.',
+    ),
+  })
+  .transform(
+    ({ roles }): MetadataDelegationRequest => ({
+      kind: 'metadata_delegation',
+      action: 'renew',
+      names: [...new Set(roles)],
+    }),
+  )
+  .meta(example({ roles: ['project-a'] }))
 
 export const delegatedMetadataBody = z.object({
   metadata: untouchedObject('The whole file of the role, signed: `{"signatures": […], "signed": {…}}`.').transform(

@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDirectory } from '../adapters/local/directory-lock.ts'
-import { openDirectoryObjectStore } from '../adapters/local/directory-object-store.ts'
+import { directoryObjectStore, openDirectoryObjectStore } from '../adapters/local/directory-object-store.ts'
+import { directoryUploads } from '../adapters/local/directory-uploads.ts'
+import { nodeFileSystem, withoutSync } from '../adapters/local/file-system.ts'
 import { createKeyFile, keyFileSigner } from '../adapters/local/key-file-signer.ts'
 import { processQueue } from '../adapters/local/process-queue.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
@@ -10,15 +12,23 @@ import { collect } from '../repository/collect.ts'
 import { readCurrent } from '../repository/current.ts'
 import { expireLease } from '../repository/lease.ts'
 import { type ObjectStore, type Signer, StoreError } from '../repository/ports.ts'
+import { releasePreparations } from '../repository/preparation.ts'
 import { type Published, publish } from '../repository/publish.ts'
+import { heldOffline, heldRoot, toRenew } from '../repository/renewal.ts'
 import { defaultLimits, openRepository, type Repository } from '../repository/repository.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
+import type { Service } from './handlers/handler.ts'
+import { type UploadHandler, uploadHandler, uploadsHere } from './handlers/upload.ts'
 import type { Logger } from './logger.ts'
+import { threadedPreparer } from './preparer.ts'
 import type { Authenticate } from './principal.ts'
+import { renewalWarnings } from './renewal-warnings.ts'
 
 /** The whole service over one directory, in one process. */
 export interface EmbeddedService {
   readonly api: ApiHandler
+  /** For `uploadPath`: the API itself takes no body that large. */
+  readonly upload: UploadHandler
   /** What clients read. */
   readonly metadata: ObjectStore
   /** Throws what keeps clients or publishers from their work. */
@@ -36,6 +46,7 @@ export interface EmbeddedOptions {
   readonly log: Logger
   /** See `Limits`. */
   readonly rotationGrace?: number
+  readonly retention?: number
 }
 
 /** How often the refresher looks for roles that are due, for what a lost ring left waiting, and for what is not needed any more. */
@@ -43,7 +54,8 @@ const refreshInterval = 60_000
 
 /** Throws DirectoryLockError, StoreError or SignerError; the directory is free again then. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedService> {
-  const { data, keys, authenticate, log, rotationGrace = defaultLimits.rotationGrace } = options
+  const { data, keys, authenticate, log } = options
+  const { rotationGrace = defaultLimits.rotationGrace, retention = defaultLimits.retention } = options
   const lock = await lockDirectory(data)
   try {
     await makePrivate(join(data, 'state'))
@@ -52,39 +64,58 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       openDirectoryObjectStore(join(data, 'state')),
       openSigners(data, keys),
     ])
+    const hints = directoryObjectStore(join(data, 'state'), withoutSync(nodeFileSystem))
     let trouble: unknown
     let leaseIsFree = false
     const queue = processQueue((error) => {
       trouble = error
       log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
     })
-    const repository = openRepository({ metadata, state, signers, queue, clock: systemClock() }, { rotationGrace })
+    const repository = openRepository(
+      { metadata, state, hints, signers, queue, clock: systemClock() },
+      { rotationGrace, retention },
+    )
+    const ring = () => void queue.ring('')
+    const preparer = threadedPreparer({ data, keys: keyFiles(data, keys) }, log, ring)
     queue.listen(async () => {
       // The lock says that no other publisher lives. Not before somebody listens: a full disk is no reason to serve nothing.
-      if (!leaseIsFree) await expireLease(state)
+      if (!leaseIsFree) await expireLease({ state, hints })
+      if (!leaseIsFree) await releasePreparations(state)
       leaseIsFree = true
-      await publish(repository, (published) => report(log, published))
+      const begin = (task: string | undefined) => {
+        if (task !== undefined) preparer.begin(task)
+      }
+      const { unprepared } = await publish(repository, (published) => {
+        report(log, published)
+        // Not only at the end, for others may publish without a pause.
+        begin(published.unprepared)
+      })
       trouble = undefined
+      begin(unprepared)
     })
-    const ring = () => void queue.ring('')
     ring()
-    let collecting = Promise.resolve()
+    const warn = warner(repository, log)
+    let tending = warn()
     const timer = setInterval(
       () => {
         ring()
-        collecting = collecting.then(() => tidy(repository, log))
+        tending = tending.then(() => tidy(repository, log)).then(warn)
       },
       Math.min(refreshInterval, rotationGrace),
     )
+    const files = directoryUploads(join(data, 'state'))
+    const service: Service = { repository, uploads: uploadsHere(files.arrived), authenticate, log }
     return {
-      api: apiHandler({ repository, authenticate, log }),
+      api: apiHandler(service),
+      upload: uploadHandler(service, files.receive),
       metadata,
       check: () => check(repository, trouble),
       async close() {
         clearInterval(timer)
         queue.close()
         await queue.idle()
-        await collecting
+        await preparer.close()
+        await tending
         lock.release()
       },
     }
@@ -97,7 +128,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
 async function openSigners(data: string, files: readonly string[]): Promise<Signer[]> {
   if (files.length > 0) return Promise.all(files.map((file) => keyFileSigner(file)))
   await makePrivate(join(data, 'keys'))
-  const file = join(data, 'keys', 'online.pem')
+  const [file = ''] = keyFiles(data, files)
   // On a full disk nothing can be made, not even to see that it is there.
   if (!existsSync(file))
     await createKeyFile(file).catch((error: unknown) => {
@@ -105,6 +136,9 @@ async function openSigners(data: string, files: readonly string[]): Promise<Sign
     })
   return [await keyFileSigner(file)]
 }
+
+const keyFiles = (data: string, files: readonly string[]) =>
+  files.length > 0 ? files : [join(data, 'keys', 'online.pem')]
 
 /** A directory that nobody but its owner looks into. */
 async function makePrivate(directory: string): Promise<void> {
@@ -124,6 +158,22 @@ async function tidy(repository: Repository, log: Logger): Promise<void> {
     if (Object.values(collected).some((count) => count > 0)) log.info({ ...collected }, 'collected')
   } catch (err) {
     log.error({ err }, 'what is not needed any more could not be taken away; the next run tries again')
+  }
+}
+
+/** Says in time what the service cannot sign itself. */
+function warner(repository: Repository, log: Logger): () => Promise<void> {
+  const warn = renewalWarnings(log)
+  return async () => {
+    try {
+      const current = await readCurrent(repository)
+      if (current === undefined) return
+      const [root, offline] = await Promise.all([heldRoot(repository, current), heldOffline(repository, current)])
+      const now = repository.ports.clock.now()
+      warn(toRenew(root, offline, now), now)
+    } catch (err) {
+      log.error({ err }, 'whether holders have to be asked could not be seen; the next run tries again')
+    }
   }
 }
 

@@ -30,6 +30,7 @@ const statuses = {
   forbidden: 403,
   'not-found': 404,
   'method-not-allowed': 405,
+  conflict: 409,
   'too-large': 413,
   'too-many': 429,
   unavailable: 503,

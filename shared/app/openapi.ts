@@ -26,7 +26,7 @@ export function openapiDocument(): object {
 }
 
 function operation(operationId: string, route: Route): ZodOpenApiOperationObject {
-  const { summary, permission, body, query, parameters, result, submits, notFound } = route
+  const { summary, permission, body, query, parameters, result, submits, creates, notFound } = route
   const params = {
     ...(query && { query }),
     ...(parameters && { path: parameters }),
@@ -40,7 +40,7 @@ function operation(operationId: string, route: Route): ZodOpenApiOperationObject
     ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
     responses: {
       ...(submits && { '200': json('Finished within the time that `Prefer: wait` gave it.', task) }),
-      [submits ? '202' : '200']: json(submits ? 'Accepted: it is durable and will be decided.' : 'Done.', result),
+      ...success(),
       '401': json('No credentials, or none that are good.', refusal),
       '403': json('Credentials without the permission.', refusal),
       ...(notFound !== undefined && { '404': json(notFound, refusal) }),
@@ -49,6 +49,11 @@ function operation(operationId: string, route: Route): ZodOpenApiOperationObject
       '429': json('Too many requests at once.', refusal),
       '503': json('The service cannot do its work; nothing was changed.', refusal),
     },
+  }
+
+  function success() {
+    if (submits) return { '202': json('Accepted: it is durable and will be decided.', result) }
+    return creates ? { '201': json('Created.', result) } : { '200': json('Done.', result) }
   }
 }
 

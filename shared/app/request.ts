@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type * as z from 'zod'
 import { TufError } from '../tuf/errors.ts'
-import { type Json, parseJson } from '../tuf/json.ts'
+import { isDeeper, type Json, parseJson } from '../tuf/json.ts'
 import { InvalidRequest, type Issue, maximumBodyBytes, tooLarge } from './errors.ts'
 
 /** What a request may hold; a part that is absent is not looked at. */
@@ -51,11 +51,6 @@ function readBody(event: APIGatewayProxyEventV2): Json | undefined {
 
 function invalidJson(msg: string): InvalidRequest {
   return new InvalidRequest([{ type: 'json_invalid', loc: ['body'], msg }])
-}
-
-function isDeeper(json: Json, levels: number): boolean {
-  if (typeof json !== 'object' || json === null) return false
-  return levels === 0 || Object.values(json).some((member) => isDeeper(member, levels - 1))
 }
 
 function describe(place: string, issue: z.core.$ZodIssue): Issue {

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { bulkFormats } from '../repository/bulk.ts'
 import { binDelegations } from '../tuf/bins.ts'
 import { untouchedObject } from './schemas.ts'
 
@@ -18,22 +19,56 @@ export const acceptedArtifacts = answerOf(
 
 const taskState = z.enum(['PENDING', 'SUCCESS', 'ERRORED', 'FAILURE'])
 
+const taskResult = z.object({
+  task: z.string().optional(),
+  status: z.boolean(),
+  message: z.string(),
+  error: z.string().optional(),
+  last_update: time,
+  details: z.record(z.string(), z.unknown()),
+})
+
 export const task = answerOf(
   z.object({
     task_id: taskId,
     state: taskState.describe('SUCCESS: done and visible. ERRORED: refused. FAILURE: the service broke.'),
-    result: z
-      .object({
-        task: z.string().optional(),
-        status: z.boolean(),
-        message: z.string(),
-        error: z.string().optional(),
-        last_update: time,
-        details: z.record(z.string(), z.unknown()),
-      })
-      .optional(),
+    result: taskResult.optional(),
   }),
 ).meta({ id: 'Task' })
+
+const importId = z.string().regex(/^[0-9a-f]{64}$/)
+
+export const begunImport = answerOf(
+  z.object({
+    import_id: importId,
+    upload: z
+      .object({
+        method: z.literal('PUT'),
+        url: z.string().describe('If it begins with a `/` it is one of this service, and takes the same credentials.'),
+        headers: z.record(z.string(), z.string()).describe('To be sent with it as they are.'),
+      })
+      .describe('The request that uploads the file, as its body; not encoded in any way. Once, within an hour.'),
+  }),
+).meta({ id: 'BegunImport' })
+
+export const importStanding = answerOf(
+  z.object({
+    import_id: importId,
+    format: z.enum(bulkFormats),
+    begun: time,
+    task_id: taskId.optional().describe('Absent until it is submitted.'),
+    state: taskState.optional(),
+    result: taskResult.optional(),
+    progress: z
+      .object({
+        phase: z.enum(['waiting', 'reading', 'preparing', 'committing']),
+        done: z.int().describe('Lines while reading, roles while preparing.'),
+        total: z.int(),
+      })
+      .optional()
+      .describe('While the task is not finished.'),
+  }),
+).meta({ id: 'Import' })
 
 export const bootstrap = answerOf(
   z.object({
@@ -124,6 +159,10 @@ export const commit = answerOf(
     base: z.object({ number: z.int(), sha256: z.string() }),
     tasks: z.array(commitTask),
     changes: z.array(z.object({ role, path: z.string(), before: info.optional(), after: info.optional() })),
+    imported: z
+      .object({ artifacts: z.int(), sha256: z.string() })
+      .optional()
+      .describe('A file whose artifacts it added, beside the changes: how many, and the hash of the file.'),
     creates: z.array(z.string()),
     supersedes: z.array(z.string()),
   }),
@@ -192,6 +231,10 @@ export const status = answerOf(
       .array(z.object({ role, version: z.int(), expires: time }))
       .optional()
       .describe('Roles that only their holders can sign anew.'),
+    to_renew: z
+      .array(z.object({ role, version: z.int(), expires: time }))
+      .optional()
+      .describe('Those of them, and the root, that expire soon: in 90 days, or when a quarter of their life is left.'),
     clients: z
       .object({ served: z.array(z.string()), warnings: z.array(z.string()) })
       .optional()

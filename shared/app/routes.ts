@@ -1,17 +1,13 @@
 import * as z from 'zod'
 import { addArtifactsBody, path, removeArtifactsBody } from './artifact-schemas.ts'
 import { bootstrapBody } from './bootstrap-schemas.ts'
-import {
-  addDelegationsBody,
-  delegatedMetadataBody,
-  deleteDelegationsBody,
-  updateDelegationsBody,
-} from './delegation-schemas.ts'
+import { beforeBootstrap, delegationRoutes } from './delegation-routes.ts'
+import { importParameters, postImportBody, postImportsBody } from './import-schemas.ts'
 import { deleteSignMetadataBody, signMetadataBody, updateMetadataBody } from './metadata-schemas.ts'
 import type { Permission } from './principal.ts'
 import * as results from './result-schemas.ts'
 import { revertBody } from './revert-schema.ts'
-import { delegatedRoleName, wholeNumber, withDefault } from './schemas.ts'
+import { wholeNumber, withDefault } from './schemas.ts'
 import { forceOnlineUpdateBody, updateSettingsBody } from './settings-schemas.ts'
 
 /** One endpoint, as data: the handlers, the OpenAPI document and the API Gateway are all made from this table. */
@@ -25,10 +21,12 @@ export interface Route {
   readonly body?: z.ZodType
   readonly query?: z.ZodObject
   readonly parameters?: z.ZodObject
-  /** What a 202 says for a route that submits a task, a 200 for others. */
+  /** What a 202 says for a route that submits a task, a 201 for one that creates, a 200 for others. */
   readonly result: z.ZodType
   /** True for a route that submits a task: it takes Idempotency-Key and Prefer. */
   readonly submits?: boolean
+  /** True for a route that makes something else: it answers 201. */
+  readonly creates?: boolean
   /** When it answers 404. */
   readonly notFound?: string
 }
@@ -36,7 +34,6 @@ export interface Route {
 export const prefix = '/api/v1'
 
 const taskQuery = z.object({ task_id: z.string().describe('As an accepted request gave it.') })
-const beforeBootstrap = 'The repository is not bootstrapped.'
 
 /** Every endpoint, by the name of its operation. To add one: an entry here, and its handler under `handlers/`. */
 export const routes = {
@@ -69,7 +66,7 @@ export const routes = {
     method: 'PUT',
     path: '/config',
     permission: 'administer',
-    summary: 'Change how long roles live, or which clients are served',
+    summary: 'Change how long roles live, which clients are served, or the number of hash bins',
     body: updateSettingsBody,
     result: results.accepted,
     submits: true,
@@ -125,6 +122,36 @@ export const routes = {
     result: results.parked,
     notFound: beforeBootstrap,
   },
+  postImports: {
+    method: 'POST',
+    path: '/imports',
+    permission: 'publish',
+    summary: 'Begin an import: the answer says where to upload the file',
+    body: postImportsBody,
+    result: results.begunImport,
+    creates: true,
+    notFound: beforeBootstrap,
+  },
+  postImport: {
+    method: 'POST',
+    path: '/imports/{id}',
+    permission: 'publish',
+    summary: 'Submit an uploaded file as one task: all of its artifacts become visible in one snapshot',
+    parameters: importParameters,
+    body: postImportBody,
+    result: results.accepted,
+    submits: true,
+    notFound: 'There is no such import, or nothing was uploaded for it.',
+  },
+  getImport: {
+    method: 'GET',
+    path: '/imports/{id}',
+    permission: 'publish',
+    summary: 'How far an import has come; only for who began it, and for administrators',
+    parameters: importParameters,
+    result: results.importStanding,
+    notFound: 'There is no such import.',
+  },
   postMetadata: {
     method: 'POST',
     path: '/metadata',
@@ -173,55 +200,7 @@ export const routes = {
     submits: true,
     notFound: 'No metadata of this role waits for signatures.',
   },
-  getDelegations: {
-    method: 'GET',
-    path: '/delegations',
-    permission: 'read',
-    summary: 'Targets and the roles below it: who is trusted with what, who signs, what waits for signatures',
-    result: results.delegations,
-    notFound: beforeBootstrap,
-  },
-  postDelegations: {
-    method: 'POST',
-    path: '/delegations',
-    permission: 'administer',
-    summary: 'Add delegated roles',
-    body: addDelegationsBody,
-    result: results.accepted,
-    submits: true,
-    notFound: beforeBootstrap,
-  },
-  putDelegations: {
-    method: 'PUT',
-    path: '/delegations',
-    permission: 'administer',
-    summary: 'Change delegated roles, each given as it is to be',
-    body: updateDelegationsBody,
-    result: results.accepted,
-    submits: true,
-    notFound: beforeBootstrap,
-  },
-  postDelegationsDelete: {
-    method: 'POST',
-    path: '/delegations/delete',
-    permission: 'administer',
-    summary: 'Remove delegated roles, and with them their artifacts',
-    body: deleteDelegationsBody,
-    result: results.accepted,
-    submits: true,
-    notFound: beforeBootstrap,
-  },
-  postDelegatedMetadata: {
-    method: 'POST',
-    path: '/delegations/{role}/metadata',
-    permission: 'administer',
-    summary: 'Publish metadata of a delegated role that its holders made and signed themselves',
-    parameters: z.object({ role: delegatedRoleName }),
-    body: delegatedMetadataBody,
-    result: results.accepted,
-    submits: true,
-    notFound: beforeBootstrap,
-  },
+  ...delegationRoutes,
   postRevert: {
     method: 'POST',
     path: '/revert',

@@ -1,7 +1,9 @@
 import * as z from 'zod'
 import { clientIds } from '../repository/clients.ts'
-import type { ForceOnlineMetadataUpdateRequest, UpdateSettingsRequest } from '../repository/task.ts'
-import { anyRoleName, days, dictionary, example, optional } from './schemas.ts'
+import type { ChangeBinsRequest, ForceOnlineMetadataUpdateRequest, UpdateSettingsRequest } from '../repository/task.ts'
+import { hashBins } from '../tuf/bins.ts'
+import { numberOfBins } from './delegation-schemas.ts'
+import { anyRoleName, days, dictionary, example, optional, orIssue } from './schemas.ts'
 
 export const servedClients = z
   .array(z.enum(clientIds))
@@ -9,18 +11,31 @@ export const servedClients = z
   .transform((ids) => clientIds.filter((id) => ids.includes(id)))
   .describe('The TUF clients that the deployment serves: what one of them could not read is refused, or warned about.')
 
+const otherBins = z
+  .object({ number_of_delegated_bins: numberOfBins })
+  .transform(({ number_of_delegated_bins }, context) =>
+    orIssue(context, () => hashBins('succinct_roles', number_of_delegated_bins).number),
+  )
+
 export const updateSettingsBody = z
   .object({
     settings: z
       .object({
         expiration: optional(dictionary(anyRoleName, days)).describe('Days by role.'),
         clients: optional(servedClients),
+        bins: optional(otherBins).describe(
+          'Spreads the targets over another number of hash bins, with one commit. In a request of its own.',
+        ),
       })
-      .refine(({ expiration, clients }) => expiration !== undefined || clients !== undefined, {
-        error: 'Has to hold what is to change: "expiration" or "clients".',
+      .refine((settings) => Object.values(settings).some((part) => part !== undefined), {
+        error: 'Has to hold what is to change: "expiration", "clients" or "bins".',
+      })
+      .refine(({ expiration, clients, bins }) => bins === undefined || (expiration ?? clients) === undefined, {
+        error: 'The number of hash bins changes in a request of its own. Send "bins" alone.',
       }),
   })
-  .transform(({ settings: { expiration = {}, clients } }): UpdateSettingsRequest => {
+  .transform(({ settings: { expiration = {}, clients, bins } }): UpdateSettingsRequest | ChangeBinsRequest => {
+    if (bins !== undefined) return { kind: 'change_bins', number: bins }
     return { kind: 'update_settings', expiration, ...(clients && { clients }) }
   })
   .meta(example({ settings: { expiration: { timestamp: 1, bins: 30 }, clients: ['python-tuf', 'tuf-js', 'go-tuf'] } }))

@@ -57,6 +57,22 @@ describe('POST /delegations', () => {
     assert.ok((await client.find('a/x')) && (await client.find('b/x')))
   })
 
+  it('answers with the message that whoever asks waits for', async () => {
+    const api = apiOver(await bootstrapped())
+    const [ours, rstuf] = ['Metadata delegation add accepted.', 'New Metadata accepted.']
+    const role = (name: string) => ({ ...online(name, `${name}/*`), 'x-rstuf-expire-policy': 30 })
+    for (const [agent, sent, message] of [
+      ['python-requests/2.34.2', role('a'), rstuf],
+      ['python-requests/2.34.2', online('b', 'b/*'), ours],
+      ['curl/8.5.0', role('c'), ours],
+      [undefined, role('d'), ours],
+    ] as const) {
+      const headers = { ...(agent !== undefined && { 'user-agent': agent }) }
+      const { status, body } = await api.call('POST /delegations', { headers, body: delegations(sent) })
+      assert.deepEqual([status, body.message], [202, message], `${agent}, ${sent.name}`)
+    }
+  })
+
   it('has a role of other holders wait until they have signed it', async () => {
     const repository = await bootstrapped()
     const api = apiOver(repository)
@@ -182,6 +198,33 @@ describe('POST /delegations/delete', () => {
   })
 })
 
+describe('POST /delegations/renew', () => {
+  it('has the holders of roles asked to sign them anew', async () => {
+    const api = apiOver(await bootstrapped())
+    const holder = makeKey()
+    await api.call('POST /delegations', { body: offline('project', [holder], 'project/*') })
+    await signWaiting(api, 'project', [holder])
+    const posted = await api.call('POST /delegations/renew/', { body: { roles: ['project'] } })
+    assert.deepEqual([posted.status, posted.body.message], [202, 'Metadata delegation renew accepted.'])
+    assert.deepEqual(Object.keys(await pending(api)), ['project', 'trusted_targets'])
+    await signWaiting(api, 'project', [holder])
+  })
+
+  it('says in the task why there is nothing to do, and does not understand a name that cannot be', async () => {
+    const api = apiOver(await bootstrapped())
+    for (const [body, why] of [
+      [{ roles: ['nobody'] }, /There is no custom role nobody/],
+      [{ roles: [] }, /has the current online keys already/],
+      [{}, /has the current online keys already/],
+    ] as const) {
+      const { state, error } = await decided(api, 'POST /delegations/renew', body)
+      assert.equal(state, 'ERRORED')
+      assert.match(error ?? '', why)
+    }
+    assert.equal((await api.call('POST /delegations/renew', { body: { roles: ['../x'] } })).status, 422)
+  })
+})
+
 describe('POST /delegations/{role}/metadata', () => {
   const file = (version: number, holders: readonly TestKey[]) => {
     const expires = formatExpires(inAYear())
@@ -228,6 +271,7 @@ describe('delegations', () => {
       ['POST /delegations', delegations(online('a', 'a/*'))],
       ['PUT /delegations', delegations(online('a', 'a/*'))],
       ['POST /delegations/delete', delegations(online('a', 'a/*'))],
+      ['POST /delegations/renew', { roles: ['a'] }],
       ['POST /delegations/a/metadata', { metadata }],
     ] as const) {
       const refused = await api.call(request, { body })

@@ -41,7 +41,8 @@ describe('the OpenAPI document', () => {
         inPath,
         id,
       )
-      assert.ok(operation.responses[route.submits ? '202' : '200'], id)
+      const success = route.creates ? '201' : '200'
+      assert.ok(operation.responses[route.submits ? '202' : success], id)
     }
   })
 

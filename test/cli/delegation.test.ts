@@ -142,6 +142,19 @@ describe('tuffet delegation', () => {
     await refused(['upload', 'ann.pem', '--role', 'far'], /holds no metadata/)
   })
 
+  it('has a role signed anew before it expires', async () => {
+    const { version } = await role('far')
+    const asked = await works(['renew', 'far'])
+    assert.match(asked, /far, version \d+, expires in 30 days\n {4}0 of 1 {2}1 signature missing/)
+    assert.match(asked, /Each of them runs: tuffet delegation sign far --key FILE/)
+    await works(['sign', 'far', '--key', 'ann.pem', '-y'])
+    const { version: renewed, targets } = await role('far')
+    assert.ok(renewed > version)
+    assert.equal(targets, 1)
+    await refused(['renew', 'docs'], /The service signs role docs itself/)
+    await refused(['renew'], /has the current online keys already/)
+  })
+
   it('adds hash bins inside a role, and removes roles with what is in them if that is said', async () => {
     await works(['add', 'binned', '--path', 'binned/*', '--bins', '4', '--bin-delegation', 'path_hash_prefixes'])
     await add('binned/a')

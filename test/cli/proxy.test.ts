@@ -70,6 +70,13 @@ describe('tuffet proxy', () => {
     assert.deepEqual(proxy.lines, [proxy.url])
   })
 
+  it('leaves out a last slash, which API Gateway would take for another path', async () => {
+    for (const path of ['/api/v1/task/?task_id=ab', '/api/v1/artifacts/delete/']) {
+      await fetch(`${proxy.url}${path}`)
+      assert.equal(service.last.url, `/stage/$default${path.replace(/\/(?=$|\?)/, '')}`)
+    }
+  })
+
   it('is an API to tuffet itself', async () => {
     const { code, stderr } = await tuffet(['--api', proxy.url, 'refresh'], '', { env: nothing })
     assert.equal(code, 0, stderr)

@@ -159,8 +159,9 @@ describe('tuffet root', () => {
     assert.deepEqual([code, /--yes/.test(stderr)], [2, true])
     for (const [args, says] of [
       [['--threshold', '3'], /2 keys and a threshold of 3/],
-      [['--remove-key', 'ffffffff'], /none of root's keys/],
+      [['--remove-key', 'ffffffff'], /none of the keys of root/],
       [['--add-key', path('carol.pem.pub')], /is in the root already/],
+      [['--targets-threshold', '1'], /The service signs targets/],
     ] as const) {
       const refused = await root(['update', ...args, '-y'])
       assert.equal(refused.code, 2, refused.stderr)

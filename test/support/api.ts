@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { type ApiHandler, apiHandler } from '../../shared/app/handlers/api.ts'
 import type { Logger } from '../../shared/app/logger.ts'
@@ -7,6 +8,7 @@ import { invalid, refusal, task } from '../../shared/app/result-schemas.ts'
 import { type Route, routes } from '../../shared/app/routes.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
+import { bulkName, type Uploads } from '../../shared/repository/uploads.ts'
 import { bootstrapRequest, type RootKeys } from './repository.ts'
 
 export interface Sent {
@@ -42,11 +44,12 @@ export interface TestApiOptions {
   readonly authenticate?: Authenticate
   /** Called for each ring; publishes unless told otherwise. */
   readonly ring?: (repository: Repository) => Promise<unknown>
+  readonly uploads?: Uploads
 }
 
 /** The API over a repository that publishes as soon as a task is accepted. */
 export function apiOver(repository: Repository, options: TestApiOptions = {}): TestApi {
-  const { authenticate = everybodyAs('tester'), ring = publish } = options
+  const { authenticate = everybodyAs('tester'), ring = publish, uploads = uploadsOver(repository) } = options
   const ringing: Repository = {
     ...repository,
     ports: { ...repository.ports, queue: { ring: async () => void (await ring(repository)) } },
@@ -57,7 +60,7 @@ export function apiOver(repository: Repository, options: TestApiOptions = {}): T
     warn: (fields, message) => lines.push({ ...fields, message, level: 'warn' }),
     error: (fields, message) => lines.push({ ...fields, message, level: 'error' }),
   }
-  const handler = apiHandler({ repository: ringing, authenticate, log })
+  const handler = apiHandler({ repository: ringing, uploads, authenticate, log })
   return { call: (request, sent) => call(handler, request, sent), lines }
 }
 
@@ -110,13 +113,24 @@ function holdToContract(event: APIGatewayProxyEventV2, { status, body }: Answere
   const ofSubmission = { 200: task, 202: route?.result }
   const success: Readonly<Record<number, Route['result'] | undefined>> = route?.submits
     ? ofSubmission
-    : { 200: route?.result }
+    : { [route?.creates ? 201 : 200]: route?.result }
   const schema = success[status] ?? (status === 422 ? invalid : refusal)
   assert.deepEqual(schema.parse(body), body, 'The answer has fields that the contract does not know.')
 }
 
 function matches(pattern: string, path: string): boolean {
   return new RegExp(`^${pattern.replace(/\{\w+\}/g, '[^/]+')}$`).test(path)
+}
+
+/** A file is uploaded by making the object. */
+function uploadsOver({ ports: { state } }: Repository): Uploads {
+  return {
+    address: async (id) => ({ method: 'PUT', url: `/upload/${id}`, headers: {} }),
+    async arrived(id) {
+      const stored = await state.read(bulkName(id))
+      return stored && { bytes: stored.bytes.length, sha256: createHash('sha256').update(stored.bytes).digest('hex') }
+    },
+  }
 }
 
 /** The body of a bootstrap that this repository accepts. */

@@ -78,8 +78,9 @@ export interface RootKeys {
 export function bootstrapRequest(
   { rootKeys, online }: RootKeys,
   delegations: BootstrapRequest['delegations'] = { delegation: 'succinct_roles', number: 4 },
+  expires?: Date,
 ): BootstrapRequest {
-  const root = signRoot({ root: rootKeys, online, threshold: rootKeys.length })
+  const root = signRoot({ root: rootKeys, online, threshold: rootKeys.length, ...(expires && { expires }) })
   const expiration = { root: 365, targets: 90, snapshot: 7, timestamp: 1, bins: 30 }
   return { kind: 'bootstrap', root: parseJson(root.bytes) as Json, expiration, delegations }
 }

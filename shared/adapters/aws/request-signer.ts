@@ -1,6 +1,6 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import { defaultProvider } from '@aws-sdk/credential-provider-node'
 import { SignatureV4 } from '@smithy/signature-v4'
+import { Sha256 } from './sha256.ts'
 
 export interface Unsigned {
   readonly method: string
@@ -23,28 +23,4 @@ export function requestSigner(region: string): RequestSigner {
     const signed = await signer.sign({ method, protocol, hostname, path: pathname, query, headers, body })
     return signed.headers
   }
-}
-
-/** SHA-256, with a secret an HMAC, as the signer asks for it. */
-class Sha256 {
-  readonly #make: () => Hash | Hmac
-  #hash: Hash | Hmac
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#make = () => (secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret)))
-    this.#hash = this.#make()
-  }
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytesOf(data))
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest()
-  }
-  reset(): void {
-    this.#hash = this.#make()
-  }
-}
-
-function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data)
-  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data)
 }

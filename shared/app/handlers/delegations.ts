@@ -5,7 +5,7 @@ import type { Key } from '../../tuf/keys.ts'
 import { jsonAnswer } from '../answer.ts'
 import { uploadOf } from '../delegation-schemas.ts'
 import type { Routes } from '../routes.ts'
-import type { Handler } from './handler.ts'
+import type { Call, Handler } from './handler.ts'
 import { withSigners } from './status.ts'
 import { accept, requireBootstrap } from './submission.ts'
 
@@ -42,14 +42,28 @@ function shownRole({ role, delegation, days, expires, bins, ...rest }: StandingR
   }
 }
 
-export const postDelegations: Handler<Routes['postDelegations']> = (call, service) =>
-  accept(call, service, call.body, { message: 'Metadata delegation add accepted.' })
+export const postDelegations: Handler<Routes['postDelegations']> = (call, service) => {
+  const message = isFromRstuf(call) ? 'New Metadata accepted.' : 'Metadata delegation add accepted.'
+  return accept(call, service, call.body, { message })
+}
+
+/**
+ * The `rstuf` command waits for another message than RSTUF's own API sends, and calls a request an error that was accepted
+ * (docs/adr/0012). It does not give its name; it is a program over python-requests that says of each role when it expires.
+ */
+function isFromRstuf({ headers, body }: Call<Routes['postDelegations']>): boolean {
+  if (!headers['user-agent']?.startsWith('python-requests/')) return false
+  return 'roles' in body && body.roles.every(({ expiration }) => expiration !== undefined)
+}
 
 export const putDelegations: Handler<Routes['putDelegations']> = (call, service) =>
   accept(call, service, call.body, { message: 'Metadata delegation update accepted.' })
 
 export const postDelegationsDelete: Handler<Routes['postDelegationsDelete']> = (call, service) =>
   accept(call, service, call.body, { message: 'Metadata delegation delete accepted.' })
+
+export const postDelegationsRenew: Handler<Routes['postDelegationsRenew']> = (call, service) =>
+  accept(call, service, call.body, { message: 'Metadata delegation renew accepted.' })
 
 export const postDelegatedMetadata: Handler<Routes['postDelegatedMetadata']> = (call, service) =>
   accept(call, service, uploadOf(call.parameters.role, call.body), { message: 'Delegated metadata accepted.' })

@@ -2,6 +2,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import type * as z from 'zod'
 import type { Signer } from '../../repository/ports.ts'
 import type { Repository } from '../../repository/repository.ts'
+import type { Uploads } from '../../repository/uploads.ts'
 import type { Logger } from '../logger.ts'
 import type { Authenticate, Principal } from '../principal.ts'
 import type { Route } from '../routes.ts'
@@ -9,6 +10,7 @@ import type { Route } from '../routes.ts'
 /** What the handlers are made from: the wired parts of one service. */
 export interface Service {
   readonly repository: Repository
+  readonly uploads: Uploads
   readonly authenticate: Authenticate
   readonly log: Logger
   /** The online keys, where they are fetched only if somebody asks for them; else they are the repository's own. */

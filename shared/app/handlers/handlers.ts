@@ -12,9 +12,11 @@ import {
   postDelegatedMetadata,
   postDelegations,
   postDelegationsDelete,
+  postDelegationsRenew,
   putDelegations,
 } from './delegations.ts'
 import type { Handler } from './handler.ts'
+import { getImport, postImport, postImports } from './imports.ts'
 import { getCommit, getCommits } from './journal.ts'
 import { getMetadataSign, postMetadata, postMetadataSign, postMetadataSignDelete } from './metadata.ts'
 import { getOpenapi } from './openapi.ts'
@@ -34,6 +36,9 @@ export const handlers: { readonly [Id in keyof Routes]: Handler<Routes[Id]> } = 
   postArtifactsPublish,
   getArtifact,
   getParkedArtifacts,
+  postImports,
+  postImport,
+  getImport,
   postMetadata,
   postMetadataOnline,
   getMetadataSign,
@@ -43,6 +48,7 @@ export const handlers: { readonly [Id in keyof Routes]: Handler<Routes[Id]> } = 
   postDelegations,
   putDelegations,
   postDelegationsDelete,
+  postDelegationsRenew,
   postDelegatedMetadata,
   postRevert,
   getTask,

@@ -12,7 +12,7 @@ export const getCommits: Handler<Routes['getCommits']> = async ({ query: { newes
     number: entry.number,
     time: entry.time,
     tasks: tasksOf(entry),
-    changes: entry.changes.length,
+    changes: entry.changes.length + (entry.imported?.artifacts ?? 0),
   }))
   return jsonAnswer(200, { data: { commits, next: next === 0 ? undefined : next }, message: 'Commits.' })
 }
@@ -24,7 +24,9 @@ export const getCommit: Handler<Routes['getCommit']> = async ({ parameters: { nu
     throw new ApiError('not-found', 'Commit not found.', why)
   }
   const { time, base, changes, creates, supersedes } = entry
-  const data = { number, time, base, tasks: tasksOf(entry), changes, creates, supersedes }
+  const { artifacts, sha256 } = entry.imported ?? {}
+  const imported = artifacts === undefined ? undefined : { artifacts, sha256 }
+  const data = { number, time, base, tasks: tasksOf(entry), changes, imported, creates, supersedes }
   return jsonAnswer(200, { data, message: 'Commit.' })
 }
 

@@ -1,6 +1,7 @@
 import { warningsOfCurrent } from '../../repository/client-standing.ts'
 import { defaultClients } from '../../repository/clients.ts'
 import { readCurrent } from '../../repository/current.ts'
+import { type HeldRole, toRenew } from '../../repository/renewal.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type PublishedStatus, readStatus } from '../../repository/status.ts'
 import { jsonAnswer } from '../answer.ts'
@@ -26,14 +27,14 @@ export async function withSigners({ repository, onlineKeys }: Service): Promise<
 }
 
 function publishedStatus(status: PublishedStatus, now: Date) {
-  const { current, rootExpires, firstToExpire, signedOffline, rotation } = status
-  const { entry, sha256, root, timestamp, snapshot, targets, parked, settings } = current
-  const [first] = firstToExpire
-  const left = first && Math.floor((first.expires.getTime() - now.getTime()) / 1000)
+  const { current, firstToExpire, root, signedOffline, rotation } = status
+  const { entry, sha256, timestamp, snapshot, targets, parked, settings } = current
+  const ends = Math.min(...[...firstToExpire, root, ...signedOffline].map(({ expires }) => expires.getTime()))
+  const left = Math.floor((ends - now.getTime()) / 1000)
   return {
     commit: { number: entry.number, time: entry.time, head: sha256 },
     versions: {
-      root: root.signed.version,
+      root: root.version,
       targets: targets.signed.version,
       snapshot: snapshot.signed.version,
       timestamp: timestamp.signed.version,
@@ -47,18 +48,17 @@ function publishedStatus(status: PublishedStatus, now: Date) {
         signed: signed?.toISOString(),
         expires: expires.toISOString(),
       })),
-      { role: 'root', version: root.signed.version, expires: rootExpires.toISOString() },
+      heldRole(root),
     ],
-    signed_offline: signedOffline.map(({ role, version, expires }) => ({
-      role,
-      version,
-      expires: expires.toISOString(),
-    })),
+    signed_offline: signedOffline.map(heldRole),
+    to_renew: toRenew(root, signedOffline, now).map(heldRole),
     clients: { served: settings.clients ?? defaultClients, warnings: warningsOfCurrent(current) },
     rotation: rotation && { compromised: rotation.compromised, ends: rotation.ends?.toISOString() },
-    survives_seconds: left === undefined ? undefined : Math.max(0, left),
+    survives_seconds: Math.max(0, left),
   }
 }
+
+const heldRole = ({ role, version, expires }: HeldRole) => ({ role, version, expires: expires.toISOString() })
 
 export const getKeys: Handler<Routes['getKeys']> = async (_, service) => {
   const repository = await withSigners(service)

@@ -15,6 +15,8 @@ export interface Acceptance {
   readonly data?: object
   /** Throws an ApiError where the task cannot be taken as things stand; not asked about a request that was taken before. */
   readonly mayBe?: (service: Service) => Promise<void>
+  /** The task's id, where it was decided before. */
+  readonly task?: string
 }
 
 /**
@@ -24,7 +26,7 @@ export async function accept(
   { headers, principal }: Pick<Call, 'headers' | 'principal'>,
   service: Service,
   request: TaskRequest,
-  { message, data, mayBe = requireBootstrap('Task not accepted.') }: Acceptance,
+  { message, data, task, mayBe = requireBootstrap('Task not accepted.') }: Acceptance,
 ): Promise<APIGatewayProxyStructuredResultV2> {
   const { repository } = service
   const key = idempotencyKey(headers['idempotency-key'])
@@ -32,6 +34,7 @@ export async function accept(
     request,
     principal: principal.name,
     ...(key !== undefined && { idempotencyKey: key }),
+    ...(task !== undefined && { id: task }),
   }
   if (!(await wasSubmitted(repository, submission))) await mayBe(service)
   const { id, accepted } = await submit(repository, submission)

@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { durableFiles } from '../shared/adapters/local/durable-files.ts'
+import { nodeFileSystem } from '../shared/adapters/local/file-system.ts'
+import { canonicalText } from '../shared/tuf/canonical.ts'
+import { type Json, parseJson } from '../shared/tuf/json.ts'
+import type { Root } from '../shared/tuf/metadata.ts'
+import { type Signed, signedFromJson } from '../shared/tuf/signed.ts'
+import { createFile } from './key-file.ts'
+import { CliError } from './output.ts'
+
+/** A request that brings a root, saved in a file that goes from holder to holder. */
+export interface RootPayload {
+  /** `root` is the whole file, signatures included. */
+  readonly metadata: { readonly root: Json }
+}
+
+/** The payload with this root in it, its signatures included. */
+export function withRoot<Payload extends RootPayload>(payload: Payload, root: Signed<Root>): Payload {
+  return { ...payload, metadata: { ...payload.metadata, root: parseJson(root.bytes) } }
+}
+
+/**
+ * A saved payload and its root, with whatever signatures it has. What else it holds is for whoever takes it to verify. Throws
+ * CliError 'refused'.
+ */
+export async function readPayload<Payload extends RootPayload>(
+  file: string,
+): Promise<{ readonly payload: Payload; readonly root: Signed<Root> }> {
+  try {
+    const payload = parseJson(await readFile(file)) as unknown as Payload
+    return { payload, root: signedFromJson('root', payload.metadata?.root) }
+  } catch (cause) {
+    throw new CliError('refused', `${file} holds no payload with a root: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** Writes a new file, or a payload over the same one with other signatures; never over anything else. Throws CliError 'refused'. */
+export async function savePayload(file: string, payload: RootPayload, root: Signed<Root>): Promise<void> {
+  const content = `${JSON.stringify(payload, undefined, 2)}\n`
+  const before = await readPayload(file).catch(() => undefined)
+  const isSame = before !== undefined && canonicalText(before.root.signed) === canonicalText(root.signed)
+  if (!isSame) return createFile(file, content, 0o644)
+  const path = resolve(file)
+  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
+  await durableFiles(nodeFileSystem).replace(path, Buffer.from(content), temporary)
+}

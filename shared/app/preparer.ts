@@ -1,0 +1,60 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Logger } from './logger.ts'
+
+/** What a thread works on: a data directory, the files of its online keys, a task. */
+export interface PreparerWork {
+  readonly data: string
+  readonly keys: readonly string[]
+  readonly taskId: string
+}
+
+export interface Preparer {
+  /** Begins to prepare a task in a thread of its own, unless one is at work. */
+  begin(taskId: string): void
+  /** Resolves when no thread is at work; what it had prepared stays for the next one. */
+  close(): Promise<void>
+}
+
+/** A failed one is not tried again at once: a full disk stays full for a while. Milliseconds. */
+const pauseAfterFailure = 5_000
+
+/**
+ * Does long work beside the publisher, so that neither waits for the other's processor time. `done` is called when the next
+ * commit can take it over, or when it has to be tried again.
+ */
+export function threadedPreparer(work: Omit<PreparerWork, 'taskId'>, log: Logger, done: () => void): Preparer {
+  let worker: Worker | undefined
+  let pause: NodeJS.Timeout | undefined
+  let closed = false
+  return {
+    begin(taskId) {
+      if (worker !== undefined || pause !== undefined || closed) return
+      const workerData: PreparerWork = { ...work, taskId }
+      const thread = new Worker(new URL(`./preparer-thread${extname(import.meta.filename)}`, import.meta.url), {
+        workerData,
+      })
+      worker = thread
+      let failed = true
+      thread.on('message', (prepared) => {
+        failed = false
+        log.info({ task: taskId, prepared }, 'prepared')
+      })
+      thread.on('error', (err) => log.error({ task: taskId, err }, 'long work failed; it is tried again'))
+      thread.on('exit', () => {
+        worker = undefined
+        if (closed) return
+        if (!failed) return done()
+        pause = setTimeout(() => {
+          pause = undefined
+          done()
+        }, pauseAfterFailure)
+      })
+    },
+    async close() {
+      closed = true
+      clearTimeout(pause)
+      await worker?.terminate()
+    },
+  }
+}

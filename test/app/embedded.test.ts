@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
+import { createKeyFile, keyFileSigner } from '../../shared/adapters/local/key-file-signer.ts'
+import { systemClock } from '../../shared/adapters/local/system-clock.ts'
+import { openEmbedded } from '../../shared/app/embedded.ts'
+import { everybodyAs } from '../../shared/app/principal.ts'
+import { openRepository, type Repository } from '../../shared/repository/repository.ts'
+import { makeKey } from '../support/keys.ts'
+import { recordedLog } from '../support/log.ts'
+import { addRequest, bootstrapRequest, run } from '../support/repository.ts'
+
+const hour = 60 * 60 * 1000
+const day = 24 * hour
+
+/** A data directory with a repository that was founded so long ago, by a root that expires in 60 days. */
+async function foundedAgo(milliseconds: number, then: (repository: Repository) => Promise<unknown> = async () => {}) {
+  await using cleanup = new AsyncDisposableStack()
+  const data = await mkdtemp(join(tmpdir(), 'tuffet-embedded-'))
+  cleanup.defer(() => rm(data, { recursive: true, force: true }))
+  const key = join(data, 'online.pem')
+  await createKeyFile(key)
+  const signer = await keyFileSigner(key)
+  const [metadata, state] = await Promise.all([
+    openDirectoryObjectStore(join(data, 'metadata')),
+    openDirectoryObjectStore(join(data, 'state')),
+  ])
+  const past = new Date(Date.now() - milliseconds)
+  const clock = { ...systemClock(), now: () => past }
+  const repository = openRepository({ metadata, state, signers: [signer], queue: { ring: async () => {} }, clock })
+  const expires = new Date(Date.now() + 60 * day)
+  const request = bootstrapRequest({ rootKeys: [makeKey(), makeKey()], online: [signer] }, undefined, expires)
+  assert.equal((await run(repository, request)).state, 'SUCCESS')
+  await then(repository)
+  // The age of what is stored is that of its file.
+  for (const { parentPath, name } of await readdir(data, { recursive: true, withFileTypes: true })) {
+    await utimes(join(parentPath, name), past, past)
+  }
+  const kept = cleanup.move()
+  return { data, key, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+async function eventually(holds: () => Promise<boolean>): Promise<boolean> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (await holds()) return true
+    await setTimeout(20)
+  }
+  return false
+}
+
+describe('the embedded service', () => {
+  const authenticate = everybodyAs('test')
+
+  it('warns when it starts over a repository whose root was made long ago', async () => {
+    await using founded = await foundedAgo(300 * day)
+    const { warnings, log } = recordedLog()
+    const service = await openEmbedded({ data: founded.data, keys: [founded.key], authenticate, log })
+    await eventually(async () => warnings.length > 0)
+    await service.close()
+    assert.deepEqual(
+      warnings.map(({ role, days }) => [role, days]),
+      [['root', 59]],
+    )
+  })
+
+  it('keeps superseded metadata as long as it is told', async () => {
+    // The bins of the foundation are superseded by the commit after it.
+    await using founded = await foundedAgo(3 * hour, (repository) => run(repository, addRequest(['a', 'b', 'c'])))
+    const superseded = async (retention: number) => {
+      const { data, key } = founded
+      // It looks around that often, too.
+      const rotationGrace = 50
+      const { log } = recordedLog()
+      const service = await openEmbedded({ data, keys: [key], authenticate, log, rotationGrace, retention })
+      const gone = await eventually(async () => (await service.metadata.read('1.snapshot.json')) === undefined)
+      await service.close()
+      return gone
+    }
+    assert.equal(await superseded(4 * hour), false)
+    await rm(join(founded.data, 'state/collected.json'), { force: true })
+    assert.equal(await superseded(2 * hour), true)
+  })
+})
