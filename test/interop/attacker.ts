@@ -1,21 +1,17 @@
 /** A proxy before the service that changes what passes: the attacker that every client must notice. */
 
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type Listening, listening } from './listening.ts'
 
 /** Returns the bytes to pass on for the path of a successful answer, changed or not. */
 export type Attack = (path: string, body: Buffer) => Buffer
-
-export interface Attacker extends AsyncDisposable {
-  url: URL
-}
 
 /** `forged`: answers by path that the attacker gives without asking anybody. */
 export async function startAttacker(
   upstream: URL,
   attack: Attack,
   forged: ReadonlyMap<string, Buffer> = new Map(),
-): Promise<Attacker> {
+): Promise<Listening> {
   const server = createServer(async (request, response) => {
     const path = request.url ?? '/'
     const own = forged.get(path)
@@ -31,13 +27,5 @@ export async function startAttacker(
       response.writeHead(502).end(String(error))
     }
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    url: new URL(`http://127.0.0.1:${port}/`),
-    async [Symbol.asyncDispose]() {
-      server.close()
-      server.closeAllConnections()
-    },
-  }
+  return listening(server)
 }

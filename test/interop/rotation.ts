@@ -26,9 +26,10 @@ import {
   signersOf,
   signWaiting,
 } from './keepers.ts'
+import type { Listening } from './listening.ts'
 import { randomFrom, sha256 } from './scenario.ts'
 import { download, type Flavour, type Service, serve, submit } from './service.ts'
-import { type SlowLine, startSlowLine } from './slow-line.ts'
+import { startSlowLine } from './slow-line.ts'
 
 const { values: flags } = parseArgs({ options: { seed: { type: 'string' }, short: { type: 'boolean' } } })
 const seed = Number(flags.seed ?? Math.floor(Math.random() * 2 ** 32))
@@ -53,7 +54,7 @@ function rotate(flavour: Flavour): void {
   let signers: Signers = { root: [makeKey(), makeKey('ecdsa')], online: online(0, 1, 2) }
   let version = 1
   let service: Service
-  let line: SlowLine
+  let line: Listening
   let crowd: Crowd
   let busy: Promise<void>
   let ended = false

@@ -1,15 +1,11 @@
 /** A line between clients and the service that takes its time, so that a refresh lasts as long as it does far away. */
 
 import { Agent, request as ask, createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-
-export interface SlowLine extends AsyncDisposable {
-  url: URL
-}
+import { type Listening, listening } from './listening.ts'
 
 /** `delay`: milliseconds that an answer is under way. */
-export async function startSlowLine(upstream: URL, delay: (status: number) => number): Promise<SlowLine> {
+export async function startSlowLine(upstream: URL, delay: (status: number) => number): Promise<Listening> {
   const agent = new Agent({ keepAlive: true })
   const server = createServer((request, response) => {
     const passed = ask(new URL(request.url ?? '/', upstream), { agent }, async (answer) => {
@@ -22,14 +18,5 @@ export async function startSlowLine(upstream: URL, delay: (status: number) => nu
     passed.on('error', (error) => response.writeHead(502).end(String(error)))
     passed.end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    url: new URL(`http://127.0.0.1:${port}/`),
-    async [Symbol.asyncDispose]() {
-      server.close()
-      server.closeAllConnections()
-      agent.destroy()
-    },
-  }
+  return listening(server, () => agent.destroy())
 }

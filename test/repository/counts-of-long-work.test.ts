@@ -4,7 +4,7 @@ import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
 import { counting } from '../support/counting.ts'
-import { begin, importOf, lines, many } from '../support/long-work.ts'
+import { begin, importOf, lengths, lines, many, seen } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
 const bins = 16
@@ -67,6 +67,24 @@ describe('What long work costs', () => {
     await prepare(openRepository({ ...repository.ports, metadata: { ...metadata, create } }), id)
     const { signatures } = await during(() => publish(repository))
     assert.equal(signatures, 3)
+  })
+
+  it('where many of them have changed, another round is made of these before the commit', async () => {
+    const { repository, during } = await warm()
+    const id = await begin(repository, await importOf(repository, lines(many(400))))
+    const { metadata } = repository.ports
+    let others: Promise<unknown> | undefined
+    const create: typeof metadata.create = async (name, bytes) => {
+      others ??= run(restarted(repository), addRequest(['p/1'], 9))
+      await others
+      return metadata.create(name, bytes)
+    }
+    const ports = { ...repository.ports, metadata: { ...metadata, create } }
+    const ahead = await during(() => prepare(openRepository(ports, { leftToCommit: 0 }), id))
+    const { signatures } = await during(() => publish(repository))
+    // Those of the other publisher are among the first ones.
+    assert.deepEqual({ ahead: ahead.signatures, signatures }, { ahead: bins + 3 + 1, signatures: 2 })
+    assert.deepEqual(await seen(repository), { ...lengths(many(400)), ...lengths(many(200, 'there')), 'p/1': 9 })
   })
 
   it('an update of all bins signs each of them once', async () => {

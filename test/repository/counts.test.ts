@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { type Current, readCurrent } from '../../shared/repository/current.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { clientOf } from '../support/client.ts'
@@ -52,6 +53,38 @@ describe('What work costs', () => {
       deletes: 1,
       lists: 2,
     })
+  })
+
+  it('one look by each of those who ask at the moment at which a commit becomes visible', async () => {
+    const { around, during } = counting()
+    const readers: Promise<unknown>[] = []
+    let ask = () => {}
+    const repository = await bootstrapped({
+      around: (store, which) => {
+        const counted = around(store)
+        if (which === 'state') return counted
+        return {
+          ...counted,
+          async replace(name, bytes, tag) {
+            const next = await counted.replace(name, bytes, tag)
+            ask()
+            await Promise.all(readers)
+            return next
+          },
+        }
+      },
+    })
+    const { id } = await submit(repository, { request: addRequest(['one']), principal: 'test' })
+    ask = () => {
+      readers.push(...Array.from({ length: 16 }, () => readCurrent(repository)))
+    }
+    const { reads } = await during(() => publish(repository))
+    assert.equal(reads, 5 + 16)
+    for (const current of await Promise.all(readers))
+      assert.deepEqual(
+        (current as Current).entry.tasks.map((task) => task.id),
+        [id],
+      )
   })
 
   it('one artifact costs the same in a repository with 1,024 bins', async () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { readAwaited } from '../../shared/repository/awaited.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
+import { readWaitingMetadata } from '../../shared/repository/holders.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readBootstrapStanding } from '../../shared/repository/read.ts'
 import { readStatus } from '../../shared/repository/status.ts'
@@ -8,7 +10,7 @@ import type { BootstrapRequest, TaskRequest } from '../../shared/repository/task
 import { parseJson } from '../../shared/tuf/json.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { clientOf } from '../support/client.ts'
-import { customRole, delegation, refusal, sign, succeeds } from '../support/delegations.ts'
+import { customRole, delegation, keysOf, refusal, sign, succeeds } from '../support/delegations.ts'
 import { makeKey, makeRoot, signatureBy, signRole, type TestKey } from '../support/keys.ts'
 import { addRequest, restarted, signerOf, type TestRepository, testRepository } from '../support/repository.ts'
 
@@ -33,13 +35,18 @@ function bootstrap(repository: TestRepository, delegations?: BootstrapRequest['d
   }
 }
 
-async function signFirst(repository: TestRepository, ...holders: TestKey[]): Promise<unknown[]> {
+async function signFirst(
+  repository: TestRepository,
+  holders: readonly TestKey[],
+  role = 'targets',
+): Promise<unknown[]> {
   const results: unknown[] = []
   for (const holder of holders) {
     const standing = await readBootstrapStanding(repository)
-    assert.ok(standing.state === 'signing' && standing.targets)
-    const signature = signatureBy(holder, standing.targets.signedBytes)
-    const details = await succeeds(restarted(repository), { kind: 'sign_metadata', role: 'targets', signature })
+    const metadata = standing.state === 'signing' && standing.pending?.offline.get(role)
+    assert.ok(metadata, `${role} does not wait`)
+    const signature = signatureBy(holder, metadata.signedBytes)
+    const details = await succeeds(restarted(repository), { kind: 'sign_metadata', role, signature })
     results.push(details['bootstrap'])
   }
   return results
@@ -48,7 +55,7 @@ async function signFirst(repository: TestRepository, ...holders: TestKey[]): Pro
 async function founded(delegations?: BootstrapRequest['delegations']): Promise<TestRepository> {
   const repository = testRepository()
   await succeeds(repository, bootstrap(repository, delegations))
-  await signFirst(repository, ann, bob)
+  await signFirst(repository, [ann, bob])
   return repository
 }
 
@@ -60,7 +67,7 @@ for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
       const repository = testRepository()
       const details = await succeeds(repository, bootstrap(repository, { delegation: flavour, number: 4 }))
       assert.deepEqual(details, { bootstrap: 'Targets v1 is pending signature' })
-      const [first, second] = await signFirst(repository, ann, eve)
+      const [first, second] = await signFirst(repository, [ann, eve])
       assert.equal(first, 'Targets v1 is pending signature')
       assert.match(String(second), /^Bootstrap finished /)
       await succeeds(repository, addRequest(['a', 'b']))
@@ -85,6 +92,22 @@ for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
         published?.signedOffline.map(({ role }) => role),
         ['targets'],
       )
+    })
+
+    test('is signed anew by its holders before it expires', async () => {
+      const repository = await found()
+      await succeeds(repository, addRequest(['a']))
+      const client = clientOf(repository)
+      await client.refresh()
+      repository.pass(190 * day)
+      await succeeds(repository, { kind: 'metadata_delegation', action: 'renew', names: ['targets'] })
+      assert.deepEqual((await sign(repository, 'targets', bob, ann)).at(-1), 'Role targets signing complete')
+      repository.pass(20 * day)
+      await publish(repository)
+      for (const reader of [client, clientOf(repository)]) {
+        await reader.refresh()
+        assert.ok(await reader.find('a'))
+      }
     })
 
     test('has delegations changed when its holders have signed', async () => {
@@ -130,7 +153,7 @@ for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
         both.pass(graced)
       }
       await succeeds(both, addRequest(['b']))
-      const renew = { kind: 'metadata_delegation', action: 'renew' } as const
+      const renew = { kind: 'metadata_delegation', action: 'renew', names: [] } as const
       assert.deepEqual((await succeeds(both, renew))['pending_roles'], ['targets'])
       await sign(both, 'targets', ann, eve)
       assert.match(await refusal(both, renew), /has the current online keys already/)
@@ -162,15 +185,54 @@ test('the keys of targets signed offline change only as far as its signatures al
   assert.equal(client.trusted.root?.signed.version, 2)
 })
 
-test('a bootstrap with some of the keys of targets held is refused, and one with two kinds of offline roles', async () => {
+test('a bootstrap with some of the keys of targets held is refused', async () => {
   const repository = testRepository()
   const [online] = repository.online
   assert.ok(online)
   const mixed = signRole(offlineRoot(repository, [ann, online]), repository.rootKeys)
   const request = { ...bootstrap(repository), root: parseJson(mixed.bytes) }
   assert.match(await refusal(repository, request), /Role targets names key .* does not hold/)
-  const role = customRole('project', { holders: [eve] })
-  const custom = { keys: { [eve.keyid]: eve.key }, roles: [role] }
-  assert.match(await refusal(repository, bootstrap(repository, custom)), /project and targets are both signed offline/)
   assert.equal(await readCurrent(repository), undefined)
+})
+
+test('a bootstrap waits for targets and the roles of other holders below it, in any order, before it founds anything', async () => {
+  const repository = testRepository()
+  const roles = [customRole('project', { holders: [eve, bob], threshold: 2 }), customRole('online')]
+  await succeeds(repository, bootstrap(repository, { keys: keysOf([eve, bob]), roles }))
+  const { roles: waiting, trustedTargets } = await readWaitingMetadata(repository)
+  assert.deepEqual(Object.keys(waiting), ['root', 'targets', 'project'])
+  assert.deepEqual(trustedTargets, waiting['targets'])
+  const awaited = (await readAwaited(repository, undefined)).map(({ role, groups }) => [
+    role,
+    groups[0]?.unsigned.length,
+  ])
+  assert.deepEqual(awaited, [
+    ['root', 0],
+    ['targets', 3],
+    ['project', 2],
+  ])
+  const stranger = { kind: 'sign_metadata', role: 'project', signature: signatureBy(ann, Buffer.of()) } as const
+  assert.match(await refusal(repository, stranger), /may not sign this/)
+  const online = { ...stranger, role: 'online' }
+  assert.match(await refusal(repository, online), /No metadata of role online waits/)
+  assert.match(await refusal(repository, { kind: 'delete_sign_metadata', role: 'project' }), /as a whole.*role root/)
+
+  assert.deepEqual(await signFirst(repository, [bob], 'project'), ['Targets v1 is pending signature'])
+  assert.deepEqual(await signFirst(repository, [ann, bob]), [
+    'Targets v1 is pending signature',
+    'Role project v1 is pending signature',
+  ])
+  assert.equal(await readCurrent(repository), undefined)
+  assert.match(String(await signFirst(repository, [eve], 'project')), /^Bootstrap finished /)
+
+  const client = clientOf(repository)
+  await client.refresh()
+  assert.equal(client.trusted.snapshot?.signed.meta.get('project.json')?.version, 1)
+  await succeeds(repository, addRequest(['online/a']))
+  await succeeds(repository, addRequest(['project/a']))
+  await sign(repository, 'project', eve, bob)
+  for (const reader of [client, clientOf(restarted(repository))]) {
+    await reader.refresh()
+    for (const path of ['online/a', 'project/a']) assert.ok(await reader.find(path), path)
+  }
 })

@@ -72,6 +72,18 @@ describe('metadata that was signed elsewhere', () => {
     })
   }
 
+  test('is refused for a role that nobody delegates to yet, with what comes first', async () => {
+    const repository = await bootstrapped()
+    assert.match(await refusal(repository, upload(made(repository))), /no custom role project.*Add it first/)
+    const role = customRole('project', { holders: [ann, bob], threshold: 2 })
+    await succeeds(repository, delegation('add', [role], [ann, bob]))
+    const why = /project is not delegated to before its holders have signed its first metadata.*Sign that, then upload/
+    assert.match(await refusal(repository, upload(made(repository))), why)
+    await sign(repository, 'project', ann, bob)
+    await succeeds(repository, addRequest(['other']))
+    await succeeds(repository, upload(made(repository)))
+  })
+
   test('is refused while a draft waits, and for what is no custom role', async () => {
     const repository = await withOfflineRole()
     await succeeds(repository, addRequest(['project/b']))

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import { expireLease, type Lease, takeLease } from '../../shared/repository/lease.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
+import { openRepository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { addRequest, bootstrapped, restarted, type TestRepository } from '../support/repository.ts'
 
@@ -90,8 +92,32 @@ describe('The lease', () => {
     const repository = await bootstrapped()
     await (await taken(repository)).release(true)
     assert.deepEqual((await taken(repository)).batch, ['1', '2', '3'])
-    await expireLease(repository.ports.state)
+    await expireLease(repository.ports)
     assert.deepEqual((await taken(repository)).batch, ['1', '2'])
+  })
+
+  it('that a power cut has left in halves is nobody’s', async () => {
+    const repository = await bootstrapped()
+    await taken(repository)
+    const { state } = repository.ports
+    const stored = await state.read('lease.json')
+    assert.ok(stored)
+    for (const left of [stored.bytes.subarray(0, 40), new Uint8Array(), stored.bytes.map(() => 0)]) {
+      const tag = (await state.read('lease.json'))?.tag
+      assert.ok(tag)
+      await state.replace('lease.json', left, tag)
+      await expireLease(repository.ports)
+      assert.deepEqual((await taken(repository)).batch, ids)
+    }
+  })
+
+  it('lies where hints lie, if there is such a place', async () => {
+    const repository = await bootstrapped()
+    const hints = memoryObjectStore()
+    const lease = await takeLease(openRepository({ ...repository.ports, hints }), ids)
+    assert.deepEqual(lease?.batch, ids)
+    assert.ok(await hints.read('lease.json'))
+    assert.equal((await taken(repository)).batch.length, ids.length)
   })
 
   it('has a task that crashed three publishers end as FAILURE, unread, and the others as SUCCESS', async () => {

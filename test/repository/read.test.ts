@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
+import { encodeEntry, entryName, readEntry } from '../../shared/repository/journal.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readBootstrapStanding, readCommits, readTarget, readTask, waitForTask } from '../../shared/repository/read.ts'
@@ -51,6 +52,17 @@ describe('A reader', () => {
     assert.equal(await waitForTask(repository, 'unknown', 2000), undefined)
   })
 
+  it('is woken when a publisher of the same process has ended the task', async () => {
+    const repository = await bootstrapped()
+    const asleep = { ...repository.ports.clock, sleep: () => new Promise<void>(() => {}) }
+    const patient = { ...repository, ports: { ...repository.ports, clock: asleep } }
+    const { id } = await submit(repository, { request: addRequest(['a']), principal: 'test' })
+    const waiting = [1, 2].map(() => waitForTask(patient, id, 2000))
+    await publish(repository)
+    for (const standing of await Promise.all(waiting)) assert.equal(standing?.state, 'SUCCESS')
+    assert.equal(repository.cache.waiting.size, 0)
+  })
+
   it('is told how far the bootstrap is', async () => {
     const repository = testRepository()
     assert.deepEqual(await readBootstrapStanding(repository), { state: 'pre' })
@@ -82,5 +94,61 @@ describe('A reader', () => {
     assert.deepEqual(await numbers({ newest: 3, limit: 2 }), [3, 2])
     assert.deepEqual(await numbers({ newest: 3, limit: 100 }), [3, 2, 1])
     assert.deepEqual(await readCommits(testRepository(), { limit: 100 }), [])
+  })
+
+  it('passes over numbers that nobody committed', async () => {
+    const repository = await bootstrapped()
+    await run(repository, addRequest(['a']))
+    const { state } = repository.ports
+    const { entry } = await readEntry(state, 2)
+    await state.create(entryName(3), encodeEntry({ ...entry, number: 3, nonce: 'somebody who never came to the end' }))
+    await run(repository, addRequest(['b']))
+    for (const newest of [undefined, 4, 3]) {
+      const page = await readCommits(repository, { ...(newest && { newest }), limit: 10 })
+      assert.deepEqual(
+        page.map(({ number }) => number),
+        newest === 3 ? [2, 1] : [4, 2, 1],
+      )
+    }
+  })
+
+  it('is not told anything by an entry that is not the one that was built on', async () => {
+    const repository = await bootstrapped()
+    for (const path of ['a', 'b', 'c']) await run(repository, addRequest([path]))
+    const { state } = repository.ports
+    const { entry } = await readEntry(state, 2)
+    await state.delete(entryName(2))
+    const asked = () => readCommits(repository, { newest: 1, limit: 1 })
+    await assert.rejects(asked, { code: 'corrupt', message: /000000000002.json is missing/ })
+    await state.create(entryName(2), encodeEntry({ ...entry, nonce: 'another' }))
+    await assert.rejects(asked, {
+      code: 'corrupt',
+      message: /000000000002.json is not the one that commit 3 builds on/,
+    })
+    assert.equal((await readCommits(repository, { limit: 2 })).length, 2)
+  })
+
+  it('comes to commits of long ago in few rounds of reads, of which so many are under way at once', async () => {
+    let [underway, most, rounds] = [0, 0, 0]
+    const around = (store: ObjectStore): ObjectStore => ({
+      ...store,
+      async read(name) {
+        if (underway++ === 0) rounds++
+        most = Math.max(most, underway)
+        const stored = await store.read(name).finally(() => setImmediate(() => underway--))
+        await new Promise(setImmediate)
+        return stored
+      },
+    })
+    const repository = await bootstrapped({ around, limits: { parallel: 16 } })
+    for (let at = 0; at < 100; at++) await run(repository, addRequest([`${at}`]))
+    ;[most, rounds] = [0, 0]
+    const page = await readCommits(repository, { newest: 20, limit: 10 })
+    assert.deepEqual(
+      page.map(({ number }) => number),
+      [20, 19, 18, 17, 16, 15, 14, 13, 12, 11],
+    )
+    assert.equal(most, 16)
+    assert.ok(rounds <= Math.ceil(91 / 16) + 2, `${rounds} rounds`)
   })
 })

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { firstToExpire } from '../../shared/repository/refresh.ts'
+import { cacheCommitTime, cachedCommitTime } from '../../shared/repository/repository.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { clientOf } from '../support/client.ts'
 import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
@@ -110,6 +111,15 @@ describe('A refresh', () => {
     await run(repository, settings({ bins: 2 }))
     assert.deepEqual(await bins(), before)
     assert.equal((before?.expires.getTime() ?? 0) - (before?.signed.getTime() ?? 0), 30 * day)
+  })
+
+  it('remembers when commits were made of those that it asks for, and of not many others', async () => {
+    const { cache } = await bootstrapped()
+    for (let number = 2; number < 10_000; number++) {
+      cacheCommitTime(cache, number, new Date(number))
+      assert.ok(cachedCommitTime(cache, 1), `after commit ${number}`)
+    }
+    assert.ok(cache.commitTimes.size < 5_000)
   })
 
   it('keeps every role fresh for a year in which days change and the refresher is away at times', async () => {

@@ -5,6 +5,7 @@ import { collect } from '../../shared/repository/collect.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
+import { readCommits } from '../../shared/repository/read.ts'
 import { diagnose, type RepairOptions } from '../../shared/repository/repair/diagnose.ts'
 import { repair } from '../../shared/repository/repair/repair.ts'
 import { roleName } from '../../shared/tuf/names.ts'
@@ -36,6 +37,7 @@ async function repaired(repository: TestRepository, client: Client, options: Rep
   assert.equal((await run(after, addRequest(['after'], 9))).state, 'SUCCESS')
   await client.refresh()
   assert.equal((await client.find('after'))?.length, 9)
+  await assert.doesNotReject(readCommits(after, { limit: 1000 }), 'the journal is one chain')
   return { ...notes, commit, current: await readCurrent(after) }
 }
 

@@ -6,9 +6,10 @@ import { readTask } from '../../shared/repository/read.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
+import type { Signed } from '../../shared/tuf/signed.ts'
 import { clientOf } from '../support/client.ts'
 import { customRole, delegation, succeeds } from '../support/delegations.ts'
-import { makeKey, type PublicKey, signRoot } from '../support/keys.ts'
+import { makeKey, type PublicKey, signatureBy, signRoot } from '../support/keys.ts'
 import { addRequest, bootstrapped, restarted, signerOf, type TestRepository } from '../support/repository.ts'
 
 const next = makeKey('rsa')
@@ -67,5 +68,43 @@ describe('a service whose online key is lost, or was taken away because somebody
     const client = clientOf(service)
     await client.refresh()
     assert.ok(await client.find('a'))
+  })
+
+  test('takes signatures that come later, and is not held up by a root that lacks some', async () => {
+    const repository = await bootstrapped()
+    const service = relieved(repository)
+    const [first = makeKey(), second = makeKey()] = repository.rootKeys
+    const partial = (days: number) => {
+      const expires = new Date(service.ports.clock.now().getTime() + days * 24 * 3600_000)
+      return signRoot({ root: service.rootKeys, threshold: 2, online: [next], version: 2, expires }, [first])
+    }
+    const update = (root: Signed) =>
+      ({ kind: 'metadata_update', root: parseJson(root.bytes), compromised: true }) as const
+    const given = [partial(100), partial(200)]
+    const states: (() => Promise<string | undefined>)[] = []
+    for (const root of given) {
+      states.push(await stateOf(service, update(root)))
+      await assert.rejects(publish(service), { code: 'key-not-held' })
+    }
+    const signature = signatureBy(second, given[1]?.signedBytes ?? Buffer.of())
+    states.push(await stateOf(service, { kind: 'sign_metadata', role: 'root', signature }))
+    await publish(service)
+    assert.deepEqual(await Promise.all(states.map((state) => state())), ['SUCCESS', 'SUCCESS', 'SUCCESS'])
+    assert.equal((await readCurrent(service))?.root.signed.expires, given[1]?.signed.expires)
+    const client = clientOf(service)
+    await client.refresh()
+    assert.equal(client.trusted.root?.signed.version, 2)
+  })
+
+  test('takes a complete root although one waits that its holders never completed', async () => {
+    const repository = await bootstrapped()
+    const { rootKeys, online } = repository
+    const waiting = signRoot({ root: rootKeys, threshold: 2, online, version: 2 }, rootKeys.slice(0, 1))
+    await succeeds(repository, { kind: 'metadata_update', root: parseJson(waiting.bytes), compromised: false })
+    const service = relieved(repository)
+    await succeeds(service, rootUpdate(service))
+    const current = await readCurrent(service)
+    assert.deepEqual([current?.root.signed.version, current?.signing.roles], [2, {}])
+    await clientOf(service).refresh()
   })
 })

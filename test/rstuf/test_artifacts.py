@@ -48,6 +48,18 @@ def test_downloaded_by_its_hash(world: World) -> None:
     assert (world.home / "downloads/tool").read_bytes() == content
 
 
+def test_downloaded_from_a_repository_that_it_was_told_of(world: World) -> None:
+    world.write_artifact("tool", b"good")
+    (world.home / "tool").write_bytes(b"good")
+    world.task_info(task_of(world.artifact("add", str(world.home / "tool"), "--api-server", world.url).end())).end()
+    root, artifacts = f"{world.metadata_url}/1.root.json", f"{world.url}/artifacts"
+    world.artifact("repository", "add", "-n", "ours", "-r", root, "-m", world.metadata_url, "-a", artifacts).end()
+    world.artifact("repository", "set", "ours").end()
+    assert world.metadata_url in world.artifact("repository", "show", "ours").end()
+    assert "Successfully completed artifact download" in world.artifact("download", "tool").end()
+    assert (world.home / "downloads/tool").read_bytes() == b"good"
+
+
 def test_a_tampered_artifact_is_not_taken(world: World) -> None:
     file = world.home / "tool"
     file.write_bytes(b"good")
