@@ -149,8 +149,12 @@ export async function takeOver(
   for (const [role, bytes] of Object.entries(preparation.facts?.nearCaps ?? {})) draft.sizes.known.set(role, bytes)
   endPreparation(draft, task, preparation)
   const imported = preparation.facts?.imported
-  if (imported !== undefined)
-    draft.imported = { ...imported, except: [...new Set([...imported.except, ...later.keys()])] }
+  if (imported === undefined) return
+  // Those that a round after the first has made anew are among them.
+  const [first] = preparation.rounds
+  const all = first && (await changedSince(repository, current, first.base, preparation.structure))
+  const except = new Set([...imported.except, ...(all?.keys() ?? []), ...later.keys()])
+  draft.imported = { ...imported, except: [...except] }
 }
 
 /** Has the journal say which numbers were claimed ahead, so that what is not needed of them is collected. */

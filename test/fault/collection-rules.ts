@@ -32,16 +32,20 @@ export function collectionRules(time: VirtualTime): CollectionRules {
     claimed(entry) {
       if (!claims.has(entry.number)) claims.set(entry.number, { entry, at: time.now })
     },
-    committed({ number, base, supersedes, state, prepared, creates }) {
+    committed({ number, base, supersedes, state, prepared, creates, imported }) {
       committed.add(number)
-      for (const claimed of prepared?.claimed ?? []) ended.set(claimed, { at: time.now, kept: new Set(creates) })
+      for (const claimed of prepared?.claimed ?? [])
+        ended.set(claimed, {
+          at: time.now,
+          kept: new Set([...creates, ...(imported?.before === undefined ? [] : [imported.before])]),
+        })
       for (const file of supersedes) superseded.set(file, time.now)
       const before = claims.get(base.number)?.entry.state
       for (const [name, version] of Object.entries(before ?? {}))
         if (state[name as keyof typeof state] !== version) superseded.set(`state/${version}.${name}.json`, time.now)
     },
     mayGo(name) {
-      const number = Number.parseInt(name.replace(/^(commits|state)\//, ''), 10)
+      const number = Number.parseInt(name.replace(/^(commits\/|state\/|bulk\/\w+\.)/, ''), 10)
       assert.ok(!name.endsWith('.root.json') || name.startsWith('state/'), `${name} was deleted, and roots stay`)
       const claim = claims.get(number)?.entry
       if (claim?.prepares !== undefined) {
