@@ -41,6 +41,8 @@ export interface Published {
   readonly refreshed: number
   /** What was thrown by the operations of tasks that ended as FAILURE, by task. */
   readonly broken: ReadonlyMap<string, unknown>
+  /** It took over what was signed ahead for its one task. */
+  readonly ahead: boolean
   /** A task that waits until its roles are signed ahead: see `prepare.ts`. */
   readonly unprepared?: string
 }

@@ -139,7 +139,10 @@ async function decide(
   task: WaitingTask,
   { broken, unfit, now }: Known,
 ): Promise<DecidedTask | 'next commit' | 'unprepared'> {
-  if ('poisoned' in task) return poisoned(task, now)
+  if ('poisoned' in task) {
+    await leavePrepared(repository, draft, task.id)
+    return poisoned(task, now)
+  }
   if (broken.has(task.id)) return failed(task, now)
   const { request, id: taskId, principal } = task
   if (request.kind === 'bootstrap') {
@@ -163,6 +166,7 @@ async function decide(
   try {
     if (isLong(draft, request, repository.limits))
       return await decidePrepared(repository, current, draft, task, context)
+    if (operation.long !== undefined) await leavePrepared(repository, draft, taskId)
     const past = operation.past && (await readPast(repository, current, operation.past(request)))
     await load(repository, current, draft, operation.needs(draft, request, past))
     const file = operation.file?.(request)
@@ -177,6 +181,12 @@ async function decide(
     if (error instanceof Unfit || isNoTasksFault(error)) throw error
     throw new BrokenTask(taskId, error)
   }
+}
+
+/** What was signed ahead for a task that is decided without it goes with this commit. */
+async function leavePrepared({ ports }: Repository, draft: Draft, taskId: string): Promise<void> {
+  const { document } = (await readPreparation(ports.state, taskId)) ?? {}
+  if (document !== undefined) endPreparation(draft, taskId, document)
 }
 
 function isLong(draft: Draft, request: TaskRequest, { aheadFrom }: Limits): boolean {

@@ -200,5 +200,5 @@ async function firstCommit(
   const current = await commit(repository, { number: 0, sha256 }, draft, tasks, lease)
   await finishTasks(repository, current.entry.number, tasks)
   repository.cache.finished = current.sha256
-  return { commit: current.entry.number, head: current.sha256, tasks, refreshed: 0, broken: new Map() }
+  return { commit: current.entry.number, head: current.sha256, tasks, refreshed: 0, broken: new Map(), ahead: false }
 }

@@ -90,7 +90,9 @@ async function prepareHeld(
     const known = await stillGood(repository, current, held.document, task)
     const base = known && (await baseOfRound(repository, current, held.document))
     const at = base ?? (await beginAnew(current, held))
-    const later = await changedAfter(repository, at, held.document.since, task.id)
+    // Who goes on with a round makes what whoever began it would have made.
+    const seen = held.document.rounds[0]?.base ?? at.entry.number
+    const later = await changedAfter(repository, seen, held.document.since, task.id)
     const work = await planned(repository, task, at, later)
     inTime()
     if (held.document.rounds[0]?.roles === undefined) await firstRound(repository, task, at, work, held, inTime)

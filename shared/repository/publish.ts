@@ -146,6 +146,7 @@ async function publishOn(
   const { number } = next.entry
   return {
     ...{ commit: number, head: next.sha256, tasks: decided, refreshed: doing.due.length, broken },
+    ahead: next.entry.prepared !== undefined,
     ...(unprepared !== undefined && { unprepared }),
   }
 }

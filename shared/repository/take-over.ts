@@ -50,10 +50,10 @@ export async function stillGood(
   return changedSince(repository, current, last.base, structure)
 }
 
-/** What commits after `since` have changed that were made of tasks later than this one. */
+/** What commits after `since`, up to this one, have changed that were made of tasks later than this one. */
 export async function changedAfter(
   { ports, limits }: Repository,
-  { entry: { number } }: Current,
+  number: number,
   since: number,
   taskId: string,
 ): Promise<Later> {

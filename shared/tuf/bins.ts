@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { TufError } from './errors.ts'
 import type { DelegatedRole, RoleKeys, SuccinctRoles } from './metadata.ts'
 import { type RoleName, roleName } from './names.ts'
@@ -36,8 +36,8 @@ export function binNames(bins: HashBins): RoleName[] {
 
 /** The bin that a target belongs to: the first bits of the SHA-256 of its path. */
 export function binOf(bins: HashBins, path: string): RoleName {
-  const hash = createHash('sha256').update(path).digest()
-  return binName(bins, Math.floor(hash.readUInt32BE(0) / 2 ** (32 - Math.log2(bins.number))))
+  const first32Bits = Number.parseInt(hash('sha256', path).slice(0, 8), 16)
+  return binName(bins, Math.floor(first32Bits / 2 ** (32 - Math.log2(bins.number))))
 }
 
 /** Whether a hash bin of this prefix could have this name, however many bins there are. */

@@ -1,5 +1,6 @@
-import { bigMap, membersInPieces } from './canonical-pieces.ts'
+import { inOrder } from './code-points.ts'
 import { TufError } from './errors.ts'
+import { OrderedMap, type Piece } from './ordered-map.ts'
 
 /**
  * The OLPC canonical JSON of a value, as TUF signs it (specification, section 4.1): keys in the order of their code points,
@@ -7,7 +8,88 @@ import { TufError } from './errors.ts'
  * is how metadata holds names that somebody else chose (`__proto__` among them). Throws TufError 'not-canonical'.
  */
 export function canonicalBytes(value: unknown): Uint8Array {
-  return Buffer.from(canonicalText(value), 'utf8')
+  const parts = partsOf(value)
+  const bytes = parts.length === 1 && parts[0] ? parts[0].bytes : joined(parts)
+  if (parts.every(({ isJson }) => isJson)) json.add(bytes)
+  return bytes
+}
+
+/**
+ * True if these very bytes, which `canonicalBytes` made, are known to be JSON as they are: control characters stand as they
+ * are in canonical JSON, and escaped in JSON.
+ */
+export function isJson(bytes: Uint8Array): boolean {
+  return json.has(bytes)
+}
+
+const json = new WeakSet<Uint8Array>()
+
+/** Bytes that have room around them, so that a file can be made of them without a copy. */
+export interface Roomy {
+  /** The bytes, with the room in front of them and behind. */
+  readonly whole: Uint8Array
+  readonly before: number
+}
+
+const roomy = new WeakMap<Uint8Array, Roomy>()
+const room = { before: 2048, after: 64 }
+
+/** The room around bytes that `canonicalBytes` has put together from pieces. It is whose who asks first: nobody else gets it. */
+export function takeRoom(bytes: Uint8Array): Roomy | undefined {
+  const taken = roomy.get(bytes)
+  roomy.delete(bytes)
+  return taken
+}
+
+function joined(parts: readonly Part[]): Uint8Array {
+  const length = parts.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  const whole = Buffer.allocUnsafeSlow(room.before + length + room.after)
+  let at = room.before
+  for (const { bytes } of parts) {
+    whole.set(bytes, at)
+    at += bytes.length
+  }
+  const bytes = whole.subarray(room.before, at)
+  roomy.set(bytes, { whole, before: room.before })
+  return bytes
+}
+
+interface Part {
+  readonly bytes: Uint8Array
+  readonly isJson: boolean
+}
+
+/** The pieces of an OrderedMap, as far as it is a member of `value` itself, are serialised once, however often they are written. */
+function partsOf(value: unknown): readonly Part[] {
+  const isInPieces =
+    typeof value === 'object' && value !== null && Object.values(value).some((member) => member instanceof OrderedMap)
+  if (!isInPieces) return [partOf(canonicalText(value))]
+  const parts: Part[] = []
+  let text = '{'
+  for (const key of inOrder(Object.keys(value))) {
+    const member = (value as Record<string, unknown>)[key]
+    if (member === undefined) continue
+    text += `${text === '{' && parts.length === 0 ? '' : ','}${quoted(key)}:`
+    if (member instanceof OrderedMap) {
+      parts.push(partOf(`${text}{`))
+      for (const [at, piece] of member.pieces.entries()) parts.push(...(at === 0 ? [] : [comma]), partOfPiece(piece))
+      text = '}'
+    } else text += canonicalText(member)
+  }
+  return [...parts, partOf(`${text}}`)]
+}
+
+const controlCharacter = /[^ -\uffff]/
+const partOf = (text: string): Part => ({ bytes: Buffer.from(text), isJson: !controlCharacter.test(text) })
+const comma = partOf(',')
+const partsOfPieces = new WeakMap<Piece<unknown>, Part>()
+
+function partOfPiece(piece: Piece<unknown>): Part {
+  const known = partsOfPieces.get(piece)
+  if (known !== undefined) return known
+  const part = partOf(piece.map(([key, value]) => `${quoted(key)}:${canonicalText(value)}`).join(','))
+  partsOfPieces.set(piece, part)
+  return part
 }
 
 export function canonicalText(value: unknown): string {
@@ -22,24 +104,16 @@ export function canonicalText(value: unknown): string {
     case 'object':
       if (value === null) return 'null'
       if (Array.isArray(value)) return `[${Array.from(value, canonicalText).join(',')}]`
-      return value instanceof Map
-        ? `{${membersOfMap(value)}}`
+      return isMap(value)
+        ? `{${members(inOrder([...value.keys()]), (key) => value.get(key))}}`
         : `{${members(inOrder(Object.keys(value)), (key) => (value as Record<string, unknown>)[key])}}`
     default:
       throw new TufError('not-canonical', `Canonical JSON cannot hold a value of type ${typeof value}.`)
   }
 }
 
-function membersOfMap(map: ReadonlyMap<string, unknown>): string {
-  const serialise = (keys: readonly string[]) => members(keys, (key) => map.get(key))
-  const remembered = map.size < bigMap ? undefined : membersInPieces(map, isSorted, serialise)
-  return remembered ?? serialise(inOrder([...map.keys()]))
-}
-
-function inOrder(keys: string[]): string[] {
-  // Most keys are in order already, and seeing that is much cheaper than sorting them.
-  return isSorted(keys) ? keys : keys.sort(compareCodePoints)
-}
+const isMap = (value: object): value is ReadonlyMap<string, unknown> =>
+  value instanceof Map || value instanceof OrderedMap
 
 function members(keys: readonly string[], get: (key: string) => unknown): string {
   const texts: string[] = []
@@ -61,28 +135,4 @@ function quoted(text: string): string {
     )
   }
   return needsEscape.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`
-}
-
-function isSorted(keys: readonly string[]): boolean {
-  for (let at = 1; at < keys.length; at++) {
-    if (compareCodePoints(keys[at - 1] ?? '', keys[at] ?? '') > 0) return false
-  }
-  return true
-}
-
-/** Negative, zero or positive as `left` comes before, at or after `right` in code-point order; `<` compares UTF-16 units. */
-export function compareCodePoints(left: string, right: string): number {
-  const length = Math.min(left.length, right.length)
-  for (let at = 0; at < length; at++) {
-    const leftUnit = left.charCodeAt(at)
-    const rightUnit = right.charCodeAt(at)
-    if (leftUnit !== rightUnit) return rank(leftUnit) - rank(rightUnit)
-  }
-  return left.length - right.length
-}
-
-/** Surrogates stand for code points above U+FFFF, so they come after U+E000 to U+FFFF. */
-function rank(unit: number): number {
-  if (unit < 0xd800) return unit
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800
 }

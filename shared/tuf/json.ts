@@ -136,3 +136,9 @@ function readKeyByKey(text: string): Json {
 
   return value(token())
 }
+
+/** True for a value that is nested more than so many levels deep. */
+export function isDeeper(json: Json, levels: number): boolean {
+  if (typeof json !== 'object' || json === null) return false
+  return levels === 0 || Object.values(json).some((member) => isDeeper(member, levels - 1))
+}

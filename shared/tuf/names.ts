@@ -35,16 +35,17 @@ export function isTopLevel(name: string): name is TopLevelRole {
   return (topLevelRoles as readonly string[]).includes(name)
 }
 
-/** Characters each of which breaks some client, or a server between it and us. */
-const refusedCharacters = new Set(' \\#?%:|[]{}^"<>`')
+/** Characters each of which breaks some client, or a server between it and us; and all that are not printable ASCII. */
+const refusedInPaths = /[^!$&'()*+,\-./0-9;=@A-Z_a-z~]/
+const refusedInPatterns = /[^!$&'()*+,\-./0-9;=?@A-Z_a-z~]/
 
 /**
  * The path of a target. ASCII, relative, without empty, `.` or `..` segments and without characters that a client or a web
  * server would read as something else. Throws TufError 'invalid-target-path' that says which character, and where.
  */
 export function targetPath(text: string): TargetPath {
-  checkPath('Target path', text, refusedCharacters)
-  const encoded = encodedLength(text)
+  checkPath('Target path', text, refusedInPaths)
+  const encoded = text.length * 3 <= maximumEncodedLength ? 0 : encodedLength(text)
   if (encoded > maximumEncodedLength) {
     const why = `it takes ${encoded} characters as a file name, percent-encoded, at most ${maximumEncodedLength} are allowed; shorten it`
     throw new TufError('invalid-target-path', `Target path ${JSON.stringify(text)}: ${why}.`)
@@ -52,9 +53,8 @@ export function targetPath(text: string): TargetPath {
   return text as TargetPath
 }
 
+/** Three for each character that is not left as it is. */
 const encodedLength = (text: string) => text.replaceAll(/[^A-Za-z0-9_.~-]/g, '%00').length
-
-const refusedInPatterns = refusedCharacters.difference(new Set('?'))
 
 /**
  * A pattern of target paths, such as a delegation has: a path in which `*` and `?` may stand for characters of one segment.
@@ -84,7 +84,7 @@ export function pathPattern(text: string): string {
   )
 }
 
-function checkPath(kind: string, text: string, refused: ReadonlySet<string>): void {
+function checkPath(kind: string, text: string, refused: RegExp): void {
   const refuse = (why: string) => {
     const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text
     return new TufError('invalid-target-path', `${kind} ${JSON.stringify(shown)}: ${why}.`)
@@ -92,18 +92,17 @@ function checkPath(kind: string, text: string, refused: ReadonlySet<string>): vo
   if (text === '') throw refuse('it is empty; name a file')
   if (text.length > maximumPathLength)
     throw refuse(`it has ${text.length} characters, at most ${maximumPathLength} are allowed`)
-  for (let at = 0; at < text.length; at++) {
+  const at = text.search(refused)
+  if (at !== -1) {
     const code = text.codePointAt(at) ?? 0
     const shown =
       code < 0x20 || code >= 0x7f ? `U+${code.toString(16).toUpperCase().padStart(4, '0')}` : `"${text[at]}"`
     if (code < 0x20 || code === 0x7f) throw refuse(`control character ${shown} at position ${at}; leave it out`)
     if (code > 0x7f)
       throw refuse(`character ${shown} at position ${at} is not ASCII, and clients disagree about those; use ASCII`)
-    if (refused.has(text[at] ?? '')) {
-      throw refuse(
-        `character ${shown} at position ${at} breaks clients or URLs; use letters, digits and any of +@=,~!$&'()*;._-/`,
-      )
-    }
+    throw refuse(
+      `character ${shown} at position ${at} breaks clients or URLs; use letters, digits and any of +@=,~!$&'()*;._-/`,
+    )
   }
   if (text.startsWith('/')) throw refuse('it begins with "/"; paths are relative')
   if (text.endsWith('/')) throw refuse('it ends with "/"; name a file, not a directory')

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import { canonicalBytes } from './canonical.ts'
+import { hash } from 'node:crypto'
+import { canonicalBytes, isJson, takeRoom } from './canonical.ts'
 import { inside, list, object, text } from './decode.ts'
 import { TufError } from './errors.ts'
 import { type Json, parseJson } from './json.ts'
@@ -37,14 +37,25 @@ export function assemble<Role extends Metadata>(
   signedBytes: Uint8Array,
   signatures: readonly Signature[],
 ): Signed<Role> {
-  const canonical = Buffer.concat([opening, canonicalBytes(signatures), middle, signedBytes, closing])
-  return { signed, signatures, signedBytes, bytes: asJson(canonical) }
+  const front = Buffer.concat([opening, asJson(canonicalBytes(signatures)), middle])
+  return { signed, signatures, signedBytes, bytes: enclose(front, signedBytes, closing) }
+}
+
+/** In the room around `inner` if there is some: a snapshot has half a megabyte, and each copy brings the next garbage collection nearer. */
+function enclose(front: Uint8Array, inner: Uint8Array, back: Uint8Array): Uint8Array {
+  const room = isJson(inner) ? takeRoom(inner) : undefined
+  if (room === undefined || front.length > room.before) return Buffer.concat([front, asJson(inner), back])
+  const [start, end] = [room.before - front.length, room.before + inner.length]
+  room.whole.set(front, start)
+  room.whole.set(back, end)
+  return room.whole.subarray(start, end + back.length)
 }
 
 /** Canonical JSON leaves line breaks (a PEM has some) and other control characters as they are; JSON has to escape them. */
-function asJson(canonical: Buffer): Uint8Array {
+function asJson(canonical: Uint8Array): Uint8Array {
+  if (isJson(canonical)) return canonical
   // As Latin-1 every byte is one character, and comes back as it was.
-  const text = canonical.toString('latin1')
+  const text = Buffer.from(canonical).toString('latin1')
   if (!controlCharacter.test(text)) return canonical
   const escaped = text.replaceAll(controlCharacter, (character) => JSON.stringify(character).slice(1, -1))
   return Buffer.from(escaped, 'latin1')
@@ -81,5 +92,5 @@ function readEnvelope<Type extends TopLevelRole>(type: Type, json: Json): Omit<S
 
 /** What timestamp says of snapshot's file. */
 export function lengthAndHashes(bytes: Uint8Array): { length: number; hashes: Hashes } {
-  return { length: bytes.length, hashes: { sha256: createHash('sha256').update(bytes).digest('hex') } }
+  return { length: bytes.length, hashes: { sha256: hash('sha256', bytes) } }
 }

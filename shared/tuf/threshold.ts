@@ -19,7 +19,7 @@ export function goodSignatures(
     const key = keys.get(keyid)
     const signature = signatures.find((candidate) => candidate.keyid === keyid)
     if (key === undefined || signature === undefined || !verifySignature(key, bytes, signature.sig)) continue
-    const identity = keyIdentity(key)
+    const identity = role.keyids.length === 1 ? keyid : keyIdentity(key)
     if (counted.has(identity)) continue
     counted.add(identity)
     good.push(keyid)

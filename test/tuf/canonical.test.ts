@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Metadata, Signature, Targets } from '@tufjs/models'
 import fc from 'fast-check'
-import { canonicalBytes, canonicalText, compareCodePoints } from '../../shared/tuf/canonical.ts'
+import { canonicalBytes, canonicalText, isJson } from '../../shared/tuf/canonical.ts'
+import { compareCodePoints } from '../../shared/tuf/code-points.ts'
 import type { Json } from '../../shared/tuf/json.ts'
+import { OrderedMap } from '../../shared/tuf/ordered-map.ts'
 import { refuses } from '../support/tuf-errors.ts'
 
 const integer = fc.maxSafeInteger()
@@ -156,29 +158,70 @@ describe('canonical JSON', () => {
   })
 })
 
-describe('a big Map, of which pieces are remembered', () => {
+describe('an ordered map, of which pieces are remembered', () => {
   const names = Array.from({ length: 2000 }, (_, index) => `bins-${String(index).padStart(4, '0')}.json`)
-  const plain = (map: ReadonlyMap<string, unknown>) => canonicalText(Object.fromEntries(map))
+  const change = fc.record({
+    name: fc.constantFrom(...names, 'added.json', 'zz.json', '\u{1f600}', '\uffee', '\n'),
+    version: fc.nat(),
+  })
+  const rounds = fc.array(fc.array(change, { maxLength: 5 }), { maxLength: 6 })
 
-  test('is serialised as a plain object is, however it changes from call to call', () => {
-    const change = fc.record({
-      name: fc.constantFrom(...names, 'added.json', 'zz.json', '\u{1f600}', '\uffee'),
-      how: fc.constantFrom('set', 'delete', 'undefined', 'move to the end'),
-      version: fc.nat(),
-    })
+  test('is serialised as a plain object is, however it changes from one to the next', () => {
     fc.assert(
-      fc.property(fc.array(fc.array(change, { maxLength: 5 }), { maxLength: 6 }), (rounds) => {
-        let map = new Map<string, unknown>(names.map((name) => [name, { version: 1 }]))
+      fc.property(rounds, (rounds) => {
+        const plain = new Map<string, { version: number }>(names.map((name) => [name, { version: 1 }]))
+        let map = OrderedMap.of(plain)
         for (const changes of rounds) {
-          map = new Map(map)
-          for (const { name, how, version } of changes) {
-            if (how === 'delete' || how === 'move to the end') map.delete(name)
-            if (how !== 'delete') map.set(name, how === 'undefined' ? undefined : { version })
+          const changed = new Map(changes.map(({ name, version }) => [name, { version }]))
+          for (const [name, value] of changed) plain.set(name, value)
+          map = map.with(changed)
+          for (const around of [{ meta: map }, { a: 1, meta: map, z: '\n' }]) {
+            const expected = canonicalText({ ...around, meta: Object.fromEntries(plain) })
+            assert.equal(Buffer.from(canonicalBytes(around)).toString(), expected)
+            assert.equal(isJson(canonicalBytes(around)), !expected.includes('\n'))
           }
-          assert.equal(canonicalText(map), plain(map))
+          assert.equal(canonicalText([map]), `[${canonicalText(plain)}]`)
         }
       }),
       { numRuns: 30 },
     )
+  })
+
+  test('is a Map like any other', () => {
+    fc.assert(
+      fc.property(rounds, (rounds) => {
+        let plain = new Map<string, { version: number }>()
+        let map = OrderedMap.of(plain)
+        for (const changes of rounds) {
+          const changed = new Map(changes.map(({ name, version }) => [name, { version }]))
+          const [before, unchanged] = [[...map], map]
+          map = map.with(changed)
+          assert.deepEqual([...unchanged], before)
+          plain = new Map([...plain, ...changed])
+        }
+        const inOrder = [...plain].sort(([one], [other]) => compareCodePoints(one, other))
+        assert.deepEqual([...map], inOrder)
+        assert.deepEqual([...map.keys()], [...new Map(inOrder).keys()])
+        assert.deepEqual([...map.values()], [...new Map(inOrder).values()])
+        assert.equal(map.size, plain.size)
+        const visited: unknown[] = []
+        map.forEach((value, key) => {
+          visited.push([key, value])
+        })
+        assert.deepEqual(visited, inOrder)
+        for (const name of [...plain.keys(), 'not there']) {
+          assert.equal(map.get(name), plain.get(name))
+          assert.equal(map.has(name), plain.has(name))
+        }
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('shares what did not change with the one before', () => {
+    const map = OrderedMap.of(new Map(names.map((name) => [name, { version: 1 }])))
+    const next = map.with(new Map([['bins-0300.json', { version: 2 }]]))
+    const changed = next.pieces.filter((piece, at) => piece !== map.pieces[at])
+    assert.deepEqual([changed.length, next.pieces.length], [1, 32])
   })
 })

@@ -7,6 +7,7 @@ import { type BinDelegation, binDelegations, binNames, delegateBins, hashBins } 
 import { canonicalBytes, canonicalText } from '../../shared/tuf/canonical.ts'
 import { type Json, type JsonObject, parseJson } from '../../shared/tuf/json.ts'
 import { type Metadata, type Snapshot, specVersion, type Targets, type Timestamp } from '../../shared/tuf/metadata.ts'
+import { OrderedMap } from '../../shared/tuf/ordered-map.ts'
 import { assemble, decodeSigned, lengthAndHashes, type Signed, signedFromJson } from '../../shared/tuf/signed.ts'
 import { makeKey, makeRoot, signRole } from '../support/keys.ts'
 import { refuses } from '../support/tuf-errors.ts'
@@ -61,6 +62,34 @@ const timestamp = signRole<Timestamp>(
 )
 
 describe('a signed file', () => {
+  test('of a role in pieces is the one of the same role whole, however often and with however many signatures', () => {
+    const files = binNames(hashBins('succinct_roles', 256)).map((name) => [`${name}.json`, { version: 1 }] as const)
+    const whole: Snapshot = {
+      _type: 'snapshot',
+      ...common,
+      meta: new Map([...files, ['targets.json', { version: 1 }]]),
+    }
+    for (const odd of ['', '\n']) {
+      const expected = { ...whole, odd }
+      const inPieces = { ...expected, meta: OrderedMap.of(whole.meta) }
+      const signedBytes = canonicalBytes(inPieces)
+      assert.deepEqual(Buffer.from(signedBytes), Buffer.from(canonicalBytes(expected)))
+      const made = [1, 40, 2].map((count) => {
+        const signatures = Array.from({ length: count }, (_, at) => ({
+          keyid: `${at}`.repeat(32),
+          sig: 'ab'.repeat(70),
+        }))
+        return { signatures, file: assemble(inPieces, signedBytes, signatures) }
+      })
+      // Only now, for one that is made later may not change one that was made before.
+      for (const { signatures, file } of made) {
+        const plain = assemble(expected, canonicalBytes(expected), signatures)
+        assert.ok(Buffer.from(file.bytes).equals(plain.bytes))
+        assert.ok(Buffer.from(file.signedBytes).equals(plain.signedBytes))
+      }
+    }
+  })
+
   test('is JSON, though the canonical form of a PEM has line breaks in it', () => {
     assert.ok(Buffer.from(root.signedBytes).includes('\n'), 'as signed')
     assert.ok(!Buffer.from(root.bytes).includes('\n'), 'as written')

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { type ObjectStore, StoreError } from '../../repository/ports.ts'
 import { contentTag } from './content-tag.ts'
 import { durableFiles } from './durable-files.ts'
+import { fileMemory, isSameVersion, type Remembered } from './file-memory.ts'
 import { asStoreError, type FileSystem, nodeFileSystem, systemErrorCode } from './file-system.ts'
 import { takingTurns } from './taking-turns.ts'
 
@@ -34,14 +35,40 @@ export function directoryObjectStore(directory: string, fs: FileSystem = nodeFil
   const root = resolve(directory)
   const files = durableFiles(fs)
   const writers = takingTurns()
+  const memory = fileMemory()
+  /** Folders in which a write failed: what can be read there may not be durable. */
+  const unsure = new Set<string>()
 
   /** Runs one write of an object, after those before it. */
   async function write<T>(attempt: string, name: string, work: (path: string) => Promise<T>): Promise<T> {
     try {
       return await writers.take(name, () => work(pathOf(root, name)))
     } catch (error) {
+      if (!(error instanceof StoreError)) unsure.add(dirname(join(root, name)))
       throw asStoreError(error, `${attempt} ${name}`)
     }
+  }
+
+  async function find(name: string): Promise<Remembered | undefined> {
+    const path = join(root, name)
+    const version = await files.look(path)
+    const known = version && memory.get(name)
+    if (known && isSameVersion(known.version, version)) return { ...known, bytes: new Uint8Array(known.bytes) }
+    const read = version && (await files.read(path))
+    const found = read && { ...read, tag: contentTag(read.bytes) }
+    if (found && Date.now() - found.version.mtimeMs > clockTick) memory.set(name, found)
+    else memory.delete(name)
+    return found
+  }
+
+  /** From here on what was found in this folder is durable. */
+  async function settle(folder: string): Promise<void> {
+    if (!unsure.delete(folder)) return
+    await files.syncDirectory(folder).catch((error: unknown) => {
+      if (systemErrorCode(error) === 'ENOENT') return
+      unsure.add(folder)
+      throw error
+    })
   }
 
   async function temporaryPath(): Promise<string> {
@@ -53,12 +80,15 @@ export function directoryObjectStore(directory: string, fs: FileSystem = nodeFil
     async read(name) {
       if (!isPath(name)) return undefined
       try {
-        const found = await files.read(join(root, name))
+        // What is about to come is waited for, lest somebody gets what has passed.
+        await writers.ended(name)
+        const found = await find(name)
         // What is there may not be durable yet; nobody shall see what a power cut could take back.
         await writers.ended(name)
+        await settle(dirname(join(root, name)))
         if (!found) return undefined
-        const age = Math.max(0, Date.now() - found.modified)
-        return { bytes: found.bytes, tag: contentTag(found.bytes), age }
+        const age = Math.max(0, Date.now() - found.version.mtimeMs)
+        return { bytes: found.bytes, tag: found.tag, age }
       } catch (error) {
         throw asStoreError(error, `read ${name}`)
       }
@@ -67,13 +97,17 @@ export function directoryObjectStore(directory: string, fs: FileSystem = nodeFil
     create: (name, bytes) =>
       write('create', name, async (path) => {
         const tag = contentTag(bytes)
-        const found = await files.read(path)
+        const found = await find(name)
         if (!found) {
           await files.makeDirectory(dirname(path))
-          if (await files.create(path, bytes, await temporaryPath())) return tag
+          const version = await files.create(path, bytes, await temporaryPath())
+          if (version) memory.set(name, { bytes, tag, version })
+          if (version) return tag
         }
-        const present = found ?? (await files.read(path))
-        if (!present || contentTag(present.bytes) !== tag) {
+        const present = found ?? (await find(name))
+        if (present?.tag !== tag) {
+          // Whoever is told so counts on it.
+          await settle(dirname(path))
           throw new StoreError('exists', `${name} exists with other content.`)
         }
         await files.syncDirectory(dirname(path))
@@ -82,17 +116,19 @@ export function directoryObjectStore(directory: string, fs: FileSystem = nodeFil
 
     replace: (name, bytes, tag) =>
       write('replace', name, async (path) => {
-        const found = await files.read(path)
+        const found = await find(name)
         if (!found) throw new StoreError('changed', `${name} is no longer there.`)
-        const current = contentTag(found.bytes)
         const wanted = contentTag(bytes)
-        if (current === wanted) await files.syncDirectory(dirname(path))
-        else if (current === tag) await files.replace(path, bytes, await temporaryPath())
-        else throw new StoreError('changed', `${name} has been replaced by another version.`)
+        if (found.tag === wanted) await files.syncDirectory(dirname(path))
+        else if (found.tag === tag) {
+          const version = await files.replace(path, bytes, await temporaryPath())
+          memory.set(name, { bytes, tag: wanted, version })
+        } else throw new StoreError('changed', `${name} has been replaced by another version.`)
         return wanted
       }),
 
     async delete(name) {
+      memory.delete(name)
       if (isPath(name)) await write('delete', name, files.remove)
     },
 
@@ -122,8 +158,14 @@ export function directoryObjectStore(directory: string, fs: FileSystem = nodeFil
   }
 }
 
+/**
+ * File systems date what is written by a clock that ticks every few milliseconds: of what another process has just written it
+ * may write another version under the same date. Milliseconds.
+ */
+const clockTick = 50
+
 /** Beside the directory: on the same file system, and out of sight of whoever serves or lists it. */
-function temporaryDirectory(root: string): string {
+export function temporaryDirectory(root: string): string {
   return join(dirname(root), `.${basename(root)}.tmp`)
 }
 
@@ -153,9 +195,18 @@ async function recover(root: string, fs: FileSystem): Promise<void> {
   const temporary = temporaryDirectory(root)
   await files.makeDirectory(root)
   await files.makeDirectory(temporary)
+  await syncAbove(dirname(root))
   for (const leftover of await fs.readdir(temporary)) await fs.unlink(join(temporary, leftover.name))
   // A writer that was killed may have left entries that can be read but are not durable.
   await syncTree(root)
+
+  /** Somebody may have been killed who made these. What this user may not read was there before. */
+  async function syncAbove(directory: string): Promise<void> {
+    await files.syncDirectory(directory).catch((error: unknown) => {
+      if (!['EACCES', 'EPERM'].includes(systemErrorCode(error) ?? '')) throw error
+    })
+    if (dirname(directory) !== directory) await syncAbove(dirname(directory))
+  }
 
   async function syncTree(directory: string): Promise<void> {
     await files.syncDirectory(directory)

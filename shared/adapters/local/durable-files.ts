@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { type FileSystem, type OpenFile, systemErrorCode } from './file-system.ts'
+import { type FileSystem, type FileVersion, type OpenFile, systemErrorCode } from './file-system.ts'
 import { atMost } from './taking-turns.ts'
 
 /**
@@ -9,12 +9,14 @@ import { atMost } from './taking-turns.ts'
  * `temporary` is a path that does not exist, on the same file system; a crash may leave a file there.
  */
 export interface DurableFiles {
-  /** The content and when it was written (milliseconds since 1970), or nothing if there is no such file. */
-  read(path: string): Promise<{ readonly bytes: Uint8Array; readonly modified: number } | undefined>
-  /** False, and nothing is written, if the path is taken. */
-  create(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<boolean>
+  /** Nothing if there is no such file. */
+  read(path: string): Promise<FileContent | undefined>
+  /** Which version is there, without reading it. */
+  look(path: string): Promise<FileVersion | undefined>
+  /** Nothing, and nothing is written, if the path is taken. */
+  create(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<FileVersion | undefined>
   /** Takes the place of whatever file is there. */
-  replace(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<void>
+  replace(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<FileVersion>
   /** A file that is not there is a success. */
   remove(path: string): Promise<void>
   /** Makes the directory and those above it, where missing. The path is absolute; its parent has to be readable. */
@@ -22,12 +24,22 @@ export interface DurableFiles {
   syncDirectory(path: string): Promise<void>
 }
 
+export interface FileContent {
+  readonly bytes: Uint8Array
+  readonly version: FileVersion
+}
+
 /** Far below every usual limit on open files, far above what the disk does at once. */
 const openAtOnce = 64
 
 export function durableFiles(fs: FileSystem): DurableFiles {
   const limited = atMost(openAtOnce)
-  const syncDirectory = sharedSync((path) => withFile(path, 'r', undefined, (directory) => directory.sync()))
+  const syncDirectory = sharedSync((path, begins) =>
+    withFile(path, 'r', undefined, (directory) => {
+      begins()
+      return directory.sync()
+    }),
+  )
   const made = new Map<string, Promise<void>>()
 
   function withFile<T>(path: string, flags: 'r' | 'wx', mode: number | undefined, use: (file: OpenFile) => Promise<T>) {
@@ -41,10 +53,11 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     })
   }
 
-  async function writeThrough(temporary: string, bytes: Uint8Array, mode: number | undefined): Promise<void> {
-    await withFile(temporary, 'wx', mode, async (file) => {
+  function writeThrough(temporary: string, bytes: Uint8Array, mode: number | undefined): Promise<FileVersion> {
+    return withFile(temporary, 'wx', mode, async (file) => {
       await file.writeFile(bytes)
-      await file.sync()
+      const [version] = await Promise.all([file.stat(), file.sync()])
+      return version
     })
   }
 
@@ -82,36 +95,47 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     async read(path) {
       try {
         return await withFile(path, 'r', undefined, async (file) => {
-          const { mtimeMs } = await file.stat()
-          return { bytes: await file.readFile(), modified: mtimeMs }
+          const version = await file.stat()
+          return { bytes: await file.readFile(), version }
         })
       } catch (error) {
         if (isAbsence(error)) return undefined
         throw error
       }
     },
-    async create(path, bytes, temporary, mode) {
+    async look(path) {
       try {
-        await writeThrough(temporary, bytes, mode)
+        return await fs.stat(path)
+      } catch (error) {
+        if (isAbsence(error)) return undefined
+        throw error
+      }
+    },
+    async create(path, bytes, temporary, mode) {
+      let version: FileVersion
+      try {
+        version = await writeThrough(temporary, bytes, mode)
         // A link, because unlike a rename it never takes the place of another file.
         await fs.link(temporary, path)
       } catch (error) {
         await discard(temporary)
-        if (systemErrorCode(error) === 'EEXIST') return false
+        if (systemErrorCode(error) === 'EEXIST') return undefined
         throw error
       }
       await Promise.all([syncDirectory(dirname(path)), discard(temporary)])
-      return true
+      return version
     },
     async replace(path, bytes, temporary, mode) {
+      let version: FileVersion
       try {
-        await writeThrough(temporary, bytes, mode)
+        version = await writeThrough(temporary, bytes, mode)
         await fs.rename(temporary, path)
       } catch (error) {
         await discard(temporary)
         throw error
       }
       await syncDirectory(dirname(path))
+      return version
     },
     async remove(path) {
       try {
@@ -134,20 +158,25 @@ function isAbsence(error: unknown): boolean {
 
 /**
  * One sync serves all whose entry was in the directory before it began: those who come while one is under way share the next.
- * Under load this makes one sync out of dozens.
+ * Under load this makes one sync out of dozens. `sync` says when it begins, for it has to open the directory first.
  */
-function sharedSync(sync: (path: string) => Promise<void>): (path: string) => Promise<void> {
+function sharedSync(sync: (path: string, begins: () => void) => Promise<void>): (path: string) => Promise<void> {
   const underWay = new Map<string, Promise<void>>()
   const next = new Map<string, Promise<void>>()
 
   async function begin(path: string): Promise<void> {
     await underWay.get(path)?.catch(() => undefined)
-    next.delete(path)
-    const run = sync(path)
+    let hasBegun = false
+    const begins = () => {
+      hasBegun = true
+      next.delete(path)
+    }
+    const run = sync(path, begins)
     underWay.set(path, run)
     try {
       await run
     } finally {
+      if (!hasBegun) begins()
       if (underWay.get(path) === run) underWay.delete(path)
     }
   }

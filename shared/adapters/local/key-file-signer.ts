@@ -33,7 +33,9 @@ export async function keyFileSigner(file: string, passphrase?: string): Promise<
     key,
     async sign(bytes) {
       try {
-        const signature = await signAsync(algorithm, bytes, { key: privateKey, ...options })
+        const signature = isQuick(key, bytes)
+          ? sign(algorithm, bytes, { key: privateKey, ...options })
+          : await signAsync(algorithm, bytes, { key: privateKey, ...options })
         return signature.toString('hex')
       } catch (cause) {
         throw new SignerError('unavailable', `The key of ${file} did not sign.`, { cause })
@@ -53,7 +55,7 @@ export async function createKeyFile(file: string): Promise<void> {
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
   let created: boolean
   try {
-    created = await durableFiles(nodeFileSystem).create(path, pem, temporary, 0o600)
+    created = (await durableFiles(nodeFileSystem).create(path, pem, temporary, 0o600)) !== undefined
   } catch (error) {
     throw asStoreError(error, `make the key file ${file}`)
   }
@@ -96,6 +98,9 @@ function publicPart(file: string, privateKey: KeyObject): Key {
     throw cause
   }
 }
+
+/** True where it takes longer to ask a thread than to sign. */
+const isQuick = ({ keytype }: Key, bytes: Uint8Array) => keytype !== 'rsa' && bytes.length < 64 * 1024
 
 /** What node:crypto has to be told for the key's scheme. */
 function methodOf(key: Key) {

@@ -6,7 +6,7 @@ import {
   directoryObjectStore,
   openDirectoryObjectStore,
 } from '../../../shared/adapters/local/directory-object-store.ts'
-import { type FileSystem, nodeFileSystem } from '../../../shared/adapters/local/file-system.ts'
+import { type FileSystem, nodeFileSystem, withoutSync } from '../../../shared/adapters/local/file-system.ts'
 import type { Tag } from '../../../shared/repository/ports.ts'
 import { objectStoreContract } from '../../contract/object-store.ts'
 import { rejectsWith, text } from '../../contract/object-store-helpers.ts'
@@ -15,6 +15,12 @@ import { temporaryDirectory } from './temporary-directory.ts'
 objectStoreContract('directory', async () => {
   const directory = await temporaryDirectory()
   const store = await openDirectoryObjectStore(join(directory.path, 'objects'))
+  return { store, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() }
+})
+
+objectStoreContract('directory without sync', async () => {
+  const directory = await temporaryDirectory()
+  const store = directoryObjectStore(join(directory.path, 'objects'), withoutSync(nodeFileSystem))
   return { store, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() }
 })
 

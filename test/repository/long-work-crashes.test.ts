@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { readCurrent } from '../../shared/repository/current.ts'
+import { StoreError } from '../../shared/repository/ports.ts'
+import { prepare } from '../../shared/repository/prepare.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import { begin, ended, finish, importOf, lengths, lines, many, seen } from '../support/long-work.ts'
+import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
+
+const bins = { delegations: { delegation: 'succinct_roles', number: 16 } } as const
+
+describe('work ahead, after a crash', () => {
+  it('goes on although later tasks have changed the same paths meanwhile, and these have the last word', async () => {
+    let room = Number.POSITIVE_INFINITY
+    const repository = await bootstrapped({
+      ...bins,
+      around: (store, which) => ({
+        ...store,
+        create: async (name, bytes) => {
+          if (which === 'metadata' && room-- <= 0) throw new StoreError('full', 'No room.')
+          return store.create(name, bytes)
+        },
+      }),
+    })
+    const id = await begin(repository, await importOf(repository, lines(many(200))))
+    room = 10
+    await assert.rejects(prepare(repository, id), { code: 'full' })
+    room = Number.POSITIVE_INFINITY
+    const changed = many(40)
+    await run(repository, addRequest(changed, 9))
+    const { state } = await finish(restarted(repository), id)
+    assert.equal(state, 'SUCCESS')
+    const expected = { ...lengths(many(200)), ...Object.fromEntries(changed.map((path) => [path, 9])) }
+    assert.deepEqual(await seen(repository), expected)
+  })
+
+  it('is left to the collector if its task was poisoned since', async () => {
+    const repository = await bootstrapped(bins)
+    const id = await begin(repository, await importOf(repository, lines(many(20))))
+    assert.equal(await prepare(repository, id), 'ready')
+    // Publishers have died over it, alone.
+    const { state } = repository.ports
+    const died = { schema: 1, holder: 'dead', until: new Date(0).toISOString(), batch: [id], crashes: 2 }
+    const stored = await state.read('lease.json')
+    assert.ok(stored)
+    await state.replace('lease.json', Buffer.from(JSON.stringify(died)), stored.tag)
+    await publish(repository)
+    assert.equal((await ended(repository, id)).state, 'FAILURE')
+    assert.deepEqual(await state.list('preparations/'), [])
+    const entry = (await readCurrent(repository))?.entry
+    assert.deepEqual([entry?.prepared?.task, entry?.prepared?.claimed.length], [id, 1])
+  })
+})
