@@ -52,7 +52,7 @@ export async function writeSynced(path: string, bytes: Uint8Array, { andDirector
   if (andDirectory) await syncDirectory(dirname(path))
 }
 
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
   try {
     await directory.sync()

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { benchPublish } from './publish.ts'
+import { benchThroughput } from './throughput.ts'
 
 /**
  * `npm run bench` runs every benchmark and prints its table; `-- --short` runs each just long enough to show that it works.
@@ -15,6 +16,7 @@ try {
   console.log(`Node ${process.version}, ${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}`)
   if (short) console.log('In short: these figures show that the benchmarks run, and nothing about speed.')
   console.log(`\n${await benchPublish({ short, scratch })}`)
+  console.log(`\n${await benchThroughput({ short, scratch })}`)
 } finally {
   await rm(scratch, { recursive: true })
 }

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { once } from 'node:events'
+import { openAsBlob, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { canonicalBytes } from '../shared/tuf/canonical.ts'
 import { parseJson } from '../shared/tuf/json.ts'
 import { type Key, keyFromPublicKey, keyid } from '../shared/tuf/keys.ts'
@@ -89,4 +91,47 @@ export async function bootstrap(service: Service, bins: number): Promise<void> {
 
 export function artifact(path: string) {
   return { path, info: { length: 630, hashes: { sha256: 'ab'.repeat(32) } } }
+}
+
+/** Sends a task and resolves when it has succeeded, however long that takes. */
+export async function submitted(service: Service, method: 'POST' | 'PUT', path: string, body: unknown): Promise<void> {
+  const api = `${service.url}/api/v1`
+  const headers = { 'content-type': 'application/json', prefer: 'wait=25' }
+  const response = await fetch(`${api}/${path}`, { method, headers, body: JSON.stringify(body) })
+  let { data } = (await response.json()) as { data: { task_id: string; state?: string; result?: unknown } }
+  while (response.ok && (data.state === undefined || data.state === 'PENDING')) {
+    await sleep(20)
+    data = ((await (await fetch(`${api}/task?task_id=${data.task_id}`)).json()) as { data: typeof data }).data
+  }
+  if (data?.state !== 'SUCCESS') throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(data)}`)
+}
+
+/** Uploads a CSV file of artifacts and imports it; how long both took, in milliseconds. */
+export async function importFile(
+  service: Service,
+  file: string,
+): Promise<{ readonly uploading: number; readonly importing: number }> {
+  const start = performance.now()
+  const begun = await fetch(`${service.url}/api/v1/imports`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ format: 'csv' }),
+  })
+  const { data } = (await begun.json()) as {
+    data: { import_id: string; upload: { method: string; url: string; headers: Record<string, string> } }
+  }
+  const { method, url, headers } = data.upload
+  const body = await openAsBlob(file)
+  const uploaded = await fetch(new URL(url, service.url), { method, headers, body })
+  if (!uploaded.ok) throw new Error(`${method} ${url}: ${uploaded.status} ${await uploaded.text()}`)
+  const between = performance.now()
+  await submitted(service, 'POST', `imports/${data.import_id}`, {})
+  return { uploading: between - start, importing: performance.now() - between }
+}
+
+/** Resident memory of a service in MiB, now and at most so far, as Linux counts it. */
+export function memoryOf({ pid }: Service): { readonly now: number; readonly most: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const mebibytes = (field: string) => Math.round(Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024)
+  return { now: mebibytes('VmRSS'), most: mebibytes('VmHWM') }
 }

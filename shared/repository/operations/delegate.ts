@@ -146,8 +146,12 @@ function placeRole(
 export function renewOnlineKeys(draft: Draft, signers: readonly Signer[]): boolean {
   let changed = false
   const online = onlineGroup(draft.root.signed, signers)
+  // Where a holder signs beside the service nobody takes that holder's key away.
+  const isOurs = ({ keyids }: RoleKeys) => keyids.every((id) => signers.some(({ keyid }) => keyid === id))
   const isOld = (role: RoleKeys, keys: ReadonlyMap<string, Key>) =>
-    canSign({ roleKeys: role, keys }, signers) && !role.keyids.every((keyid) => online.roleKeys.keyids.includes(keyid))
+    canSign({ roleKeys: role, keys }, signers) &&
+    isOurs(role) &&
+    !role.keyids.every((keyid) => online.roleKeys.keyids.includes(keyid))
   for (const delegator of delegatorsOf(draft.settings)) {
     const { delegations } = roleOf(draft, delegator)
     const group = signersOf(treeOfDraft(draft), delegator)

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { tufJs } from '../test/fault/kill/clients.ts'
+import { tuffet } from '../test/support/tuffet.ts'
+import { type Floors, makeFloors } from './floor-large.ts'
+import { publishOne } from './publish.ts'
+import { artifact, bootstrap, importFile, memoryOf, post, type Service, startService, submitted } from './service.ts'
+import { quantile, table } from './statistics.ts'
+
+interface Sizes {
+  readonly bins: number
+  readonly fewBins: number
+  readonly artifacts: number
+  /** Of the import beside which others publish. */
+  readonly more: number
+}
+
+const large: Sizes = { bins: 16_384, fewBins: 256, artifacts: 1_000_000, more: 200_000 }
+const small: Sizes = { bins: 64, fewBins: 16, artifacts: 2_000, more: 500 }
+
+/**
+ * Long work over HTTP to an embedded service with synced writes, as multiples of floors that are measured in the same run on the same
+ * disk; what others see of it meanwhile; and what a big repository costs whoever starts it.
+ */
+export async function benchLarge({ short, scratch }: { short: boolean; scratch: string }): Promise<string> {
+  const sizes = short ? small : large
+  const directory = await mkdtemp(join(scratch, 'large-'))
+  const rows: string[][] = []
+  const row = (what: string, ours: number, floor?: number, note = '') => {
+    rows.push([
+      what,
+      seconds(ours),
+      floor === undefined ? '' : seconds(floor),
+      floor ? `${(ours / floor).toFixed(2)}x` : '',
+      note,
+    ])
+    console.error(rows.at(-1)?.join('  '))
+  }
+  try {
+    const csv = join(directory, 'artifacts.csv')
+    await writeFile(csv, csvOf(0, sizes.artifacts))
+    const floors = await makeFloors(join(directory, 'floors'))
+    const [empty, full] = [await startService(join(directory, 'empty')), await startService(join(directory, 'full'))]
+    try {
+      await bootstrap(empty, sizes.bins)
+      row(
+        `bootstrap with ${sizes.bins} bins`,
+        await timeOf(() => bootstrap(full, sizes.bins)),
+        await floors.bootstrap(sizes.bins),
+      )
+      await longRows(full, csv, sizes, floors, row)
+      rows.push(...(await growthRows(empty, full, short)))
+    } finally {
+      await empty.stop()
+      await full.stop()
+    }
+    await startRow(join(directory, 'full'), row)
+    await besideRows(directory, csv, sizes, row)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+  return table(['long work', 's', 'floor, s', 'ratio', ''], rows)
+}
+
+type Row = (what: string, ours: number, floor?: number, note?: string) => void
+
+async function longRows(service: Service, csv: string, sizes: Sizes, floors: Floors, row: Row): Promise<void> {
+  const { bins, artifacts } = sizes
+  const took = await importFile(service, csv)
+  const peak = `${memoryOf(service).most} MiB at most; ${seconds(took.uploading)} s to upload before it`
+  row(`import of ${artifacts} artifacts into ${bins} bins`, took.importing, await floors.import(csv, bins), peak)
+  const refresh = await timeOf(() => submitted(service, 'POST', 'metadata/online', { roles: ['bins'] }))
+  row(`refresh of all ${bins} bins`, refresh, await floors.refresh())
+  const check = await timeOf(async () => {
+    const { code, stdout, stderr } = await tuffet(['check', service.data])
+    if (code !== 0) throw new Error(`tuffet check: ${stdout}${stderr}`)
+  })
+  row(`tuffet check of ${artifacts} artifacts in ${bins} bins`, check, await floors.check())
+}
+
+/** One small publish after the other to two services in turn, so that whatever else the machine does meets both. */
+async function growthRows(empty: Service, full: Service, short: boolean): Promise<string[][]> {
+  await post(empty, 'artifacts', { artifacts: Array.from({ length: 10 }, (_, at) => artifact(`few/${at}`)) })
+  const times = { few: [] as number[], many: [] as number[] }
+  for (let round = 0; round < (short ? 10 : 100); round++) {
+    times.few.push(await timeOf(() => publishOne(empty, `growth/${round}`)))
+    times.many.push(await timeOf(() => publishOne(full, `growth/${round}`)))
+  }
+  const [few, many] = [quantile(times.few, 0.5), quantile(times.many, 0.5)]
+  const cells = [(many / 1000).toFixed(4), (few / 1000).toFixed(4), `${(many / few).toFixed(2)}x`]
+  return [['publish of 1 artifact among all of them, against among 10', ...cells, 'p50']]
+}
+
+/** Ready is who answers. */
+async function startRow(data: string, row: Row): Promise<void> {
+  const start = performance.now()
+  const service = await startService(data)
+  const ready = performance.now() - start
+  await sleep(3_000)
+  const idle = memoryOf(service).now
+  await service.stop()
+  row('start of the service on that repository', ready, undefined, `${idle} MiB idle`)
+}
+
+/** 100 small publishes a second and clients that refresh without a pause, beside each kind of long work. */
+async function besideRows(directory: string, csv: string, sizes: Sizes, row: Row): Promise<void> {
+  const service = await startService(join(directory, 'beside'))
+  try {
+    await bootstrap(service, sizes.fewBins)
+    await importFile(service, csv)
+    const more = join(directory, 'more.csv')
+    await writeFile(more, csvOf(sizes.artifacts, sizes.more))
+    const works = {
+      [`change from ${sizes.fewBins} to ${sizes.bins} bins`]: () =>
+        submitted(service, 'PUT', 'config', { settings: { bins: { number_of_delegated_bins: sizes.bins } } }),
+      [`refresh of all ${sizes.bins} bins`]: () => submitted(service, 'POST', 'metadata/online', { roles: ['bins'] }),
+      [`import of ${sizes.more} more`]: () => importFile(service, more).then(() => undefined),
+    }
+    for (const [what, work] of Object.entries(works)) {
+      const beside = await others(service, directory)
+      const took = await timeOf(work)
+      row(`${what}, beside others`, took, undefined, await beside.stop())
+    }
+  } finally {
+    await service.stop()
+  }
+}
+
+async function others(service: Service, directory: string) {
+  const root = join(service.data, 'metadata/1.root.json')
+  const url = new URL(`${service.url}/`)
+  const own = await mkdtemp(join(directory, 'clients-'))
+  const clients = [await tufJs(url, own, root, true), await tufJs(url, own, root, false)]
+  let over = false
+  const running = clients.map((client) => client.run(() => over))
+  const waits: Promise<number>[] = []
+  const timer = setInterval(() => {
+    const path = `beside/${waits.length % 500}`
+    waits.push(timeOf(() => post(service, 'artifacts', { artifacts: [artifact(path)] })))
+  }, 10)
+  return {
+    async stop(): Promise<string> {
+      clearInterval(timer)
+      const taken = await Promise.all(waits)
+      over = true
+      await Promise.all(running)
+      const refreshed = clients.reduce((sum, { counts }) => sum + counts.refreshed, 0)
+      const longest = seconds(Math.max(0, ...taken))
+      return `${taken.length} small publishes, the longest ${longest} s; ${refreshed} refreshes of clients, none failed`
+    },
+  }
+}
+
+/** The same lines in every run. */
+function csvOf(from: number, count: number): Buffer {
+  const lines = Array.from({ length: count }, (_, at) => {
+    const number = from + at
+    const digest = createHash('sha256').update(`artifact ${number}`).digest('hex')
+    return `packages/${digest.slice(0, 2)}/${digest.slice(2, 10)}/project-${number}-1.0.tar.gz;${number};sha256;${digest}\n`
+  })
+  return Buffer.from(lines.join(''))
+}
+
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  await work()
+  return performance.now() - start
+}
+
+const seconds = (milliseconds: number) => (milliseconds / 1000).toFixed(2)

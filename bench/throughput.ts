@@ -1,0 +1,190 @@
+import { readdirSync, readFileSync, watch } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { writeSynced } from './floor.ts'
+import { artifact, bootstrap, type Service, startService } from './service.ts'
+import { quantile, table } from './statistics.ts'
+
+const connections = 16
+
+/** What arrives at once: how much of it becomes visible in a second, and how long a single post waits for that. */
+export async function benchThroughput({ short, scratch }: { short: boolean; scratch: string }): Promise<string> {
+  const directory = await mkdtemp(join(scratch, 'throughput-'))
+  const service = await startService(join(directory, 'data'))
+  try {
+    await bootstrap(service, 256)
+    const shrink = (count: number) => (short ? Math.ceil(count / 20) : count)
+    await send(service, load(shrink(400), 1, 'warm-up'))
+    const unloaded = await send(service, { ...load(shrink(100), 1, 'unloaded'), atOnce: 1 })
+    const writers = shrink(4000)
+    const before = await syncedWriters(directory, writers)
+    const small = await send(service, load(shrink(4000), 1, 'small'))
+    const after = await syncedWriters(directory, writers)
+    const patient = await send(service, { ...load(shrink(2000), 1, 'patient'), waits: true })
+    const middle = await send(service, load(shrink(100), 100, 'middle'))
+    const large = await send(service, load(shrink(10), 1000, 'large'))
+    const floor = (before + after) / 2
+    const p50 = quantile(unloaded.waits, 0.5)
+    const times = ({ waits }: Sent) => `p99 ${(quantile(waits, 0.99) / p50).toFixed(1)}x the p50 of one at a time`
+    return table(
+      ['posts, all visible', 'posts/s', 'artifacts/s', 'p50, ms', 'p99, ms', 'compared'],
+      [
+        row('1 artifact, one at a time', unloaded, ''),
+        row('1 artifact, 16 at once, each waits', patient, times(patient)),
+        row(
+          '1 artifact, 16 at once',
+          small,
+          `${(small.rate / floor).toFixed(2)}x of ${floor.toFixed(0)} synced files/s`,
+        ),
+        row('100 artifacts, 16 at once', middle, ''),
+        row('1000 artifacts, 16 at once', large, ''),
+      ],
+    )
+  } finally {
+    await service.stop()
+    await rm(directory, { recursive: true })
+  }
+}
+
+interface Load {
+  readonly posts: number
+  /** In each post. */
+  readonly artifacts: number
+  /** Connections. */
+  readonly atOnce: number
+  /** The paths begin with it. */
+  readonly name: string
+  /** True: each connection sends the next post once the one before is visible; else once that is accepted. */
+  readonly waits?: boolean
+}
+
+const load = (posts: number, artifacts: number, name: string): Load => ({ posts, artifacts, atOnce: connections, name })
+
+interface Sent {
+  /** Posts in a second, from the first one until all are visible. */
+  readonly rate: number
+  readonly artifacts: number
+  /** Milliseconds from each post to its commit. */
+  readonly waits: readonly number[]
+}
+
+function row(what: string, { rate, artifacts, waits }: Sent, compared: string): string[] {
+  const times = [quantile(waits, 0.5), quantile(waits, 0.99)].map((value) => value.toFixed(1))
+  return [what, rate.toFixed(0), (rate * artifacts).toFixed(0), ...times, compared]
+}
+
+async function send(service: Service, { posts, artifacts, atOnce, name, waits = false }: Load): Promise<Sent> {
+  const visible = visibleVersions(service)
+  const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
+  const begun = new Map<string, number>()
+  const bodies = Array.from({ length: posts }, (_, post) =>
+    Buffer.from(
+      JSON.stringify({
+        artifacts: Array.from({ length: artifacts }, (_, index) => artifact(`${name}/${post}/${index}`)),
+      }),
+    ),
+  )
+  try {
+    const start = performance.now()
+    await Promise.all(
+      Array.from({ length: atOnce }, async () => {
+        for (let body = bodies.pop(); body !== undefined; body = bodies.pop()) {
+          const sent = performance.now()
+          begun.set(await post(service, agent, body, waits), sent)
+          // Alone, the next one is not to meet what this one leaves to be done.
+          if (atOnce === 1) await visible.settled()
+        }
+      }),
+    )
+    await visible.settled()
+    const taken: number[] = []
+    for (const [task, shown] of visible.tasks()) {
+      const sent = begun.get(task)
+      if (sent !== undefined) taken.push(shown - sent)
+      begun.delete(task)
+    }
+    if (begun.size > 0) throw new Error(`${begun.size} tasks are in no commit.`)
+    return { rate: (posts / (visible.last() - start)) * 1000, artifacts, waits: taken }
+  } finally {
+    agent.destroy()
+    visible.close()
+  }
+}
+
+/** Resolves with the task's id when it is accepted, or finished. Not `fetch`, which takes more of the processor than the service has left. */
+function post(service: Service, agent: Agent, body: Buffer, waits: boolean): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      ...(waits && { prefer: 'wait=25' }),
+    }
+    const sent = request(`${service.url}/api/v1/artifacts`, { method: 'POST', agent, headers }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        const task = response.headers['tuffet-task']
+        if (response.statusCode === (waits ? 200 : 202) && typeof task === 'string') resolve(task)
+        else
+          reject(new Error(`POST artifacts: ${response.statusCode} ${Buffer.concat(chunks).toString('utf8', 0, 500)}`))
+      })
+    })
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+/** When each version of `timestamp.json` was there, as the kernel tells it. */
+function visibleVersions({ data }: Service) {
+  const metadata = join(data, 'metadata')
+  const version = (): number => JSON.parse(readFileSync(join(metadata, 'timestamp.json'), 'utf8')).signed.version
+  const first = version()
+  const seen: { readonly version: number; readonly at: number }[] = []
+  const watcher = watch(metadata, (_, file) => {
+    if (file !== 'timestamp.json') return
+    const at = performance.now()
+    const now = version()
+    if (now !== (seen.at(-1)?.version ?? first)) seen.push({ version: now, at })
+  })
+  return {
+    /** Resolves when nothing waits any more. */
+    async settled(): Promise<void> {
+      while (readdirSync(join(data, 'state/inbox')).length > 0) await setTimeout(5)
+      // The kernel may not have told yet.
+      while (version() !== (seen.at(-1)?.version ?? first)) await setTimeout(1)
+    },
+    last: () => seen.at(-1)?.at ?? 0,
+    /** Each task that was committed meanwhile, with when it became visible. */
+    *tasks(): Generator<[string, number]> {
+      let from = first
+      for (const { version, at } of seen) {
+        for (let number = from + 1; number <= version; number++) {
+          const entry = JSON.parse(
+            readFileSync(join(data, `state/commits/${String(number).padStart(12, '0')}.json`), 'utf8'),
+          )
+          for (const { id } of entry.tasks) yield [id, at]
+        }
+        from = version
+      }
+    },
+    close: () => watcher.close(),
+  }
+}
+
+/** How many files so many writers create in a second, each synced with its directory. */
+async function syncedWriters(scratch: string, files: number): Promise<number> {
+  const directory = await mkdtemp(join(scratch, 'writers-'))
+  await mkdir(directory, { recursive: true })
+  const bytes = Buffer.alloc(400, 'r')
+  let next = 0
+  const start = performance.now()
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      while (next < files) await writeSynced(join(directory, String(next++)), bytes, { andDirectory: false })
+    }),
+  )
+  return (files / (performance.now() - start)) * 1000
+}
