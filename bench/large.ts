@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { tufJs } from '../test/fault/kill/clients.ts'
+import { pythonTuf } from '../test/fault/kill/clients.ts'
+import { tufClient } from '../test/support/client.ts'
 import { tuffet } from '../test/support/tuffet.ts'
 import { type Floors, makeFloors } from './floor-large.ts'
 import { publishOne } from './publish.ts'
@@ -83,6 +84,8 @@ async function longRows(service: Service, csv: string, sizes: Sizes, floors: Flo
 /** One small publish after the other to two services in turn, so that whatever else the machine does meets both. */
 async function growthRows(empty: Service, full: Service, short: boolean): Promise<string[][]> {
   await post(empty, 'artifacts', { artifacts: Array.from({ length: 10 }, (_, at) => artifact(`few/${at}`)) })
+  // Until the disk has done what filling them left.
+  await sleep(short ? 0 : 10_000)
   const times = { few: [] as number[], many: [] as number[] }
   for (let round = 0; round < (short ? 10 : 100); round++) {
     times.few.push(await timeOf(() => publishOne(empty, `growth/${round}`)))
@@ -104,22 +107,31 @@ async function startRow(data: string, row: Row): Promise<void> {
   row('start of the service on that repository', ready, undefined, `${idle} MiB idle`)
 }
 
-/** 100 small publishes a second and clients that refresh without a pause, beside each kind of long work. */
-async function besideRows(directory: string, csv: string, sizes: Sizes, row: Row): Promise<void> {
+/**
+ * Small publishes and clients that refresh, beside each kind of long work. So few bins for so many artifacts are files of 700 kB: there a
+ * few publishes a second have to do.
+ */
+export async function besideRows(directory: string, csv: string, sizes: Sizes, row: Row): Promise<void> {
   const service = await startService(join(directory, 'beside'))
   try {
     await bootstrap(service, sizes.fewBins)
     await importFile(service, csv)
     const more = join(directory, 'more.csv')
     await writeFile(more, csvOf(sizes.artifacts, sizes.more))
-    const works = {
-      [`change from ${sizes.fewBins} to ${sizes.bins} bins`]: () =>
-        submitted(service, 'PUT', 'config', { settings: { bins: { number_of_delegated_bins: sizes.bins } } }),
-      [`refresh of all ${sizes.bins} bins`]: () => submitted(service, 'POST', 'metadata/online', { roles: ['bins'] }),
-      [`import of ${sizes.more} more`]: () => importFile(service, more).then(() => undefined),
-    }
-    for (const [what, work] of Object.entries(works)) {
-      const beside = await others(service, directory)
+    const changeBins = (number: number) => () =>
+      submitted(service, 'PUT', 'config', { settings: { bins: { number_of_delegated_bins: number } } })
+    const works: readonly (readonly [what: string, work: () => Promise<unknown>, publishesPerSecond: number])[] = [
+      [`change from ${sizes.fewBins} to ${sizes.bins} bins`, changeBins(sizes.bins), 2],
+      [
+        `refresh of all ${sizes.bins} bins`,
+        () => submitted(service, 'POST', 'metadata/online', { roles: ['bins'] }),
+        100,
+      ],
+      [`import of ${sizes.more} more`, () => importFile(service, more), 100],
+      [`change from ${sizes.bins} to ${sizes.bins / 2} bins`, changeBins(sizes.bins / 2), 100],
+    ]
+    for (const [what, work, rate] of works) {
+      const beside = await others(service, directory, rate)
       const took = await timeOf(work)
       row(`${what}, beside others`, took, undefined, await beside.stop())
     }
@@ -128,33 +140,56 @@ async function besideRows(directory: string, csv: string, sizes: Sizes, row: Row
   }
 }
 
-async function others(service: Service, directory: string) {
+async function others(service: Service, directory: string, rate: number) {
   const root = join(service.data, 'metadata/1.root.json')
-  const url = new URL(`${service.url}/`)
   const own = await mkdtemp(join(directory, 'clients-'))
-  const clients = [await tufJs(url, own, root, true), await tufJs(url, own, root, false)]
+  const python = await pythonTuf(new URL(`${service.url}/`), own, root)
   let over = false
-  const running = clients.map((client) => client.run(() => over))
+  const counts = { ours: 0, python: () => python?.counts.refreshed ?? 0 }
+  const running = [python?.run(() => over), refreshing()]
   const waits: Promise<number>[] = []
+  let waiting = 0
+  const publish = async () => {
+    waiting++
+    const taken = await timeOf(() =>
+      post(service, 'artifacts', { artifacts: [artifact(`beside/${waits.length % 500}`)] }),
+    )
+    waiting--
+    return taken
+  }
   const timer = setInterval(() => {
-    const path = `beside/${waits.length % 500}`
-    waits.push(timeOf(() => post(service, 'artifacts', { artifacts: [artifact(path)] })))
-  }, 10)
+    // Who finds so many before it comes later, and they have waited long enough to be seen.
+    if (waiting < 500) waits.push(publish())
+  }, 1000 / rate)
+
+  /** One that keeps what it has seen. With a pause, for it shares two cores with the service. */
+  async function refreshing(): Promise<void> {
+    const fetched = async (file: string) => {
+      const response = await fetch(`${service.url}/metadata/${file}`)
+      return response.ok ? Buffer.from(await response.arrayBuffer()) : undefined
+    }
+    const client = tufClient(fetched, () => new Date())
+    for (; !over; await sleep(100)) {
+      await client.refresh()
+      counts.ours++
+    }
+  }
+
   return {
     async stop(): Promise<string> {
       clearInterval(timer)
       const taken = await Promise.all(waits)
       over = true
       await Promise.all(running)
-      const refreshed = clients.reduce((sum, { counts }) => sum + counts.refreshed, 0)
       const longest = seconds(Math.max(0, ...taken))
-      return `${taken.length} small publishes, the longest ${longest} s; ${refreshed} refreshes of clients, none failed`
+      const clients = `python-tuf ${counts.python()} times, a client of ours ${counts.ours}, none failed`
+      return `${taken.length} small publishes, the longest ${longest} s; refreshed: ${clients}`
     },
   }
 }
 
 /** The same lines in every run. */
-function csvOf(from: number, count: number): Buffer {
+export function csvOf(from: number, count: number): Buffer {
   const lines = Array.from({ length: count }, (_, at) => {
     const number = from + at
     const digest = createHash('sha256').update(`artifact ${number}`).digest('hex')

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
+import { benchLarge } from './large.ts'
 import { benchPublish } from './publish.ts'
 import { benchThroughput } from './throughput.ts'
 
@@ -17,6 +18,7 @@ try {
   if (short) console.log('In short: these figures show that the benchmarks run, and nothing about speed.')
   console.log(`\n${await benchPublish({ short, scratch })}`)
   console.log(`\n${await benchThroughput({ short, scratch })}`)
+  console.log(`\n${await benchLarge({ short, scratch })}`)
 } finally {
   await rm(scratch, { recursive: true })
 }

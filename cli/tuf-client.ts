@@ -5,6 +5,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 import { TargetFile, Updater } from 'tuf-js'
 import { CliError } from './output.ts'
 import { TufFetcher } from './tuf-fetcher.ts'
+import { slowness } from './tuf-slowness.ts'
 
 export interface TufClientOptions {
   readonly metadataUrl: URL
@@ -15,6 +16,8 @@ export interface TufClientOptions {
   readonly cache: string
   /** The server of targets has them under their plain names, without a hash in front. */
   readonly plain?: boolean
+  /** Is told what takes long, before it does. */
+  readonly note?: (text: string) => void
 }
 
 /** What a client trusts a repository for. */
@@ -48,7 +51,11 @@ export function defaultCache(): string {
 }
 
 export async function openTufClient(options: TufClientOptions): Promise<TufClient> {
-  const fetcher = new TufFetcher()
+  const warnOfSlowness = (file: string, bytes: Uint8Array) => {
+    const slow = slowness(file, bytes)
+    if (slow !== undefined) options.note?.(slow)
+  }
+  const fetcher = new TufFetcher((url, bytes) => warnOfSlowness(basename(url), bytes))
   const { trust, directory } = await establishTrust(options, fetcher)
   const metadata = join(directory, 'metadata')
 
@@ -86,7 +93,12 @@ export async function openTufClient(options: TufClientOptions): Promise<TufClien
   return {
     trust,
     metadata,
-    refresh: () => verified(() => updater.refresh(), badMetadata),
+    async refresh() {
+      // It is read before tuf-js asks whether there is a newer one.
+      const kept = await readIfThere(join(metadata, 'snapshot.json'))
+      if (kept !== undefined) warnOfSlowness('The snapshot kept from last time', kept)
+      await verified(() => updater.refresh(), badMetadata)
+    },
     async download(path, directory) {
       const file = placeBelow(directory, path)
       const target = await find(path)

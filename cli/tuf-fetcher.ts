@@ -13,6 +13,19 @@ const patience = 30_000
 export class TufFetcher extends BaseFetcher {
   /** Why the last file could not be fetched; nothing if it was, or if it was fetched and then refused. */
   failure: CliError | undefined
+  readonly #received: (url: string, bytes: Uint8Array) => void
+
+  /** `received` is called with each file of metadata before tuf-js reads it. */
+  constructor(received: (url: string, bytes: Uint8Array) => void = () => undefined) {
+    super()
+    this.#received = received
+  }
+
+  override async downloadBytes(url: string, maxLength: number): Promise<Buffer> {
+    const bytes = await super.downloadBytes(url, maxLength)
+    this.#received(url, bytes)
+    return bytes
+  }
 
   override async downloadFile<Value>(
     url: string,

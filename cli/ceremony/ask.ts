@@ -1,4 +1,10 @@
-import { type ClientId, clientsOf, type DelegationKind, defaultClients } from '../../shared/repository/clients.ts'
+import {
+  type ClientId,
+  clientsOf,
+  type DelegationKind,
+  defaultClients,
+  servedClients,
+} from '../../shared/repository/clients.ts'
 import { defaultDelegatedExpiration, maximumDays } from '../../shared/repository/settings.ts'
 import { type BinDelegation, hashBins } from '../../shared/tuf/bins.ts'
 import { pathPattern, roleName } from '../../shared/tuf/names.ts'
@@ -83,10 +89,20 @@ async function askDelegations(given: Given, asking: Asking): Promise<Decisions['
     what: 'The number of hash bins',
     flag: `--bins ${defaultBins}`,
     default: defaultBins,
-    ask: (prompter) => askNumber(prompter, 'Number of hash bins', defaultBins, binsCheck),
+    ask: (prompter) => askNumber(prompter, `Number of hash bins${slowness(given.clients)}`, defaultBins, binsCheck),
   })
   hashBins(kind, number)
   return { number, delegation: kind, expiration: await askDays('bins', given, asking) }
+}
+
+/** From which number on clients take their time: roles never leave a snapshot, so this is the moment to know. */
+function slowness(clients?: readonly ClientId[]): string {
+  const slow = servedClients(clients).flatMap(({ name, slowFrom: [first] = [] }) =>
+    first === undefined
+      ? []
+      : [`from ${first.roles} on each refresh of ${name} takes ${first.seconds} seconds or more`],
+  )
+  return slow.length === 0 ? '' : ` (${slow.join('; ')})`
 }
 
 /** Each way with the clients that it reaches: it cannot be changed later without changing every client's path. */

@@ -1,4 +1,4 @@
-import { clientsOf, servedClients } from '../../shared/repository/clients.ts'
+import { clientsOf, secondsToRefresh, servedClients } from '../../shared/repository/clients.ts'
 import type { BootstrapRequest } from '../../shared/repository/task.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { paint } from '../output.ts'
@@ -55,7 +55,19 @@ function clientLines({ clients, delegations }: BootstrapRequest): string[] {
   const kind = 'roles' in delegations ? 'paths' : delegations.delegation
   const lost = served.filter(({ reads }) => !reads.includes(kind))
   const names = (some: typeof served) => some.map(({ name }) => name).join(', ')
-  return [`  ${names(served)}`, ...(lost.length > 0 ? [`  of which will find nothing here: ${names(lost)}`] : [])]
+  // Besides the bins the snapshot names targets.
+  const roles = ('roles' in delegations ? delegations.roles.length : delegations.number) + 1
+  const slow = served.flatMap((client) => {
+    const seconds = secondsToRefresh(client, roles)
+    return seconds === undefined
+      ? []
+      : [`  of which slow with so many roles: ${client.name}, ${seconds} seconds or more for each refresh`]
+  })
+  return [
+    `  ${names(served)}`,
+    ...(lost.length > 0 ? [`  of which will find nothing here: ${names(lost)}`] : []),
+    ...slow,
+  ]
 }
 
 function reach(kind: Parameters<typeof clientsOf>[0]): string {

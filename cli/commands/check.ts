@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { CheckReport } from '../../shared/repository/check-report.ts'
-import type { ClientId } from '../../shared/repository/clients.ts'
+import type { ClientId, Verdict } from '../../shared/repository/clients.ts'
 import type { ApiClient } from '../api-client.ts'
 import { contextOf } from '../context.ts'
 import { exitCodes, paint } from '../output.ts'
@@ -24,7 +24,7 @@ export function checkCommand(): Command {
         { metadataSource },
         { unusedFiles },
         { clientVerdicts, servedClients },
-        { sizeWarnings },
+        { sizeWarnings, slownessWarnings },
       ] = await Promise.all([
         import('../../shared/repository/check.ts'),
         import('../../shared/repository/check-journal.ts'),
@@ -46,10 +46,11 @@ export function checkCommand(): Command {
       // Of what could not be read at all nobody can say who reads it.
       const clients = options.clients && report.roles.length > 0 ? clientVerdicts(report.traits) : undefined
       const served = servedClients(where === undefined ? await clientsServedBy(api) : undefined)
-      const warnings = sizedRoles.flatMap((type) => {
+      const tooBig = sizedRoles.flatMap((type) => {
         const { bytes, file = type } = report.traits.sizes[type]
         return sizeWarnings(served, type, [{ name: file, bytes }])
       })
+      const warnings = [...tooBig, ...slownessWarnings(served, report.traits.rolesInSnapshot)]
       const document = {
         where: source.where,
         valid: report.findings.length === 0,
@@ -120,11 +121,11 @@ function strangers(files: readonly string[]): string {
   return paint('yellow', `Files that no client asks for: ${shown}${files.length > 10 ? ', …' : ''}`)
 }
 
-function clientTable(clients: readonly { name: string; reads: boolean; why: readonly string[] }[]): string {
-  const rows = clients.map(({ name, reads, why }) => [
+function clientTable(clients: readonly Verdict[]): string {
+  const rows = clients.map(({ name, reads, why, slow }) => [
     `  ${name}`,
     reads ? paint('green', 'reads it') : paint('yellow', 'cannot'),
-    why.join('; '),
+    slow ?? why.join('; '),
   ])
   return `${paint('bold', 'Clients')}\n${table(rows)}`
 }

@@ -47,7 +47,8 @@ function setCommand(): Command {
     .addHelpText(
       'after',
       '\nExamples:\n  $ tuffet config set timestamp=2 snapshot=14\n  $ tuffet config set clients=python-tuf,tuf-js,go-tuf' +
-        '\n  $ tuffet config set number_of_delegated_bins=16384',
+        '\n  $ tuffet config set number_of_delegated_bins=1024' +
+        '\n\nThe bins that are no more stay in the snapshot. From 4096 roles on tuf-js takes seconds for each refresh.',
     )
     .action(async (settings: Wanted | undefined, options: { expiration?: Days }, command: Command) => {
       const { api, output } = contextOf(command)

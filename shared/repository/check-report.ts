@@ -48,6 +48,7 @@ export function emptyTraits() {
     schemes: new Set<string>(),
     specVersions: new Set<string>(),
     rootVersions: 0,
+    rolesInSnapshot: 0,
     withoutSha256: false,
   }
 }

@@ -87,6 +87,7 @@ export async function checkRepository(options: CheckOptions): Promise<CheckRepor
     if (snapshotMeta === undefined) return
     const snapshotFile = `${snapshotMeta.version}.snapshot.json`
     const snapshot = await load('snapshot', 'snapshot', snapshotFile, { ...expected('snapshot'), meta: snapshotMeta })
+    traits.rolesInSnapshot = snapshot?.signed.meta.size ?? 0
     const targetsMeta = snapshot?.signed.meta.get('targets.json')
     if (snapshot === undefined || targetsMeta === undefined) return
     const top = await loadTargets('targets', { ...expected('targets'), meta: targetsMeta })

@@ -2,7 +2,14 @@ import { canonicalBytes } from '../tuf/canonical.ts'
 import { type Key, keyid as keyidOf } from '../tuf/keys.ts'
 import type { Root, TargetFile } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
-import { type Client, hasSha256, obstacles, type RepositoryTraits, type SizedRole } from './clients.ts'
+import {
+  type Client,
+  hasSha256,
+  obstacles,
+  type RepositoryTraits,
+  type SizedRole,
+  secondsToRefresh,
+} from './clients.ts'
 import { Refusal } from './errors.ts'
 import type { SigningGroup } from './signing.ts'
 
@@ -128,6 +135,19 @@ export function readingWarnings(served: readonly Client[], traits: RepositoryTra
       const they = clients.length === 1 ? 'it' : 'each'
       return `${namesOf(clients)} cannot read this repository: ${they} ${why}. If nobody uses ${clients.length === 1 ? 'it' : 'them'}, ${leaveOut(clients)}.`
     })
+}
+
+/** Which of the served clients take long over a snapshot that names so many roles. */
+export function slownessWarnings(served: readonly Client[], roles: number): string[] {
+  return served.flatMap((client) => {
+    const seconds = secondsToRefresh(client, roles)
+    if (seconds === undefined) return []
+    return [
+      `${client.name} takes about ${seconds} seconds or more for each refresh, for the snapshot names ${roles} roles. ` +
+        'Roles stay in it for good, so only a new repository with fewer hash bins is quicker. ' +
+        `If nobody uses ${client.name}, ${leaveOut([client])}.`,
+    ]
+  })
 }
 
 /** What some clients cannot read of artifacts that were taken as they were sent. */

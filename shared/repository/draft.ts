@@ -1,6 +1,6 @@
 import { canonicalText } from '../tuf/canonical.ts'
 import { isHiddenFromSome, rolesTrustedWith } from '../tuf/delegation.ts'
-import type { Delegations, Root, TargetFile, Targets } from '../tuf/metadata.ts'
+import type { Delegations, MetaFile, Root, TargetFile, Targets } from '../tuf/metadata.ts'
 import { isTopLevel } from '../tuf/names.ts'
 import type { Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
@@ -22,6 +22,8 @@ export interface Draft {
   parked: Parked
   signing: Signing
   rotation: Rotation
+  /** The files that the snapshot names which this draft was made from: none ever leaves it. */
+  readonly inSnapshot: ReadonlyMap<string, MetaFile>
   /** What clients see now of the roles that were loaded. */
   readonly published: Map<string, Signed<Targets>>
   /** The roles that this draft knows the content of: those that delegate, and each other one that an operation asked for. */
@@ -55,6 +57,7 @@ export function draftFrom(current: Current): Draft {
     parked: current.parked,
     signing: current.signing,
     rotation: current.rotation,
+    inSnapshot: current.snapshot.signed.meta,
     published: new Map(current.delegators),
     roles: new Map([...current.delegators].map(([role, { signed }]) => [role, signed])),
     toSign: new Set(),

@@ -93,7 +93,7 @@ export interface Cache {
   readonly waiting: Map<string, Set<() => void>>
 }
 
-const cachedRoleBytes = 16 * 1024 * 1024
+const cachedRoleBytes = 4 * 1024 * 1024
 
 export function openRepository(ports: Ports, limits: Partial<Limits> = {}): Repository {
   const stores = {

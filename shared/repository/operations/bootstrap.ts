@@ -5,7 +5,7 @@ import { expiresAt, formatExpires, type Root, type Targets } from '../../tuf/met
 import { checkRoot } from '../../tuf/root.ts'
 import { assemble, decodeSigned, type Signature, type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { checkRootFor } from '../client-rules.ts'
-import { warningsOfDraft } from '../client-standing.ts'
+import { slownessOfDraft, warningsOfDraft } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
 import { schemaVersion } from '../documents.ts'
 import { type Draft, roleOf, setDelegations, setRole } from '../draft.ts'
@@ -71,8 +71,8 @@ export function bootstrapWarnings(request: BootstrapRequest, context: Context): 
   const { root, settings } = bootstrapped
   const draft = foundingDraft(bootstrapped, context)
   const ofRoot = checkRootFor(servedClients(settings.clients), root, firstSigners(bootstrapped, 'root'))
-  // Whoever names no clients may well know of none that cannot.
-  const unread = settings.clients === undefined ? [] : warningsOfDraft(draft)
+  // Whoever names no clients may well know of none that cannot; of one that is slow they learn here.
+  const unread = settings.clients === undefined ? slownessOfDraft(draft) : warningsOfDraft(draft)
   return [...unread, ...ofRoot, ...checkRoleSizes(draft)]
 }
 
@@ -153,6 +153,7 @@ export function foundingDraft(bootstrapped: Bootstrapped, context: Context): Dra
     parked: nothingParked,
     signing: nothingPending,
     rotation: noRotation,
+    inSnapshot: new Map(),
     published: new Map(),
     roles: new Map([['targets', { ...emptyTargets(), delegations: { keys: new Map(), roles: [] } }]]),
     toSign: new Set(['targets']),

@@ -1,5 +1,6 @@
 import { binNames, binOf, delegateBins, type HashBins, hashBins } from '../../tuf/bins.ts'
 import type { Delegations, TargetFile, Targets } from '../../tuf/metadata.ts'
+import { slownessOfDraft } from '../client-standing.ts'
 import { type Draft, roleOf, setDelegations, setSettings, treeOfDraft } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { checkRoleSizes } from '../fit.ts'
@@ -24,7 +25,11 @@ export const changeBins: Operation<'change_bins'> = {
   apply(draft, { number }, { signers }) {
     const before = draft.settings.bins?.number
     setNumberOfBins(draft, number, signers)
-    return { message: 'Update Settings Succeded', details: { number_of_delegated_bins: number, before } }
+    return {
+      message: 'Update Settings Succeded',
+      details: { number_of_delegated_bins: number, before },
+      warnings: slownessOfDraft(draft),
+    }
   },
 }
 
