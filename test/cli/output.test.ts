@@ -6,6 +6,9 @@ import { createOutput } from '../../cli/output.ts'
 async function shown(columns: number, work: (progress: (text: string) => void) => Promise<void>): Promise<string> {
   const { isTTY, columns: before, cursorTo, clearLine, moveCursor } = process.stderr
   let text = ''
+  // Where this is set nobody looks at the terminal.
+  const { CI: ci } = process.env
+  delete process.env['CI']
   const write = mock.method(process.stderr, 'write', (part: unknown) => {
     text += part
     return true
@@ -17,6 +20,7 @@ async function shown(columns: number, work: (progress: (text: string) => void) =
   } finally {
     Object.assign(process.stderr, { isTTY, columns: before, cursorTo, clearLine, moveCursor })
     write.mock.restore()
+    if (ci !== undefined) process.env['CI'] = ci
   }
   return text
 }
