@@ -181,6 +181,7 @@ async function others(service: Service, directory: string, rate: number) {
       const taken = await Promise.all(waits)
       over = true
       await Promise.all(running)
+      python?.end()
       const longest = seconds(Math.max(0, ...taken))
       const clients = `python-tuf ${counts.python()} times, a client of ours ${counts.ours}, none failed`
       return `${taken.length} small publishes, the longest ${longest} s; refreshed: ${clients}`

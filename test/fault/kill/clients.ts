@@ -14,17 +14,20 @@ export interface RefreshingClient {
   readonly counts: { refreshed: number; unreachable: number }
   /** Throws the first failure that is not "nobody answers there". */
   run(isOver: () => boolean): Promise<void>
+  /** Ends its process, if it has one. */
+  end(): void
 }
 
 /** What clients say where the service is not there, or goes away in the middle of an answer. */
 const unreachable =
   /ECONNREFUSED|ECONNRESET|EPIPE|other side closed|socket hang up|premature close|aborted|terminated|connection refused|connection reset|connection aborted|RemoteDisconnected|IncompleteRead|NewConnectionError|Max retries|Connection broken/i
 
-function refreshing(name: string, refresh: () => Promise<unknown>): RefreshingClient {
+function refreshing(name: string, refresh: () => Promise<unknown>, end = () => {}): RefreshingClient {
   const counts = { refreshed: 0, unreachable: 0 }
   return {
     name,
     counts,
+    end,
     async run(isOver) {
       while (!isOver()) {
         try {
@@ -109,7 +112,7 @@ export async function pythonTuf(url: URL, directory: string, root: string): Prom
     ...{ state: directory, root, targets: ['writer-0/newest'] },
     ...{ metadataUrl: new URL('metadata/', url).href, targetsUrl: new URL('artifacts/', url).href },
   }
-  return refreshing('python-tuf (kept state)', async () => {
+  const refresh = async () => {
     const began = performance.now()
     driver.stdin.write(`${JSON.stringify(request)}\n`)
     const { value } = await answers.next()
@@ -118,5 +121,6 @@ export async function pythonTuf(url: URL, directory: string, root: string): Prom
     // It has one name for a connection that is refused and for one that is slow; the latter shows after five seconds.
     const isRefused = error.startsWith('SlowRetrievalError') && performance.now() - began < 4000
     if (!ok) throw new Error(isRefused ? 'connection refused' : error)
-  })
+  }
+  return refreshing('python-tuf (kept state)', refresh, () => driver.kill())
 }
