@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Ports } from '../../shared/repository/ports.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
 import { counting } from '../support/counting.ts'
 import { begin, importOf, lengths, lines, many, seen } from '../support/long-work.ts'
-import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
+import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
 
 const bins = 16
 
@@ -25,6 +26,18 @@ const ofThePreparation = {
   writes: 7,
   deletes: 0,
   lists: 3,
+}
+
+/** Its ports, as one finds them beside whom somebody else publishes before the first file is made. */
+function beside(repository: TestRepository): Ports {
+  const { metadata } = repository.ports
+  let others: Promise<unknown> | undefined
+  const create: typeof metadata.create = async (name, bytes) => {
+    others ??= run(restarted(repository), addRequest(['p/1'], 9))
+    await others
+    return metadata.create(name, bytes)
+  }
+  return { ...repository.ports, metadata: { ...metadata, create } }
 }
 
 describe('What long work costs', () => {
@@ -57,14 +70,7 @@ describe('What long work costs', () => {
   it('a role that others have changed meanwhile is signed once more, and no other', async () => {
     const { repository, during } = await warm()
     const id = await begin(repository, await importOf(repository, lines(many(400))))
-    const { metadata } = repository.ports
-    let others: Promise<unknown> | undefined
-    const create: typeof metadata.create = async (name, bytes) => {
-      others ??= run(restarted(repository), addRequest(['p/1'], 9))
-      await others
-      return metadata.create(name, bytes)
-    }
-    await prepare(openRepository({ ...repository.ports, metadata: { ...metadata, create } }), id)
+    await prepare(openRepository(beside(repository)), id)
     const { signatures } = await during(() => publish(repository))
     assert.equal(signatures, 3)
   })
@@ -72,15 +78,7 @@ describe('What long work costs', () => {
   it('where many of them have changed, another round is made of these before the commit', async () => {
     const { repository, during } = await warm()
     const id = await begin(repository, await importOf(repository, lines(many(400))))
-    const { metadata } = repository.ports
-    let others: Promise<unknown> | undefined
-    const create: typeof metadata.create = async (name, bytes) => {
-      others ??= run(restarted(repository), addRequest(['p/1'], 9))
-      await others
-      return metadata.create(name, bytes)
-    }
-    const ports = { ...repository.ports, metadata: { ...metadata, create } }
-    const ahead = await during(() => prepare(openRepository(ports, { leftToCommit: 0 }), id))
+    const ahead = await during(() => prepare(openRepository(beside(repository), { leftToCommit: 0 }), id))
     const { signatures } = await during(() => publish(repository))
     // Those of the other publisher are among the first ones.
     assert.deepEqual({ ahead: ahead.signatures, signatures }, { ahead: bins + 3 + 1, signatures: 2 })
