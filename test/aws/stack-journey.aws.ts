@@ -209,7 +209,7 @@ describe('the deployed stack', () => {
     await deployed.s3.send(new PutObjectCommand(poison))
     await deployed.sqs.send(new SendMessageCommand({ QueueUrl: queue, MessageBody: id }))
     const others = Promise.all(['beside-1.tgz', 'beside-2.tgz'].map(publish))
-    // Each is a minute of the schedule, and a publisher that fails.
+    // Each is a minute of the schedule.
     for (let runs = 0; runs < 20 && !(await isFinished(id)); runs++) await deployed.invoke('Refresh')
     await others
     const { Messages = [] } = await deployed.sqs.send(new ReceiveMessageCommand({ QueueUrl: dead }))
