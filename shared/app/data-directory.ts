@@ -2,8 +2,12 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDirectory } from '../adapters/local/directory-lock.ts'
 import { openDirectoryObjectStore } from '../adapters/local/directory-object-store.ts'
+import { nodeFileSystem } from '../adapters/local/file-system.ts'
 import { keyFileSigner } from '../adapters/local/key-file-signer.ts'
+import { loggedFiles } from '../adapters/local/logged-files.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
+import { openWriteAheadLog, type WriteAheadLog } from '../adapters/local/write-ahead-log.ts'
+import type { Ports } from '../repository/ports.ts'
 import { openRepository, type Repository } from '../repository/repository.ts'
 
 /** The repository in a data directory, for one process that has it to itself. */
@@ -17,6 +21,22 @@ export async function isDataDirectory(data: string): Promise<boolean> {
   return parts.every((part) => part?.isDirectory() === true)
 }
 
+export interface DataStores extends Pick<Ports, 'metadata' | 'state'> {
+  /** Through which both write. */
+  readonly log: WriteAheadLog
+}
+
+/** The stores of a data directory, for the process that has its lock. Throws StoreError. */
+export async function openStores(data: string): Promise<DataStores> {
+  const log = await openWriteAheadLog(data)
+  const files = loggedFiles(nodeFileSystem, log)
+  const [metadata, state] = await Promise.all([
+    openDirectoryObjectStore(join(data, 'metadata'), nodeFileSystem, files),
+    openDirectoryObjectStore(join(data, 'state'), nodeFileSystem, files),
+  ])
+  return { metadata, state, log }
+}
+
 /**
  * Opens a data directory while no service runs on it. `keys`: the files of its online keys; none for the one that lies in it.
  * Throws DirectoryLockError, StoreError or SignerError.
@@ -25,9 +45,8 @@ export async function openData(data: string, keys: readonly string[]): Promise<O
   const lock = await lockDirectory(data)
   try {
     const files = keys.length > 0 ? keys : [join(data, 'keys', 'online.pem')]
-    const [metadata, state, signers] = await Promise.all([
-      openDirectoryObjectStore(join(data, 'metadata')),
-      openDirectoryObjectStore(join(data, 'state')),
+    const [{ metadata, state }, signers] = await Promise.all([
+      openStores(data),
       Promise.all(files.map((file) => keyFileSigner(file))),
     ])
     // Nobody listens: the next service looks at the inbox when it starts.

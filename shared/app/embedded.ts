@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDirectory } from '../adapters/local/directory-lock.ts'
-import { directoryObjectStore, openDirectoryObjectStore } from '../adapters/local/directory-object-store.ts'
+import { directoryObjectStore } from '../adapters/local/directory-object-store.ts'
 import { directoryUploads } from '../adapters/local/directory-uploads.ts'
-import { nodeFileSystem, withoutSync } from '../adapters/local/file-system.ts'
+import { nodeFileSystem } from '../adapters/local/file-system.ts'
 import { createKeyFile, keyFileSigner } from '../adapters/local/key-file-signer.ts'
 import { processQueue } from '../adapters/local/process-queue.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
+import { unsyncedFiles } from '../adapters/local/unsynced-files.ts'
+import type { WriteAheadLog } from '../adapters/local/write-ahead-log.ts'
 import { collect } from '../repository/collect.ts'
 import { readCurrent } from '../repository/current.ts'
 import { expireLease } from '../repository/lease.ts'
@@ -16,6 +18,7 @@ import { releasePreparations } from '../repository/preparation.ts'
 import { type Published, publish } from '../repository/publish.ts'
 import { heldOffline, heldRoot, toRenew } from '../repository/renewal.ts'
 import { defaultLimits, openRepository, type Repository } from '../repository/repository.ts'
+import { openStores } from './data-directory.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
 import type { Service } from './handlers/handler.ts'
 import { type UploadHandler, uploadHandler, uploadsHere } from './handlers/upload.ts'
@@ -59,12 +62,9 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
   const lock = await lockDirectory(data)
   try {
     await makePrivate(join(data, 'state'))
-    const [metadata, state, signers] = await Promise.all([
-      openDirectoryObjectStore(join(data, 'metadata')),
-      openDirectoryObjectStore(join(data, 'state')),
-      openSigners(data, keys),
-    ])
-    const hints = directoryObjectStore(join(data, 'state'), withoutSync(nodeFileSystem))
+    const [stores, signers] = await Promise.all([openStores(data), openSigners(data, keys)])
+    const { metadata, state } = stores
+    const hints = directoryObjectStore(join(data, 'state'), nodeFileSystem, unsyncedFiles(nodeFileSystem))
     let trouble: unknown
     let leaseIsFree = false
     const queue = processQueue((error) => {
@@ -76,7 +76,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       { rotationGrace, retention },
     )
     const ring = () => void queue.ring('')
-    const preparer = threadedPreparer({ data, keys: keyFiles(data, keys) }, log, ring)
+    const preparer = threadedPreparer({ data, keys: keyFiles(data, keys) }, state, log, ring)
     queue.listen(async () => {
       // The lock says that no other publisher lives. Not before somebody listens: a full disk is no reason to serve nothing.
       if (!leaseIsFree) await expireLease({ state, hints })
@@ -99,7 +99,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
     const timer = setInterval(
       () => {
         ring()
-        tending = tending.then(() => tidy(repository, log)).then(warn)
+        tending = tending
+          .then(() => tidy(repository, log))
+          .then(() => settle(stores.log, 'older', log))
+          .then(warn)
       },
       Math.min(refreshInterval, rotationGrace),
     )
@@ -116,6 +119,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
         await queue.idle()
         await preparer.close()
         await tending
+        await settle(stores.log, 'all', log)
         lock.release()
       },
     }
@@ -158,6 +162,15 @@ async function tidy(repository: Repository, log: Logger): Promise<void> {
     if (Object.values(collected).some((count) => count > 0)) log.info({ ...collected }, 'collected')
   } catch (err) {
     log.error({ err }, 'what is not needed any more could not be taken away; the next run tries again')
+  }
+}
+
+/** Empties the log that the stores write through, so that it is short whenever it has to be read. */
+async function settle(writes: WriteAheadLog, what: 'all' | 'older', log: Logger): Promise<void> {
+  try {
+    await writes.settle(what)
+  } catch (err) {
+    log.error({ err }, 'what was written lately is safe, but only a restart can bring it to its places for good')
   }
 }
 

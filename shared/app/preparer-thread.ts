@@ -1,22 +1,36 @@
-import { join } from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
-import { directoryObjectStore } from '../adapters/local/directory-object-store.ts'
-import { keyFileSigner } from '../adapters/local/key-file-signer.ts'
-import { systemClock } from '../adapters/local/system-clock.ts'
+import { availableParallelism } from 'node:os'
+import { extname } from 'node:path'
+import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { prepare } from '../repository/prepare.ts'
-import { openRepository } from '../repository/repository.ts'
-import type { PreparerWork } from './preparer.ts'
+import type { Helper } from '../repository/units.ts'
+import { comeAfterPublisher, type PreparerWork, repositoryOf } from './preparer-repository.ts'
+import { fromPlain, type Told } from './thread-errors.ts'
 
-/**
- * What `preparer.ts` runs in a thread. The publisher beside it has the directory: nothing here replaces what it writes,
- * and nothing clears away what it has under way.
- */
-const { data, keys, taskId } = workerData as PreparerWork
-const repository = openRepository({
-  metadata: directoryObjectStore(join(data, 'metadata')),
-  state: directoryObjectStore(join(data, 'state')),
-  signers: await Promise.all(keys.map((file) => keyFileSigner(file))),
-  queue: { ring: async () => undefined },
-  clock: systemClock(),
-})
-parentPort?.postMessage(await prepare(repository, taskId))
+/** What `preparer.ts` runs in a thread. */
+comeAfterPublisher()
+const work = workerData as PreparerWork
+// More than two would leave no memory to speak of for the rest.
+const thread = availableParallelism() > 1 ? startHelper() : undefined
+try {
+  const helper = thread && helperIn(thread)
+  parentPort?.postMessage(await prepare(await repositoryOf(work), work.taskId, { helper }))
+} finally {
+  await thread?.terminate()
+  work.state?.close()
+}
+
+function startHelper(): Worker {
+  const file = new URL(`./helper-thread${extname(import.meta.filename)}`, import.meta.url)
+  const { state: _, ...share } = work
+  return new Worker(file, { workerData: share })
+}
+
+function helperIn(thread: Worker): Helper {
+  return (share) =>
+    new Promise((resolve, reject) => {
+      thread.once('error', reject)
+      thread.once('exit', () => reject(new Error('The thread that helps with long work has ended.')))
+      thread.once('message', (told: Told) => ('made' in told ? resolve(told.made) : reject(fromPlain(told.failed))))
+      thread.postMessage(share)
+    })
+}

@@ -1,13 +1,8 @@
 import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import { lendStore, type Writes } from './lent-store.ts'
 import type { Logger } from './logger.ts'
-
-/** What a thread works on: a data directory, the files of its online keys, a task. */
-export interface PreparerWork {
-  readonly data: string
-  readonly keys: readonly string[]
-  readonly taskId: string
-}
+import type { PreparerWork } from './preparer-repository.ts'
 
 export interface Preparer {
   /** Begins to prepare a task in a thread of its own, unless one is at work. */
@@ -23,16 +18,24 @@ const pauseAfterFailure = 5_000
  * Does long work beside the publisher, so that neither waits for the other's processor time. `done` is called when the next
  * commit can take it over, or when it has to be tried again.
  */
-export function threadedPreparer(work: Omit<PreparerWork, 'taskId'>, log: Logger, done: () => void): Preparer {
+export function threadedPreparer(
+  work: Pick<PreparerWork, 'data' | 'keys'>,
+  state: Writes,
+  log: Logger,
+  done: () => void,
+): Preparer {
   let worker: Worker | undefined
   let pause: NodeJS.Timeout | undefined
   let closed = false
   return {
     begin(taskId) {
       if (worker !== undefined || pause !== undefined || closed) return
-      const workerData: PreparerWork = { ...work, taskId }
+      const { port1, port2 } = new MessageChannel()
+      lendStore(state, port1)
+      const workerData: PreparerWork = { ...work, taskId, state: port2 }
       const thread = new Worker(new URL(`./preparer-thread${extname(import.meta.filename)}`, import.meta.url), {
         workerData,
+        transferList: [port2],
       })
       worker = thread
       let failed = true

@@ -1,5 +1,5 @@
-import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
-import { type ObjectStore, type Ports, type Stored, StoreError } from './ports.ts'
+import { type Document, decodeDocument, schemaVersion, writeDocument } from './documents.ts'
+import type { ObjectStore, Ports, Stored } from './ports.ts'
 import type { Repository } from './repository.ts'
 
 /**
@@ -44,12 +44,12 @@ export async function takeLease(repository: Repository, ids: readonly string[]):
     const stored = await store.read(name)
     const before = stored && understood(stored)
     const now = repository.ports.clock.now()
-    if (before?.holder !== undefined && new Date(before.until) > now) return undefined
-    const crashed = before?.holder !== undefined
-    const { batch, crashes } = crashed ? afterCrash(before, ids) : { batch: ids, crashes: 0 }
+    const isHeld = before?.holder !== undefined && before.holder !== repository.cache.unreleased
+    if (isHeld && new Date(before.until) > now) return undefined
+    const { batch, crashes } = isHeld ? afterCrash(before, ids) : { batch: ids, crashes: 0 }
     const holder = repository.ports.clock.newId()
     const document: LeaseDocument = { schema: schemaVersion, holder, until: end(repository), batch, crashes }
-    const written = await write(store, document, stored)
+    const written = await writeDocument(store, name, document, stored)
     if (written !== undefined) return held(repository, document, written)
   }
 }
@@ -59,7 +59,7 @@ export async function expireLease(ports: Pick<Ports, 'state' | 'hints'>): Promis
   const store = storeOf(ports)
   const stored = await store.read(name)
   const before = stored && understood(stored)
-  if (before?.holder !== undefined) await write(store, { ...before, until: longAgo }, stored)
+  if (before?.holder !== undefined) await writeDocument(store, name, { ...before, until: longAgo } as Document, stored)
 }
 
 const storeOf = ({ hints, state }: Pick<Ports, 'state' | 'hints'>): ObjectStore => hints ?? state
@@ -92,7 +92,7 @@ function held(repository: Repository, first: LeaseDocument, written: Stored): Le
   const change = async (next: Partial<LeaseDocument>) => {
     if (stored === undefined) return
     document = { ...document, ...next }
-    stored = await write(store, document, stored)
+    stored = await writeDocument(store, name, document, stored)
   }
   let renewing: Promise<void> | undefined
   const [onlyTask] = first.batch
@@ -112,25 +112,11 @@ function held(repository: Repository, first: LeaseDocument, written: Stored): Le
     },
     async release(crashed) {
       await renewing
+      // It may fail, on a disk that is full, say; then this process is not to wait for itself.
+      if (!crashed) repository.cache.unreleased = first.holder
       await change(crashed ? { until: longAgo } : { holder: undefined, batch: [], crashes: 0 })
     },
   }
 }
 
 const end = ({ ports, limits }: Repository) => new Date(ports.clock.now().getTime() + limits.lease).toISOString()
-
-/** What is stored now, or nothing if somebody else was faster. */
-async function write(
-  store: ObjectStore,
-  document: LeaseDocument,
-  before: Stored | undefined,
-): Promise<Stored | undefined> {
-  const bytes = encodeDocument(document)
-  try {
-    const tag = before === undefined ? await store.create(name, bytes) : await store.replace(name, bytes, before.tag)
-    return { bytes, tag, age: 0 }
-  } catch (error) {
-    if (error instanceof StoreError && (error.code === 'changed' || error.code === 'exists')) return undefined
-    throw error
-  }
-}

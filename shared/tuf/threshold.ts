@@ -1,5 +1,5 @@
 import { TufError } from './errors.ts'
-import { type Key, keyIdentity, verifySignature } from './keys.ts'
+import { type Key, keyIdentity, verifySignature, verifySignatureAside } from './keys.ts'
 import type { RoleKeys } from './metadata.ts'
 import type { Signature } from './signed.ts'
 
@@ -13,18 +13,36 @@ export function goodSignatures(
   bytes: Uint8Array,
   signatures: readonly Signature[],
 ): string[] {
-  const counted = new Set<string>()
-  const good: string[] = []
-  for (const keyid of role.keyids) {
+  const made = signaturesOf(role, keys, signatures)
+  return countedOnce(
+    role,
+    made.filter(({ key, sig }) => verifySignature(key, bytes, sig)),
+  )
+}
+
+interface Made {
+  readonly keyid: string
+  readonly key: Key
+  readonly sig: string
+}
+
+/** The signatures by keys of the role, good or not. */
+function signaturesOf(role: RoleKeys, keys: ReadonlyMap<string, Key>, signatures: readonly Signature[]): Made[] {
+  return role.keyids.flatMap((keyid) => {
     const key = keys.get(keyid)
     const signature = signatures.find((candidate) => candidate.keyid === keyid)
-    if (key === undefined || signature === undefined || !verifySignature(key, bytes, signature.sig)) continue
-    const identity = role.keyids.length === 1 ? keyid : keyIdentity(key)
-    if (counted.has(identity)) continue
-    counted.add(identity)
-    good.push(keyid)
+    return key === undefined || signature === undefined ? [] : [{ keyid, key, sig: signature.sig }]
+  })
+}
+
+function countedOnce(role: RoleKeys, good: readonly Made[]): string[] {
+  if (role.keyids.length === 1) return good.map(({ keyid }) => keyid)
+  const counted = new Map<string, string>()
+  for (const { keyid, key } of good) {
+    const identity = keyIdentity(key)
+    if (!counted.has(identity)) counted.set(identity, keyid)
   }
-  return good
+  return [...counted.values()]
 }
 
 /** Throws TufError 'threshold' unless enough of the role's keys have signed. `what` names the metadata in the message. */
@@ -32,9 +50,36 @@ export function verifyThreshold(
   what: string,
   role: RoleKeys,
   keys: ReadonlyMap<string, Key>,
-  metadata: { readonly signedBytes: Uint8Array; readonly signatures: readonly Signature[] },
+  metadata: SignedBytes,
 ): void {
-  const good = goodSignatures(role, keys, metadata.signedBytes, metadata.signatures).length
+  hasEnough(what, role, goodSignatures(role, keys, metadata.signedBytes, metadata.signatures).length)
+}
+
+/** The same in other threads: for many at once, where this one has other work. */
+export async function verifyThresholdAside(
+  what: string,
+  role: RoleKeys,
+  keys: ReadonlyMap<string, Key>,
+  { signedBytes, signatures }: SignedBytes,
+): Promise<void> {
+  const made = signaturesOf(role, keys, signatures)
+  const verdicts = await Promise.all(made.map(({ key, sig }) => verifySignatureAside(key, signedBytes, sig)))
+  hasEnough(
+    what,
+    role,
+    countedOnce(
+      role,
+      made.filter((_, index) => verdicts[index]),
+    ).length,
+  )
+}
+
+interface SignedBytes {
+  readonly signedBytes: Uint8Array
+  readonly signatures: readonly Signature[]
+}
+
+function hasEnough(what: string, role: RoleKeys, good: number): void {
   if (good >= role.threshold) return
   throw new TufError(
     'threshold',

@@ -57,19 +57,12 @@ function fileSystemOf(root: DirectoryNode, turn: () => Promise<void>): FileSyste
     open: (path, flags) =>
       call(() => {
         if (flags === 'r') return openNode(find(root, path), turn)
-        const file: FileNode = { kind: 'file', ino: ++inodes, content: nothing, durable: nothing, modified: Date.now() }
+        const file = emptyFile()
         add(root, path, file)
         return openNode(file, turn)
       }),
     link: (existing, path) => call(() => add(root, path, find(root, existing))),
-    rename: (from, to) =>
-      call(() => {
-        const node = find(root, from)
-        const [directory, name] = placeOf(root, to)
-        if (directory.entries.get(name)?.kind === 'directory') throw failure('EISDIR', to)
-        change(directory, name, node)
-        change(...placeOf(root, from), undefined)
-      }),
+    rename: (from, to) => call(() => move(root, from, to)),
     unlink: (path) =>
       call(() => {
         if (find(root, path).kind === 'directory') throw failure('EISDIR', path)
@@ -84,6 +77,15 @@ function fileSystemOf(root: DirectoryNode, turn: () => Promise<void>): FileSyste
           ([name, { kind }]): DirectoryEntry => ({ name, isDirectory: () => kind === 'directory' }),
         )
       }),
+    async place(path, bytes, temporary) {
+      const file = emptyFile()
+      await call(() => add(root, temporary ?? path, file))
+      await call(() => {
+        file.content = Uint8Array.from(bytes)
+      })
+      if (temporary !== undefined) await call(() => move(root, temporary, path))
+      return versionOf(file)
+    },
     stat: (path) =>
       call(() => {
         try {
@@ -97,6 +99,10 @@ function fileSystemOf(root: DirectoryNode, turn: () => Promise<void>): FileSyste
 
 const nothing = new Uint8Array()
 let inodes = 0
+
+function emptyFile(): FileNode {
+  return { kind: 'file', ino: ++inodes, content: nothing, durable: nothing, modified: Date.now() }
+}
 
 function versionOf(node: Node): FileVersion {
   if (node.kind === 'directory') return { ino: 0, size: 0, mtimeMs: 0 }
@@ -116,7 +122,7 @@ function openNode(node: Node, turn: () => Promise<void>): OpenFile {
     async writeFile(bytes) {
       await turn()
       if (node.kind === 'directory') throw failure('EISDIR', 'the file')
-      node.content = Uint8Array.from(bytes)
+      node.content = Buffer.concat([node.content, bytes])
     },
     async sync() {
       await turn()
@@ -166,7 +172,10 @@ function copyOf(root: DirectoryNode, choose: Choose): DirectoryNode {
     const known = files.get(file)
     if (known !== undefined) return known
     const { content, durable } = file
-    const left = content === durable ? [content] : [durable, content, torn(content), content.map(() => 0)]
+    // What was synced is still there, whatever becomes of what was appended to it since.
+    const appended = content.subarray(durable.length)
+    const ends = content === durable ? [] : [appended, torn(appended), appended.map(() => 0)]
+    const left = [durable, ...ends.map((end) => Buffer.concat([durable, end]))]
     const chosen = left[left.length > 1 ? choose(left.length) : 0] ?? content
     const copy: FileNode = { ...file, content: chosen, durable: chosen }
     files.set(file, copy)
@@ -203,6 +212,14 @@ function add(root: DirectoryNode, path: string, node: Node): void {
   const [directory, name] = placeOf(root, path)
   if (directory.entries.has(name)) throw failure('EEXIST', path)
   change(directory, name, node)
+}
+
+function move(root: DirectoryNode, from: string, to: string): void {
+  const node = find(root, from)
+  const [directory, name] = placeOf(root, to)
+  if (directory.entries.get(name)?.kind === 'directory') throw failure('EISDIR', to)
+  change(directory, name, node)
+  change(...placeOf(root, from), undefined)
 }
 
 function change({ entries, unsynced }: DirectoryNode, name: string, node: Node | undefined): void {

@@ -19,7 +19,7 @@ interface Trouble {
 
 /** The service opens the file system of the machine itself; so that one is what fails. */
 function breakFileSystem(trouble: Trouble): Disposable {
-  const { open, link, rename, unlink, mkdir } = nodeFileSystem
+  const { open, link, rename, unlink, mkdir, place } = nodeFileSystem
   const failing =
     <Arguments extends readonly string[], Result>(work: (...paths: Arguments) => Promise<Result>) =>
     async (...paths: Arguments) => {
@@ -41,9 +41,13 @@ function breakFileSystem(trouble: Trouble): Disposable {
     rename: failing(rename),
     unlink: failing(unlink),
     mkdir: failing(mkdir),
+    async place(path, bytes, temporary) {
+      refuse(path)
+      return place(path, bytes, temporary)
+    },
   }
   Object.assign(nodeFileSystem, broken)
-  return { [Symbol.dispose]: () => void Object.assign(nodeFileSystem, { open, link, rename, unlink, mkdir }) }
+  return { [Symbol.dispose]: () => void Object.assign(nodeFileSystem, { open, link, rename, unlink, mkdir, place }) }
 }
 
 async function call(service: EmbeddedService, request: string, body?: unknown, wait = 20) {

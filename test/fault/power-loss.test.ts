@@ -3,15 +3,21 @@ import { describe, it } from 'node:test'
 import { directoryObjectStore, openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
 import type { FileSystem } from '../../shared/adapters/local/file-system.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
-import { allAfterPowerCut, type Choose, type Disk, emptyDisk, power } from './fragile-disk.ts'
+import { allAfterPowerCut, power } from './fragile-disk.ts'
 import { losePower } from './power-loss.ts'
-import { seededRandom } from './world.ts'
-
-const now = async () => {}
-const choosing =
-  (random: () => number): Choose =>
-  (count) =>
-    Math.floor(random() * count)
+import {
+  byLog,
+  choosing,
+  cutAfter,
+  freshDisk,
+  isKept,
+  longest,
+  now,
+  type Open,
+  path,
+  storeBreaks,
+  ways,
+} from './power-loss-store.ts'
 
 /** What a file system does that keeps less than it says: each of these has to be found out. */
 const mutants: Readonly<Record<string, (fs: FileSystem) => FileSystem>> = {
@@ -53,127 +59,70 @@ function failingOnce(fs: FileSystem, directory: string): FileSystem {
   }
 }
 
-/** What an object has been, in order, and how far somebody knows it to be: what it is after a power cut is that or later. */
-interface Known {
-  readonly states: (string | undefined)[]
-  certain: number
-}
+for (const [way, { open, writes }] of Object.entries(ways)) {
+  describe(`After a power cut the directory store that makes its files durable ${way}`, () => {
+    it('has what had resolved, and the rest whole or not at all: all that one writer can leave', async () => {
+      let disks = 0
+      for (let lasts = 1; ; lasts++) {
+        const { disk, objects, isOver, random } = await cutAfter(open, lasts, 3, { count: 1, writes })
+        for (const left of allAfterPowerCut(disk)) {
+          await isKept(open, left, objects, choosing(random))
+          disks++
+        }
+        if (isOver) break
+      }
+      assert.ok(disks > 100, `${disks} disks`)
+    })
 
-type Objects = ReadonlyMap<string, Known>
+    it('has what had resolved, and the rest whole or not at all: five writers, by seeds', async () => {
+      for (let seed = 1; seed <= 300; seed++) {
+        const { disk, objects, random } = await cutAfter(open, 1 + ((seed * 37) % 200), seed, {})
+        const choose = choosing(random)
+        for (let times = 0; times < 4; times++) await isKept(open, disk.afterPowerCut(choose), objects, choose)
+        await isKept(open, disk, objects, choose)
+      }
+    })
 
-const path = '/srv/objects'
-
-/** A store in the hands of several writers and readers, each of which knows what it was told. */
-async function use(store: ObjectStore, objects: Objects, random: () => number): Promise<void> {
-  const works = [...objects].map(([name, known]) => async () => {
-    for (let turn = 0; turn < 4; turn++) {
-      const before = known.states.at(-1)
-      const next = before !== undefined && random() < 0.3 ? undefined : `${name} ${known.states.length}`
-      known.states.push(next)
-      if (next === undefined) await store.delete(name)
-      else if (before === undefined) await store.create(name, Buffer.from(next))
-      else await store.replace(name, Buffer.from(next), (await store.read(name))?.tag ?? assert.fail(name))
-      known.certain = known.states.length - 1
-      if (random() < 0.5) await readAll(store, objects)
+    for (const [name, mutant] of Object.entries(mutants)) {
+      it(`shows it when ${name}`, async (test) => {
+        const seed = await storeBreaks(open, 100, mutant)
+        assert.ok(seed, '100 seeds have not found it')
+        test.diagnostic(`caught by seed ${seed}`)
+      })
     }
   })
-  await Promise.all(works.map((work) => work()))
 }
 
-async function readAll(store: ObjectStore, objects: Objects): Promise<void> {
-  for (const [name, known] of objects) {
-    const bytes = (await store.read(name))?.bytes
-    if (bytes === undefined) continue
-    const seen = known.states.indexOf(Buffer.from(bytes).toString())
-    assert.ok(seen >= 0, `${name} is what nobody wrote`)
-    known.certain = Math.max(known.certain, seen)
+describe('After a power cut the log', () => {
+  const broken: Readonly<Record<string, Open>> = {
+    'it is dropped before the files are synced': (fs) =>
+      byLog()({
+        ...fs,
+        async open(path, flags, mode) {
+          const file = await fs.open(path, flags, mode)
+          const isSettled = flags === 'r' && path.startsWith('/srv/objects/') && (await file.stat()).size > 0
+          return isSettled ? { ...file, sync: now } : file
+        },
+      }),
+    'a long file goes past what it says of the short one before': byLog((log) => ({
+      ...log,
+      takes: (_, length = 0) => length <= longest,
+    })),
+    'a file that it holds is deleted without it': byLog((log) => ({
+      ...log,
+      takes: (path, length) => length !== undefined && log.takes(path, length),
+    })),
   }
-}
-
-/** Opens what is left and looks whether it is what was promised; then once more after another power cut. */
-async function isKept(disk: Disk, objects: Objects, choose: Choose): Promise<void> {
-  const contents = async (disk: Disk) => {
-    const store = await openDirectoryObjectStore(path, disk.fileSystem(now))
-    const names = await store.list('')
-    return Promise.all(
-      names.map(async (name) => [name, Buffer.from((await store.read(name))?.bytes ?? []).toString()] as const),
-    )
+  for (const [name, open] of Object.entries(broken)) {
+    it(`shows it when ${name}`, async (test) => {
+      const seed = await storeBreaks(open, 100, (fs) => fs)
+      assert.ok(seed, '100 seeds have not found it')
+      test.diagnostic(`caught by seed ${seed}`)
+    })
   }
-  const there = await contents(disk)
-  const found = new Map(there)
-  for (const name of found.keys()) assert.ok(objects.has(name), `${name} was never written`)
-  for (const [name, { states, certain }] of objects) {
-    const possible = states.slice(certain)
-    assert.ok(possible.includes(found.get(name)), `${name} is ${found.get(name)}, not one of ${possible}`)
-  }
-  const fs = disk.fileSystem(now)
-  assert.deepEqual(await fs.readdir('/srv/.objects.tmp'), [], 'leftovers')
-  assert.deepEqual(await contents(disk.afterPowerCut(choose)), there, 'what was read after the first power cut')
-}
-
-async function freshDisk(): Promise<Disk> {
-  const disk = emptyDisk()
-  await disk.fileSystem(now).mkdir('/srv')
-  // It was there long before.
-  return disk.afterPowerCut((count) => count - 1)
-}
-
-const namesOf = (count: number) => ['a', 'folder/b', 'folder/c', 'folder/deeper/d', 'e'].slice(0, count)
-const newObjects = (count: number): Objects =>
-  new Map(namesOf(count).map((name) => [name, { states: [undefined], certain: 0 }]))
-
-/** One life of a store, cut after so many operations; false if it ended before. */
-async function cutAfter(lasts: number, seed: number, count: number, mutant = (fs: FileSystem) => fs) {
-  const disk = await freshDisk()
-  const random = seededRandom(seed)
-  const supply = power(count === 1 ? () => 0 : choosing(random), lasts)
-  const objects = newObjects(count)
-  const life = async () => {
-    const store = await openDirectoryObjectStore(path, mutant(disk.fileSystem(supply.turn)))
-    await use(store, objects, random)
-    return 'over' as const
-  }
-  return { disk, objects, random, isOver: (await Promise.race([life(), supply.cut])) === 'over' }
-}
-
-async function storeBreaks(seeds: number, mutant: (fs: FileSystem) => FileSystem): Promise<number | undefined> {
-  for (let seed = 1; seed <= seeds; seed++) {
-    const { disk, objects, random } = await cutAfter(1 + ((seed * 37) % 200), seed, 5, mutant)
-    const choose = choosing(random)
-    try {
-      for (let times = 0; times < 4; times++) await isKept(disk.afterPowerCut(choose), objects, choose)
-      // Killed without a power cut, it may have left what only the next one takes away.
-      await isKept(disk, objects, choose)
-    } catch {
-      return seed
-    }
-  }
-  return undefined
-}
+})
 
 describe('After a power cut the directory store', () => {
-  it('has what had resolved, and the rest whole or not at all: all that one writer can leave', async () => {
-    let disks = 0
-    for (let lasts = 1; ; lasts++) {
-      const { disk, objects, isOver, random } = await cutAfter(lasts, 3, 1)
-      for (const left of allAfterPowerCut(disk)) {
-        await isKept(left, objects, choosing(random))
-        disks++
-      }
-      if (isOver) break
-    }
-    assert.ok(disks > 100, `${disks} disks`)
-  })
-
-  it('has what had resolved, and the rest whole or not at all: five writers, by seeds', async () => {
-    for (let seed = 1; seed <= 300; seed++) {
-      const { disk, objects, random } = await cutAfter(1 + ((seed * 37) % 200), seed, 5)
-      const choose = choosing(random)
-      for (let times = 0; times < 4; times++) await isKept(disk.afterPowerCut(choose), objects, choose)
-      await isKept(disk, objects, choose)
-    }
-  })
-
   it('is where it was, also if its first process was killed while it made the directories', async () => {
     for (let lasts = 1; lasts < 30; lasts++) {
       const disk = await freshDisk()
@@ -204,14 +153,6 @@ describe('After a power cut the directory store', () => {
         const after = await openDirectoryObjectStore(path, left.fileSystem(now))
         assert.equal(Buffer.from((await after.read('a'))?.bytes ?? []).toString(), 'one')
       }
-    })
-  }
-
-  for (const [name, mutant] of Object.entries(mutants)) {
-    it(`shows it when ${name}`, async (test) => {
-      const seed = await storeBreaks(100, mutant)
-      assert.ok(seed, '100 seeds have not found it')
-      test.diagnostic(`caught by seed ${seed}`)
     })
   }
 })

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { directoryObjectStore, openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
-import { type FileSystem, withoutSync } from '../../shared/adapters/local/file-system.ts'
+import type { FileSystem } from '../../shared/adapters/local/file-system.ts'
+import { loggedFiles } from '../../shared/adapters/local/logged-files.ts'
+import { unsyncedFiles } from '../../shared/adapters/local/unsynced-files.ts'
+import { openWriteAheadLog, type WriteAheadLog } from '../../shared/adapters/local/write-ahead-log.ts'
 import { checkRepository } from '../../shared/repository/check.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { type Entry, readEntry } from '../../shared/repository/journal.ts'
+import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
@@ -12,7 +16,8 @@ import type { TaskRequest } from '../../shared/repository/task.ts'
 import { unusedFiles } from '../../shared/repository/unused-files.ts'
 import { type Client, tufClient } from '../support/client.ts'
 import { type Disk, emptyDisk, type Power, power } from './fragile-disk.ts'
-import { emptyModel, perform } from './model.ts'
+import { perform } from './model.ts'
+import { emptyModel } from './model-state.ts'
 import { make, seededRandom, startProcess, type VirtualTime } from './world.ts'
 
 /** What is sent, by the name of who sends it; the same again until it is answered. */
@@ -49,6 +54,7 @@ export async function losePower(seed: number, mutant = (fs: FileSystem) => fs): 
   /** Ids of accepted tasks, with what they ask. */
   const accepted = new Map<string, TaskRequest>()
   const next = new Map(Object.keys(plans).map((name) => [name, 0]))
+  const logs = new Map<ObjectStore, WriteAheadLog>()
   let client: Client | undefined
   let disk = emptyDisk()
 
@@ -70,9 +76,11 @@ export async function losePower(seed: number, mutant = (fs: FileSystem) => fs): 
 
   async function open(disk: Disk, { turn }: Power): Promise<Repository> {
     const fs = mutant(disk.fileSystem(turn))
-    const metadata = await openDirectoryObjectStore('/data/metadata', fs)
-    const state = await openDirectoryObjectStore('/data/state', fs)
-    const hints = directoryObjectStore('/data/state', withoutSync(fs))
+    const log = await openWriteAheadLog('/data', fs)
+    const metadata = await openDirectoryObjectStore('/data/metadata', fs, loggedFiles(fs, log))
+    const state = await openDirectoryObjectStore('/data/state', fs, loggedFiles(fs, log))
+    logs.set(state, log)
+    const hints = directoryObjectStore('/data/state', fs, unsyncedFiles(fs))
     return startProcess({ metadata, state, hints }, time)
   }
 
@@ -90,6 +98,7 @@ export async function losePower(seed: number, mutant = (fs: FileSystem) => fs): 
   async function serve(repository: Repository): Promise<void> {
     for (;;) {
       await publish(repository)
+      if (random() < 0.3) await logs.get(repository.ports.state)?.settle(random() < 0.5 ? 'all' : 'older')
       if ((await readCurrent(repository)) !== undefined) await look(repository)
       if (Object.entries(plans).every(([name, { length }]) => next.get(name) === length)) break
     }
@@ -124,10 +133,10 @@ export async function losePower(seed: number, mutant = (fs: FileSystem) => fs): 
         done.add(id)
         const situation = {
           taskId: id,
-          commit: entry.number,
           base: entry.base.number,
           versionOf: () => 0,
           later: new Set<string>(),
+          draftOf: () => undefined,
         }
         assert.equal(ended, perform(model, request, situation), request.kind)
         assert.equal((await readTask(repository, id))?.state, ended)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import { expireLease, type Lease, takeLease } from '../../shared/repository/lease.ts'
+import { StoreError } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
@@ -118,6 +119,24 @@ describe('The lease', () => {
     assert.deepEqual(lease?.batch, ids)
     assert.ok(await hints.read('lease.json'))
     assert.equal((await taken(repository)).batch.length, ids.length)
+  })
+
+  it('that could not be released keeps its own process from nothing, and others for its time', async () => {
+    const repository = await bootstrapped()
+    const hints = memoryObjectStore()
+    let isFull = false
+    const replace: typeof hints.replace = async (...parameters) => {
+      if (isFull) throw new StoreError('full', 'No room.')
+      return hints.replace(...parameters)
+    }
+    const own = openRepository({ ...repository.ports, hints: { ...hints, replace } })
+    const lease = await takeLease(own, ids)
+    isFull = true
+    await assert.rejects(async () => lease?.release(false), { code: 'full' })
+    isFull = false
+    assert.equal(await takeLease(openRepository({ ...repository.ports, hints }), ids), undefined)
+    // All of them: nobody has crashed.
+    assert.deepEqual((await takeLease(own, ids))?.batch, ids)
   })
 
   it('has a task that crashed three publishers end as FAILURE, unread, and the others as SUCCESS', async () => {

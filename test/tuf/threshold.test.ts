@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
-import { goodSignatures, verifyThreshold } from '../../shared/tuf/threshold.ts'
+import { goodSignatures, verifyThreshold, verifyThresholdAside } from '../../shared/tuf/threshold.ts'
 import { makeKey, signatureBy } from '../support/keys.ts'
 import { refuses } from '../support/tuf-errors.ts'
 
@@ -86,4 +86,30 @@ describe('verifyThreshold', () => {
       }),
     )
   })
+})
+
+test('In another thread the verdict is the same', async () => {
+  const rsa = makeKey('rsa')
+  const known = new Map([...keys, [rsa.keyid, rsa.key]])
+  const made = [...all, signatureBy(rsa, bytes)]
+  const spoilt = made.map(({ keyid, sig }) => ({ keyid, sig: `${sig.slice(0, -1)}z` }))
+  const others = [...signers, rsa].map((signer) => signatureBy(signer, Buffer.from('other bytes')))
+  await fc.assert(
+    fc.asyncProperty(
+      fc.subarray([...known.keys(), 'unknown']),
+      fc.subarray([...made, ...spoilt, ...others]),
+      fc.integer({ min: 1, max: 4 }),
+      async (keyids, signatures, threshold) => {
+        const verdict = async (verify: typeof verifyThreshold | typeof verifyThresholdAside) => {
+          try {
+            await verify('It', role(threshold, keyids), known, { signedBytes: bytes, signatures })
+            return 'enough'
+          } catch (error) {
+            return String(error)
+          }
+        }
+        assert.equal(await verdict(verifyThresholdAside), await verdict(verifyThreshold))
+      },
+    ),
+  )
 })

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type ObjectStore, StoreError } from '../../repository/ports.ts'
 import { contentTag } from './content-tag.ts'
-import { durableFiles } from './durable-files.ts'
-import { fileMemory, isSameVersion, type Remembered } from './file-memory.ts'
+import { type DurableFiles, durableFiles } from './durable-files.ts'
+import { type FileMemory, fileMemory, isSameVersion, type Remembered } from './file-memory.ts'
 import { asStoreError, type FileSystem, nodeFileSystem, systemErrorCode } from './file-system.ts'
 import { takingTurns } from './taking-turns.ts'
 
@@ -14,13 +14,14 @@ import { takingTurns } from './taking-turns.ts'
 export async function openDirectoryObjectStore(
   directory: string,
   fs: FileSystem = nodeFileSystem,
+  files: DurableFiles = durableFiles(fs),
 ): Promise<ObjectStore> {
   try {
     await recover(resolve(directory), fs)
   } catch (error) {
     throw asStoreError(error, `open ${directory}`)
   }
-  return directoryObjectStore(directory, fs)
+  return directoryObjectStore(directory, fs, files)
 }
 
 /**
@@ -31,11 +32,14 @@ export async function openDirectoryObjectStore(
  * A name that file systems do not take (empty, `..` or too long as a part, one that is another object's folder) is never there to
  * be read, and is refused as 'unavailable' when written.
  */
-export function directoryObjectStore(directory: string, fs: FileSystem = nodeFileSystem): ObjectStore {
+export function directoryObjectStore(
+  directory: string,
+  fs: FileSystem = nodeFileSystem,
+  files: DurableFiles = durableFiles(fs),
+  memory: FileMemory = fileMemory(),
+): ObjectStore {
   const root = resolve(directory)
-  const files = durableFiles(fs)
   const writers = takingTurns()
-  const memory = fileMemory()
   /** Folders in which a write failed: what can be read there may not be durable. */
   const unsure = new Set<string>()
 

@@ -51,6 +51,9 @@ export function fileMemory(): FileMemory {
   }
 }
 
+/** For who reads and writes each file once. */
+export const noFileMemory: FileMemory = { get: () => undefined, set: () => {}, delete: () => {} }
+
 export function isSameVersion(one: FileVersion, other: FileVersion | undefined): boolean {
   return one.ino === other?.ino && one.size === other.size && one.mtimeMs === other.mtimeMs
 }

@@ -1,4 +1,17 @@
-import { closeSync, fstatSync, fsync, open, read, statSync, write } from 'node:fs'
+import {
+  closeSync,
+  fdatasync,
+  fstatSync,
+  fsync,
+  open,
+  openSync,
+  read,
+  renameSync,
+  statSync,
+  unlinkSync,
+  write,
+  writeSync,
+} from 'node:fs'
 import * as node from 'node:fs/promises'
 import { constants } from 'node:os'
 import { promisify } from 'node:util'
@@ -12,6 +25,11 @@ export interface FileSystem {
   unlink(path: string): Promise<void>
   mkdir(path: string): Promise<void>
   readdir(path: string): Promise<readonly DirectoryEntry[]>
+  /**
+   * A whole file under this path; not durable. `temporary`, a path on the same file system that is free, is for one that takes the place
+   * of another, of which nobody may see a half; without it the path has to be free.
+   */
+  place(path: string, bytes: Uint8Array, temporary?: string): Promise<FileVersion>
   /** Nothing if there is no such file. */
   stat(path: string): Promise<FileVersion | undefined>
 }
@@ -27,6 +45,7 @@ export interface FileVersion {
 export interface OpenFile {
   readFile(): Promise<Uint8Array>
   stat(): Promise<FileVersion>
+  /** After what was written before. */
   writeFile(bytes: Uint8Array): Promise<void>
   /** Of a file: its content is durable. Of a directory: its entries are. */
   sync(): Promise<void>
@@ -42,12 +61,16 @@ const descriptor = {
   open: promisify(open),
   read: promisify(read),
   write: promisify(write),
-  sync: promisify(fsync),
+  syncContent: promisify(fdatasync),
+  syncEntries: promisify(fsync),
 }
 
+/** Longer than this, it is left to a thread to copy. Bytes. */
+const mostOnTheSpot = 64 * 1024
+
 /**
- * A thread is asked wherever the disk may have to be waited for. To ask one takes longer than what the kernel answers from
- * memory: the end of a file that is synced, and whether there is one in a directory that is always in use.
+ * A thread is asked wherever the disk may have to be waited for. To ask one takes longer than what the kernel does in its
+ * memory: small writes, entries of directories that are always in use, the end of a file that is synced.
  */
 export const nodeFileSystem: FileSystem = {
   async open(path, flags, mode) {
@@ -64,29 +87,37 @@ export const nodeFileSystem: FileSystem = {
       },
       stat: async () => fstatSync(file),
       async writeFile(bytes) {
+        if (bytes.length < mostOnTheSpot) return writeAll(file, bytes)
         for (let at = 0; at < bytes.length; )
           at += (await descriptor.write(file, bytes, at, bytes.length - at, null)).bytesWritten
       },
-      sync: () => descriptor.sync(file),
+      sync: () => (flags === 'r' ? descriptor.syncEntries(file) : descriptor.syncContent(file)),
       close: async () => closeSync(file),
     }
   },
   link: node.link,
   rename: node.rename,
-  unlink: node.unlink,
+  unlink: async (path) => unlinkSync(path),
   mkdir: (path) => node.mkdir(path),
   readdir: (path) => node.readdir(path, { withFileTypes: true }),
+  async place(path, bytes, temporary) {
+    const file = openSync(temporary ?? path, 'wx')
+    try {
+      writeAll(file, bytes)
+      if (temporary !== undefined) renameSync(temporary, path)
+      return fstatSync(file)
+    } catch (error) {
+      unlinkSync(temporary ?? path)
+      throw error
+    } finally {
+      closeSync(file)
+    }
+  },
   stat: async (path) => statSync(path, { throwIfNoEntry: false }),
 }
 
-/** The same without waiting for the disk: what was written outlives the process, but maybe not a power cut. */
-export function withoutSync(fs: FileSystem): FileSystem {
-  return {
-    ...fs,
-    async open(path, flags, mode) {
-      return Object.assign(await fs.open(path, flags, mode), { sync: async () => {} })
-    },
-  }
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)
 }
 
 /** The system's name of what went wrong ('ENOENT'), if it was a system call that failed. */

@@ -6,7 +6,10 @@ import {
   directoryObjectStore,
   openDirectoryObjectStore,
 } from '../../../shared/adapters/local/directory-object-store.ts'
-import { type FileSystem, nodeFileSystem, withoutSync } from '../../../shared/adapters/local/file-system.ts'
+import { noFileMemory } from '../../../shared/adapters/local/file-memory.ts'
+import { type FileSystem, nodeFileSystem } from '../../../shared/adapters/local/file-system.ts'
+import { unsyncedFiles } from '../../../shared/adapters/local/unsynced-files.ts'
+import { waitingFileSystem } from '../../../shared/adapters/local/waiting-file-system.ts'
 import type { Tag } from '../../../shared/repository/ports.ts'
 import { objectStoreContract } from '../../contract/object-store.ts'
 import { rejectsWith, text } from '../../contract/object-store-helpers.ts'
@@ -20,7 +23,13 @@ objectStoreContract('directory', async () => {
 
 objectStoreContract('directory without sync', async () => {
   const directory = await temporaryDirectory()
-  const store = directoryObjectStore(join(directory.path, 'objects'), withoutSync(nodeFileSystem))
+  const store = directoryObjectStore(join(directory.path, 'objects'), nodeFileSystem, unsyncedFiles(nodeFileSystem))
+  return { store, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() }
+})
+
+objectStoreContract('directory of a thread that waits, without memory', async () => {
+  const directory = await temporaryDirectory()
+  const store = directoryObjectStore(join(directory.path, 'objects'), waitingFileSystem, undefined, noFileMemory)
   return { store, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() }
 })
 

@@ -1,0 +1,26 @@
+import { closeSync, fdatasync, fstatSync, fsync, linkSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { type FileSystem, nodeFileSystem } from './file-system.ts'
+
+const sync = { content: promisify(fdatasync), entries: promisify(fsync) }
+
+/**
+ * For a thread in which nothing else waits: only for syncs it asks another one. To ask takes longer than what the kernel does in
+ * its memory, and those who are asked are the same for all threads of a process.
+ */
+export const waitingFileSystem: FileSystem = {
+  ...nodeFileSystem,
+  async open(path, flags, mode) {
+    const file = openSync(path, flags, mode)
+    return {
+      readFile: async () => readFileSync(file),
+      stat: async () => fstatSync(file),
+      async writeFile(bytes) {
+        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)
+      },
+      sync: () => (flags === 'r' ? sync.entries(file) : sync.content(file)),
+      close: async () => closeSync(file),
+    }
+  },
+  link: async (existing, path) => linkSync(existing, path),
+}

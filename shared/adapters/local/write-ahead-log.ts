@@ -1,0 +1,270 @@
+import { dirname, join, relative } from 'node:path'
+import { inParallel } from '../../repository/parallel.ts'
+import { durableFiles } from './durable-files.ts'
+import {
+  asStoreError,
+  type FileSystem,
+  type FileVersion,
+  nodeFileSystem,
+  type OpenFile,
+  systemErrorCode,
+} from './file-system.ts'
+import { type Change, decodeChanges, encodeChange } from './log-records.ts'
+import { takingTurns } from './taking-turns.ts'
+
+/**
+ * Makes many small files durable by few syncs: what they are to hold is appended to one file, which is synced once for all that
+ * came meanwhile. Only then they are put in their places, unsynced: after a power cut they are made again from the log.
+ *
+ * What it holds nobody may change but through it.
+ */
+export interface WriteAheadLog {
+  /**
+   * Makes the file, or takes its place. Resolves when that is durable and can be seen; rejects with the file system's own errors,
+   * and the change may have taken effect all the same, or do so when the log is opened next. `temporary` as for `place`.
+   */
+  write(path: string, bytes: Uint8Array, temporary?: string): Promise<FileVersion>
+  remove(path: string): Promise<void>
+  /**
+   * True if a change of this file, to this many bytes or to none, belongs here: it is short, or a power cut would have the log
+   * say what the file was before.
+   */
+  takes(path: string, length?: number): boolean
+  /**
+   * Syncs the files themselves and drops what the log says of them: all of it, or what was said before the last call. Throws
+   * StoreError; what could not be synced is kept for the next opening.
+   */
+  settle(what: 'all' | 'older'): Promise<void>
+}
+
+/** One file of the log. Those with higher numbers were written later, and have the last word. */
+interface Segment {
+  readonly number: number
+  /** What it says something of. */
+  readonly paths: Set<string>
+  /** Changes that are durable and on their way to their places. */
+  readonly placing: Set<Promise<unknown>>
+  bytes: number
+}
+
+interface Appending {
+  readonly path: string
+  readonly record: Uint8Array
+  /** Called as soon as the record is durable, before anything else happens to the log. */
+  readonly done: (segment: Segment) => void
+  readonly failed: (error: unknown) => void
+}
+
+const mostBytesOfSegment = 16 * 1024 * 1024
+/** What has not been settled is not to take longer to read than a start may take. */
+const mostBytesInAll = 128 * 1024 * 1024
+/** What is longer takes longer to be written twice than the two syncs take that it needs by itself. */
+const longestTaken = 256 * 1024
+const settledAtOnce = 16
+
+/**
+ * The log, in `<base>/log`, of files below `base`. What it says is put in its place first, so nobody may have opened those
+ * files yet. Throws StoreError.
+ */
+export async function openWriteAheadLog(
+  base: string,
+  fs: FileSystem = nodeFileSystem,
+  longest = longestTaken,
+): Promise<WriteAheadLog> {
+  try {
+    return await open(base, fs, longest)
+  } catch (error) {
+    throw asStoreError(error, `open the log in ${base}`)
+  }
+}
+
+async function open(base: string, fs: FileSystem, longest: number): Promise<WriteAheadLog> {
+  const files = durableFiles(fs)
+  const directory = join(base, 'log')
+  const pathOf = ({ number }: Segment) => join(directory, String(number).padStart(12, '0'))
+  /** The oldest first. */
+  const segments: Segment[] = []
+  /** By path: the newest segment that says something of it. */
+  const holders = new Map<string, Segment>()
+  const turns = takingTurns()
+  let lastNumber = 0
+  let active: { readonly segment: Segment; readonly file: OpenFile } | undefined
+  let waiting: Appending[] = []
+  let settlingOfOlder = 0
+  let broken: unknown
+
+  await files.makeDirectory(directory)
+  await recover()
+
+  async function recover(): Promise<void> {
+    const latest = new Map<string, Change>()
+    for (const name of (await fs.readdir(directory)).map((entry) => entry.name).sort()) {
+      if (!/^\d{12}$/.test(name)) {
+        await fs.unlink(join(directory, name))
+        continue
+      }
+      // Who wrote it may have been killed before it was durable, and what it says is about to be seen.
+      await syncFile(join(directory, name))
+      const content = await files.read(join(directory, name))
+      const segment = newSegment(Number(name), content?.bytes.length ?? 0)
+      for (const change of decodeChanges(Buffer.from(content?.bytes ?? []))) {
+        latest.set(change.path, change)
+        hold(join(base, change.path), segment)
+      }
+    }
+    await files.syncDirectory(directory)
+    const changes = [...latest.values()].map((change, index) => ({
+      ...change,
+      temporary: join(directory, `${index}.tmp`),
+    }))
+    await inParallel(changes, settledAtOnce, restore)
+  }
+
+  /** Compares first: after a mere crash of the process all of it is in its place. */
+  async function restore({ path: name, bytes, temporary }: Change & { readonly temporary: string }): Promise<void> {
+    const path = join(base, name)
+    if (bytes === undefined) return unlink(path)
+    const present = await files.read(path)
+    if (present !== undefined && Buffer.compare(present.bytes, bytes) === 0) return
+    await files.makeDirectory(dirname(path))
+    await fs.place(path, bytes, temporary)
+  }
+
+  function newSegment(number: number, bytes: number): Segment {
+    const segment: Segment = { number, paths: new Set(), placing: new Set(), bytes }
+    lastNumber = number
+    segments.push(segment)
+    return segment
+  }
+
+  function hold(path: string, segment: Segment): void {
+    segment.paths.add(path)
+    holders.set(path, segment)
+  }
+
+  /** Whoever comes while others are being appended is appended with all that came meanwhile. */
+  function append(appending: Appending): void {
+    waiting.push(appending)
+    if (waiting.length === 1) void turns.take('log', appendWaiting)
+  }
+
+  async function appendWaiting(): Promise<void> {
+    const group = waiting
+    waiting = []
+    try {
+      active ??= await begin()
+      const { segment, file } = active
+      const records = Buffer.concat(group.map(({ record }) => record))
+      segment.bytes += records.length
+      await file.writeFile(records)
+      await file.sync()
+      for (const { done } of group) done(segment)
+      if (segment.bytes > mostBytesOfSegment) await seal()
+    } catch (error) {
+      await abandon(group.map(({ path }) => path))
+      for (const { failed } of group) failed(error)
+    }
+    if (active === undefined && segments.reduce((sum, { bytes }) => sum + bytes, 0) > mostBytesInAll)
+      void settle('all').catch(() => undefined)
+  }
+
+  async function begin() {
+    const segment = newSegment(lastNumber + 1, 0)
+    const file = await fs.open(pathOf(segment), 'wx', 0o600)
+    active = { segment, file }
+    await files.syncDirectory(directory)
+    return active
+  }
+
+  /** Nothing more is appended to the segment at hand. */
+  async function seal(): Promise<void> {
+    const file = active?.file
+    active = undefined
+    await file?.close()
+  }
+
+  /** What a failed write or sync has left in the segment nobody knows: it may have the last word about these. */
+  async function abandon(paths: readonly string[]): Promise<void> {
+    await seal().catch(() => undefined)
+    const segment = segments.at(-1)
+    if (segment === undefined) return
+    if (segment.paths.size === 0) {
+      const isGone = await drop(segment).then(
+        () => true,
+        () => false,
+      )
+      if (isGone) return
+    }
+    for (const path of paths) hold(path, segment)
+  }
+
+  /** Before a later one is dropped, lest this one gets the last word again. */
+  async function drop(segment: Segment): Promise<void> {
+    await unlink(pathOf(segment))
+    await files.syncDirectory(directory)
+    segments.splice(segments.indexOf(segment), 1)
+    for (const path of segment.paths) if (holders.get(path) === segment) holders.delete(path)
+  }
+
+  function change<T>(path: string, bytes: Uint8Array | undefined, place: () => Promise<T>): Promise<T> {
+    const record = encodeChange({ path: relative(base, path), bytes })
+    return new Promise((resolve, failed) => {
+      const done = (segment: Segment) => {
+        hold(path, segment)
+        const placing = place()
+        resolve(placing)
+        const end: Promise<unknown> = placing.catch(() => undefined).then(() => segment.placing.delete(end))
+        segment.placing.add(end)
+      }
+      append({ path, record, done, failed })
+    })
+  }
+
+  async function unlink(path: string): Promise<void> {
+    await fs.unlink(path).catch((error: unknown) => {
+      if (systemErrorCode(error) !== 'ENOENT') throw error
+    })
+  }
+
+  const settle = (what: 'all' | 'older') => turns.take('settle', () => settleNow(what))
+
+  async function settleNow(what: 'all' | 'older'): Promise<void> {
+    const last = what === 'all' ? Number.POSITIVE_INFINITY : settlingOfOlder
+    try {
+      await turns.take('log', seal)
+      settlingOfOlder = lastNumber
+      for (const segment of segments.filter(({ number }) => number <= last)) {
+        if (broken !== undefined) throw broken
+        await settleSegment(segment)
+      }
+    } catch (error) {
+      // After a sync that failed the next one may succeed without having written anything.
+      broken = error
+      throw asStoreError(error, `make what is in ${directory} durable`)
+    }
+  }
+
+  async function settleSegment(segment: Segment): Promise<void> {
+    await Promise.all(segment.placing)
+    const own = [...segment.paths].filter((path) => holders.get(path) === segment)
+    await inParallel(own, settledAtOnce, syncFile)
+    for (const folder of new Set(own.map((path) => dirname(path)))) await files.syncDirectory(folder)
+    await drop(segment)
+  }
+
+  async function syncFile(path: string): Promise<void> {
+    try {
+      const file = await fs.open(path, 'r')
+      await file.sync().finally(() => file.close())
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOENT') throw error
+    }
+  }
+
+  return {
+    write: (path, bytes, temporary) => change(path, bytes, () => fs.place(path, bytes, temporary)),
+    remove: (path) => change(path, undefined, () => unlink(path)),
+    takes: (path, length = Number.POSITIVE_INFINITY) => length <= longest || holders.has(path),
+    settle,
+  }
+}

@@ -1,0 +1,59 @@
+import { setPriority } from 'node:os'
+import { join } from 'node:path'
+import type { MessagePort } from 'node:worker_threads'
+import { directoryObjectStore } from '../adapters/local/directory-object-store.ts'
+import { noFileMemory } from '../adapters/local/file-memory.ts'
+import { keyFileSigner } from '../adapters/local/key-file-signer.ts'
+import { systemClock } from '../adapters/local/system-clock.ts'
+import { waitingFileSystem } from '../adapters/local/waiting-file-system.ts'
+import type { ObjectStore } from '../repository/ports.ts'
+import { openRepository, type Repository } from '../repository/repository.ts'
+import { borrowedStore } from './lent-store.ts'
+
+/** What a thread works on: a data directory, the files of its online keys, a task. */
+export interface PreparerWork {
+  readonly data: string
+  readonly keys: readonly string[]
+  readonly taskId: string
+  /** Takes what is to be written in the state store; absent: nothing is. */
+  readonly state?: MessagePort
+}
+
+/**
+ * Has this thread come after the publisher's where a processor is short. On Linux a priority is a thread's own; elsewhere it is that
+ * of the whole process.
+ */
+export function comeAfterPublisher(): void {
+  if (process.platform === 'linux') setPriority(5)
+}
+
+/**
+ * The repository for threads beside the publisher, which has the directory: nothing here replaces what it writes, and nothing
+ * clears away what it has under way.
+ */
+export async function repositoryOf({ data, keys, state }: PreparerWork): Promise<Repository> {
+  const ports = {
+    metadata: storeIn(join(data, 'metadata')),
+    state: stateStore(join(data, 'state'), state),
+    signers: await Promise.all(keys.map((file) => keyFileSigner(file))),
+    queue: { ring: async () => undefined },
+    clock: systemClock(),
+  }
+  return openRepository(ports, { cachedRoleBytes: 0 })
+}
+
+/** Each file is read or written once: one that is remembered for a while is what garbage collection finds hardest. */
+const storeIn = (directory: string) => directoryObjectStore(directory, waitingFileSystem, undefined, noFileMemory)
+
+/** The journal and what else the publisher writes goes by its log, so all that writes there has to. */
+function stateStore(directory: string, port: MessagePort | undefined): ObjectStore {
+  const store = storeIn(directory)
+  if (port === undefined) return store
+  const borrowed = borrowedStore(port)
+  return {
+    ...store,
+    ...borrowed,
+    // Long, and nobody else's.
+    create: (name, bytes) => (name.startsWith('bulk/') ? store : borrowed).create(name, bytes),
+  }
+}

@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import fc from 'fast-check'
+import { openDirectoryObjectStore } from '../../../shared/adapters/local/directory-object-store.ts'
+import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../shared/adapters/local/file-system.ts'
+import { decodeChanges, encodeChange } from '../../../shared/adapters/local/log-records.ts'
+import { loggedFiles } from '../../../shared/adapters/local/logged-files.ts'
+import { openWriteAheadLog } from '../../../shared/adapters/local/write-ahead-log.ts'
+import { objectStoreContract } from '../../contract/object-store.ts'
+import { content, rejectsWith, text } from '../../contract/object-store-helpers.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
+
+const short = 'of so many bytes'.length
+
+for (const [name, longest] of [
+  ['directory with a log', undefined],
+  ['directory with a log for what is short', 4],
+] as const) {
+  objectStoreContract(name, async () => {
+    const directory = await temporaryDirectory()
+    const { store } = await open(directory.path, nodeFileSystem, longest)
+    return { store, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() }
+  })
+}
+
+describe('a write-ahead log', () => {
+  it('makes what comes at once durable by few syncs', async () => {
+    await using directory = await temporaryDirectory()
+    let syncs = 0
+    const fs = watching({
+      sync: async (_, sync) => {
+        syncs++
+        await setTimeout(5)
+        await sync()
+      },
+    })
+    const { store } = await open(directory.path, fs)
+    await store.create('folder/first', text('first'))
+    syncs = 0
+    await Promise.all(Array.from({ length: 100 }, (_, index) => store.create(`folder/${index}`, text(`${index}`))))
+    assert.ok(syncs <= 3, `${syncs} syncs`)
+    assert.equal((await store.list('folder/')).length, 101)
+  })
+
+  it('shows nothing before it is durable', async () => {
+    await using directory = await temporaryDirectory()
+    const begun = Promise.withResolvers<void>()
+    const end = Promise.withResolvers<void>()
+    let isSlow = false
+    const fs = watching({
+      sync: async (_, sync) => {
+        if (isSlow) begun.resolve()
+        if (isSlow) await end.promise
+        await sync()
+      },
+    })
+    const { store } = await open(directory.path, fs)
+    const tag = await store.create('a', text('one'))
+    isSlow = true
+    const replacing = store.replace('a', text('two'), tag)
+    await begun.promise
+    assert.equal(await readFile(join(directory.path, 'objects/a'), 'utf8'), 'one')
+    end.resolve()
+    await replacing
+    assert.equal(await readFile(join(directory.path, 'objects/a'), 'utf8'), 'two')
+  })
+
+  it('makes files again that are not what it says, wherever the directory is now', async () => {
+    await using directory = await temporaryDirectory()
+    const { store } = await open(join(directory.path, 'before'))
+    const tag = await store.create('deep/er/a', text('one'))
+    await store.replace('deep/er/a', text('two'), tag)
+    await store.create('b', text('b'))
+    await store.create('c', text('c'))
+    await store.delete('c')
+    await rename(join(directory.path, 'before'), join(directory.path, 'after'))
+    for (const file of ['deep/er/a', 'c']) await writeFile(join(directory.path, 'after/objects', file), '\0\0\0')
+
+    const { store: again } = await open(join(directory.path, 'after'))
+    assert.deepEqual(await again.list(''), ['b', 'deep/er/a'])
+    assert.equal(await content(again, 'deep/er/a'), 'two')
+  })
+
+  it('keeps a change for one settling of what is older, and none after one of all', async () => {
+    await using directory = await temporaryDirectory()
+    const { store, log } = await open(directory.path)
+    const segments = async () => (await readdir(join(directory.path, 'log'))).length
+    await store.create('a', text('a'))
+    await log.settle('older')
+    await store.create('b', text('b'))
+    assert.equal(await segments(), 2)
+    await log.settle('older')
+    assert.equal(await segments(), 1)
+    await log.settle('older')
+    assert.equal(await segments(), 0)
+    await store.create('c', text('c'))
+    await log.settle('all')
+    assert.equal(await segments(), 0)
+    assert.deepEqual(await store.list(''), ['a', 'b', 'c'])
+  })
+
+  it('does not let what was refused come back over what was taken later, in short or at length', async () => {
+    await using directory = await temporaryDirectory()
+    let isBroken = false
+    const fs = watching({
+      sync: async (_, sync) => {
+        await sync()
+        // It has reached the disk all the same.
+        if (isBroken) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+      },
+    })
+    const { store } = await open(directory.path, fs, short)
+    await store.create('before', text('before'))
+    for (const later of ['short', 'longer than what the log takes']) {
+      isBroken = true
+      await rejectsWith('unavailable', store.create(later, text('refused')))
+      isBroken = false
+      assert.equal(await content(store, later), undefined)
+      await store.create(later, text(later))
+    }
+    const { store: again } = await open(directory.path, nodeFileSystem, short)
+    for (const name of await again.list('')) assert.equal(await content(again, name), name)
+  })
+
+  it('keeps what it could not settle for the next opening', async () => {
+    await using directory = await temporaryDirectory()
+    let isBroken = true
+    const fs = watching({
+      sync: async (path, sync) => {
+        if (isBroken && path.endsWith('objects/a')) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+        await sync()
+      },
+    })
+    const { store, log } = await open(directory.path, fs)
+    await store.create('a', text('one'))
+    await assert.rejects(log.settle('all'), { code: 'unavailable' })
+    // To ask once more would succeed, and mean nothing.
+    isBroken = false
+    await assert.rejects(log.settle('all'), { code: 'unavailable' })
+    await store.create('b', text('two'))
+    await writeFile(join(directory.path, 'objects/a'), '\0')
+    const { store: again, log: other } = await open(directory.path)
+    assert.equal(await content(again, 'a'), 'one')
+    await other.settle('all')
+    assert.deepEqual(await readdir(join(directory.path, 'log')), [])
+  })
+
+  it('leaves no pile of files on a full disk', async () => {
+    await using directory = await temporaryDirectory()
+    let isFull = false
+    const full = () => Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+    const fs = watching({
+      write: async (write) => {
+        if (isFull) throw full()
+        await write()
+      },
+    })
+    const { store } = await open(directory.path, fs)
+    await store.create('a', text('a'))
+    isFull = true
+    for (let tries = 0; tries < 20; tries++) await rejectsWith('full', store.create(`full-${tries}`, text('')))
+    assert.ok((await readdir(join(directory.path, 'log'))).length <= 2)
+    isFull = false
+    await store.create('b', text('b'))
+    const { store: again } = await open(directory.path)
+    assert.deepEqual(await again.list(''), ['a', 'b'])
+  })
+})
+
+describe('records of a log', () => {
+  const changes = fc.array(
+    fc.record({
+      path: fc.string({ minLength: 1, unit: 'grapheme' }).filter((path) => path.isWellFormed()),
+      bytes: fc.option(fc.uint8Array({ maxLength: 40 }), { nil: undefined }),
+    }),
+    { maxLength: 5 },
+  )
+  const plain = (list: readonly { path: string; bytes: Uint8Array | undefined }[]) =>
+    list.map(({ path, bytes }) => ({ path, bytes: bytes && Buffer.from(bytes).toString('hex') }))
+
+  it('are read as they were written, and up to where they were cut off or spoilt', () => {
+    fc.assert(
+      fc.property(changes, fc.nat(), fc.constantFrom('cut', 'zeros', 'noise'), (list, at, how) => {
+        const records = list.map(encodeChange)
+        const log = Buffer.concat(records)
+        assert.deepEqual(plain(decodeChanges(log)), plain(list))
+        const from = log.length === 0 ? 0 : at % log.length
+        const spoilt = how === 'cut' ? log.subarray(0, from) : Buffer.from(log)
+        if (how === 'zeros') spoilt.fill(0, from)
+        if (how === 'noise' && from < log.length) spoilt.writeUInt8((spoilt.readUInt8(from) + 1) % 256, from)
+        const left = plain(decodeChanges(spoilt))
+        assert.deepEqual(left, plain(list).slice(0, left.length))
+        const ends = records.map((_, index) => Buffer.concat(records.slice(0, index + 1)).length)
+        const whole = ends.filter((end) => end <= from).length
+        assert.ok(left.length >= whole, `${left.length} of ${whole}`)
+        if (how !== 'zeros') assert.equal(left.length, whole)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('are none in a file of zeros', () => {
+    assert.deepEqual(decodeChanges(Buffer.alloc(1000)), [])
+  })
+})
+
+async function open(base: string, fs = nodeFileSystem, longest?: number) {
+  const log = await openWriteAheadLog(base, fs, longest)
+  return { log, store: await openDirectoryObjectStore(join(base, 'objects'), fs, loggedFiles(fs, log)) }
+}
+
+interface Watcher {
+  sync?(path: string, sync: () => Promise<void>): Promise<void>
+  write?(write: () => Promise<void>): Promise<void>
+}
+
+function watching({ sync, write }: Watcher): FileSystem {
+  return {
+    ...nodeFileSystem,
+    async open(path, flags, mode) {
+      const file: OpenFile = await nodeFileSystem.open(path, flags, mode)
+      return {
+        ...file,
+        sync: () => (sync === undefined ? file.sync() : sync(path, file.sync)),
+        writeFile: (bytes) => (write === undefined ? file.writeFile(bytes) : write(() => file.writeFile(bytes))),
+      }
+    },
+  }
+}
