@@ -29,7 +29,8 @@ const free = { alarms: 10, metrics: 10 }
 
 const daysOfMonth = 30
 const minutesOfMonth = daysOfMonth * 24 * 60
-const memoryGigabytes = 1
+/** Of the function that takes requests in, and of the two that publish. */
+const gigabytes = { api: 1, publisher: 2 }
 const snapshotBytesOfBin = 32
 /** Superseded files: a day until they are collected, three more until the bucket forgets them. */
 const daysKept = 4
@@ -57,8 +58,6 @@ export function monthlyCost({ bins, changesADay, changesPerRequest, requestsPerC
   const binsOfCommit = bins * (1 - (1 - 1 / bins) ** (changesPerRequest * requestsPerCommit))
   const signedBins = changeCommits * binsOfCommit + resignedBins
   const commits = changeCommits + refreshCommits
-  const gigabyteSeconds = (count: number, each: number) => count * each * memoryGigabytes
-
   const costs = new Map<string, number>()
   costs.set('KMS: keys', fixed.keys * price.onlineKey)
   // Each changed or re-signed bin, and snapshot and timestamp of each commit.
@@ -74,21 +73,21 @@ export function monthlyCost({ bins, changesADay, changesPerRequest, requestsPerC
   const smallGigabytes = (bins * 2_000 + requests * 2_000 + changes * 1_000) / 1e9
   costs.set('S3: storage, in the first month', (snapshotGigabytes + smallGigabytes) * price.storedGigabyte)
   costs.set('API Gateway', requests * price.apiRequest)
+  // The ring, which we send; receipt and deletion, which the event source asks for, at one message each.
   costs.set('SQS', requests * 3 * price.queueRequest)
   // Lambda asks an idle queue, too: five pollers, each every 20 seconds.
   costs.set('SQS: polling', 5 * minutesOfMonth * 3 * price.queueRequest)
   costs.set(
     'Lambda: the API',
-    requests * price.lambdaRequest + gigabyteSeconds(requests, seconds.accept) * price.lambdaGigabyteSecond,
+    requests * (price.lambdaRequest + seconds.accept * gigabytes.api * price.lambdaGigabyteSecond),
   )
   costs.set(
     'Lambda: the publisher',
-    changeCommits * price.lambdaRequest + gigabyteSeconds(changeCommits, seconds.commit) * price.lambdaGigabyteSecond,
+    changeCommits * (price.lambdaRequest + seconds.commit * gigabytes.publisher * price.lambdaGigabyteSecond),
   )
   costs.set(
     'Lambda: the refresher',
-    minutesOfMonth * price.lambdaRequest +
-      gigabyteSeconds(minutesOfMonth, seconds.lookAround) * price.lambdaGigabyteSecond,
+    minutesOfMonth * (price.lambdaRequest + seconds.lookAround * gigabytes.publisher * price.lambdaGigabyteSecond),
   )
   costs.set('Scheduler', minutesOfMonth * price.schedule)
   costs.set('CloudWatch: alarms', (fixed.alarms - free.alarms) * price.alarm)

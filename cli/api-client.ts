@@ -28,6 +28,8 @@ export interface ApiClient {
 }
 
 const attempts = 3
+/** While a task is waited for: it goes on, whoever has trouble with telling us. Some 25 seconds. */
+const attemptsForTask = 8
 const firstPause = 200
 const timeout = 60_000
 const waitHeader = 'wait=20'
@@ -41,7 +43,15 @@ export function apiClient(
   const url = apiUrl(api)
   const access = typeof credentials === 'object' ? credentials : tokenAccess(credentials)
 
-  async function request(method: string, asked: URL, content?: unknown, headers?: Record<string, string>) {
+  async function request(
+    method: string,
+    asked: URL,
+    {
+      content,
+      headers,
+      tries = attempts,
+    }: { content?: unknown; headers?: Record<string, string>; tries?: number } = {},
+  ) {
     const target = signable(asked)
     const body = content === undefined ? undefined : JSON.stringify(content)
     const { host: _, ...shown } = await access.headers({ method, url: target, body: Buffer.from(body ?? '') })
@@ -56,26 +66,30 @@ export function apiClient(
       ...(body !== undefined && { body }),
     }
     const repeatable = method === 'GET' || headers?.['idempotency-key'] !== undefined
-    const response = await reach(target, init, repeatable ? attempts : 1)
+    const response = await reach(target, init, repeatable ? tries : 1)
     return { status: response.status, answer: await readAnswer(response, target, access.hint) }
   }
 
-  async function get<Answer>(path: string, query: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  async function get<Answer>(
+    path: string,
+    query: Readonly<Record<string, string>> = {},
+    tries = attempts,
+  ): Promise<Answer> {
     const target = new URL(path, url)
     for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value)
-    return (await request('GET', target)).answer as Answer
+    return (await request('GET', target, { tries })).answer as Answer
   }
 
   return {
     url,
-    get,
+    get: (path, query) => get(path, query),
     async send<Answer>(method: 'POST' | 'PUT', path: string, body: unknown) {
-      return (await request(method, new URL(path, url), body)).answer as Answer
+      return (await request(method, new URL(path, url), { content: body })).answer as Answer
     },
     async submit(method, path, body, meanwhile) {
       // With the key, this very request sent again (its answer was lost, say) is the same task and not a second one.
       const headers = { 'idempotency-key': randomUUID(), ...(meanwhile === undefined && { prefer: waitHeader }) }
-      const { status, answer } = await request(method, new URL(path, url), body, headers)
+      const { status, answer } = await request(method, new URL(path, url), { content: body, headers })
       const { data } = answer as { data?: Task }
       if (data?.task_id === undefined) throw strange(new URL(path, url), status)
       let task = data
@@ -83,7 +97,7 @@ export function apiClient(
         // The service itself waits a moment before it says that a task is not finished.
         await sleep(50)
         await meanwhile?.()
-        task = (await get<{ data: Task }>('task', { task_id: data.task_id })).data
+        task = (await get<{ data: Task }>('task', { task_id: data.task_id }, attemptsForTask)).data
       }
       if (task.state !== 'SUCCESS') {
         const reason = task.result?.error ?? task.result?.message ?? 'no reason was given'
@@ -111,11 +125,17 @@ export function siblingUrl(api: URL, folder: 'metadata' | 'artifacts'): URL {
   return new URL(`../../${folder}/`, apiUrl(api))
 }
 
-/** Repeats what failed without an answer; not what took too long, for that would again. */
+/** What a gateway says for a service that is busy or not there at the moment; and 500, when a function was ended. */
+const passing = [429, 500, 502, 503, 504]
+
+/** Repeats what failed without an answer, or with one that may be another in a moment; not what took too long, for that would again. */
 async function reach(target: URL, init: RequestInit, attempts: number): Promise<Response> {
   for (let attempt = 1, pause = firstPause; ; attempt++, pause *= 2) {
     try {
-      return await fetch(target, { ...init, signal: AbortSignal.timeout(timeout) })
+      const response = await fetch(target, { ...init, signal: AbortSignal.timeout(timeout) })
+      if (attempt === attempts || !passing.includes(response.status)) return response
+      await response.body?.cancel()
+      await sleep(pause)
     } catch (cause) {
       const late = cause instanceof Error && cause.name === 'TimeoutError'
       if (attempt === attempts || late) throw unreachable(target, cause)

@@ -6,10 +6,11 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3'
  * a role. They hold until somebody changes the bucket's policy, which is a deliberate act that leaves a trace.
  */
 
-/** Objects of the state bucket that are replaced by compare-and-swap; all others there are only created. */
+/**
+ * Objects of the state bucket that are replaced by compare-and-swap; all others there are only created, also what clients upload:
+ * their address is signed for a put with `If-None-Match`.
+ */
 const replacedState = ['lease.json', 'bootstrap.json', 'collected.json', 'preparations/*']
-/** Where an upload of another hand than ours arrives, by an address that was signed for it. */
-const uploads = ['bulk/*']
 
 /** Nothing travels in clear. */
 export const overTlsOnly = (bucket: IBucket): PolicyStatement =>
@@ -36,11 +37,8 @@ export function metadataGuards(bucket: IBucket, options: { readonly conditionalW
 /** The journal, tasks and private state are written once; the few objects that change, change by compare-and-swap. */
 export function stateGuards(bucket: IBucket, options: { readonly conditionalWrites: boolean }): PolicyStatement[] {
   if (!options.conditionalWrites) return []
-  const objects = (names: readonly string[]) => names.map((name) => bucket.arnForObjects(name))
-  return [
-    createOnly({ notResources: objects([...replacedState, ...uploads]) }),
-    createOrReplace({ resources: objects(replacedState) }),
-  ]
+  const replaced = replacedState.map((name) => bucket.arnForObjects(name))
+  return [createOnly({ notResources: replaced }), createOrReplace({ resources: replaced })]
 }
 
 /** Lets one distribution read, and list, so that what is missing is a 404 and not a 403 on which some clients fail. */

@@ -35,6 +35,9 @@ export class Bell extends Construct {
   }
 }
 
+/** MiB: the largest file of an import (`maximumBulkBytes`) takes 1.1 GiB, and with memory comes processor time. See docs/performance.md. */
+const publisherMemory = 2048
+
 export interface PublisherProps {
   readonly resources: Resources
   readonly handlers: Handlers
@@ -51,7 +54,7 @@ export class Publisher extends Construct {
   constructor(scope: Construct, id: string, props: PublisherProps) {
     super(scope, id)
     const { resources, handlers, timeout, ...common } = props
-    const shared = { ...common, timeout, memoryMb: 1024 }
+    const shared = { ...common, timeout, memoryMb: publisherMemory }
     this.publish = new ServiceFunction(this, 'Publish', {
       ...shared,
       description: 'Tuffet: commits what was submitted, when the bell rings',

@@ -60,7 +60,7 @@ export interface TufRepositoryProps {
   /** Requests of all callers together. Default: 100, in bursts of 200. */
   readonly requestsPerSecond?: number
   readonly burst?: number
-  /** The most that one run of the publisher or the refresher may take. Default: 120. */
+  /** The most that one run of the publisher or the refresher may take; work that takes longer is done in several. Default: 300. */
   readonly publisherTimeoutSeconds?: number
   /**
    * Seconds that old online keys go on signing after the root with the new ones became visible: longer than a client's
@@ -102,7 +102,7 @@ export class TufRepository extends Construct {
     super(scope, id)
     refuseContradictions(props)
     const { handlers = packagedHandlers(), stage = id, logRetentionDays = 90 } = props
-    const timeout = Duration.seconds(props.publisherTimeoutSeconds ?? 120)
+    const timeout = Duration.seconds(props.publisherTimeoutSeconds ?? 300)
 
     this.storage = new Storage(this, 'Storage', {
       metadataBucketName: props.metadataBucketName,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { publishHandler } from '../../shared/app/handlers/publish.ts'
 import { refreshHandler } from '../../shared/app/handlers/refresh.ts'
 import { remembered } from '../../shared/app/remembered.ts'
@@ -83,6 +84,25 @@ describe('publishHandler', () => {
     assert.equal((await readTask(repository, id))?.state, 'PENDING')
   })
 
+  it('says with the tasks that its time is over, once and only if it is', async () => {
+    const { repository, id } = await withTask()
+    const resume = Promise.withResolvers<Repository>()
+    const { publish, lines } = observed(repository, () => resume.promise)
+    const running = publish(event(id), { getRemainingTimeInMillis: () => 1_010 })
+    await setTimeout(50)
+    const said = lines.map(({ level, code, tasks }) => ({ level, code, tasks }))
+    assert.deepEqual(said, [{ level: 'error', code: 'timed-out', tasks: [id] }])
+    resume.resolve(repository)
+    await running
+    lines.length = 0
+    await publish(event(id), { getRemainingTimeInMillis: () => 1_010 })
+    await setTimeout(50)
+    assert.deepEqual(
+      lines.filter(({ code }) => code === 'timed-out'),
+      [],
+    )
+  })
+
   it('sends a task that ends as FAILURE to the dead letters', async () => {
     const { repository, id } = await withTask()
     // A request that nobody foresaw: no operation can be applied to it.
@@ -99,7 +119,11 @@ describe('publishHandler', () => {
     assert.equal((await readTask(repository, id))?.state, 'FAILURE')
     assert.deepEqual(dead, [id])
     assert.deepEqual(measured.get('failedTasks'), [1])
-    assert.equal(lines.filter(({ level, task }) => level === 'error' && task === id).length, 1)
+    const said = lines.filter(({ level, task }) => level === 'error' && task === id)
+    assert.deepEqual(
+      said.map(({ code }) => code),
+      ['broke'],
+    )
   })
 })
 

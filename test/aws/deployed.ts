@@ -10,14 +10,15 @@ import { clientConfig } from './clients.ts'
 import { workDirectory } from './emulator.ts'
 import { type Addresses, addressesOf, startFront } from './front.ts'
 import { type Ministack, startMinistack } from './ministack.ts'
-import { type Credentials, signatureHeaders } from './sigv4.ts'
+import { type Services, servicesOf } from './services.ts'
+import type { Credentials } from './sigv4.ts'
 import { type Outputs, type Settings, stackOn } from './stack.ts'
 
 /** Its signature is never checked, and it may do anything: the hand of the test itself. */
 export const administrator: Credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 
 /** The whole stack on a strict emulator, and what a test needs to act on it. */
-export interface Deployed extends AsyncDisposable {
+export interface Deployed extends AsyncDisposable, Services {
   readonly ministack: Ministack
   readonly outputs: Outputs
   readonly addresses: Addresses
@@ -31,10 +32,6 @@ export interface Deployed extends AsyncDisposable {
   deploy(settings?: Settings): Promise<void>
   destroy(settings?: Settings): Promise<void>
   synthesize(settings?: Settings): Promise<void>
-  /** Calls a service of AWS by its query protocol; returns XML. */
-  query(service: string, parameters: Readonly<Record<string, string>>): Promise<string>
-  /** Invokes the function whose name holds a word, and waits; returns its answer, or throws what it threw. */
-  invoke(word: string): Promise<unknown>
   /** Runs the command line as users do, in `directory`; returns what it prints. */
   tuffet(...args: readonly string[]): Promise<string>
 }
@@ -52,30 +49,10 @@ export async function startDeployed(settings: Settings = {}): Promise<Deployed> 
   let outputs = await stack.deploy(settings)
   const front = cleanup.use(await startFront(() => addressesOf(ministack, outputs), administrator))
 
-  async function call(service: string, path: string, body: string, headers: Record<string, string>): Promise<string> {
-    const url = new URL(path, ministack.endpoint)
-    const unsigned = { method: 'POST', url, body: Buffer.from(body) }
-    const { host: _, ...signed } = signatureHeaders(unsigned, administrator, service)
-    const answer = await fetch(url, { method: 'POST', body, headers: { ...headers, ...signed } })
-    const text = await answer.text()
-    if (!answer.ok || answer.headers.has('x-amz-function-error')) throw new Error(`${service} ${path}: ${text}`)
-    return text
-  }
-
-  async function functionNamed(word: string): Promise<string> {
-    const url = new URL('/2015-03-31/functions/', ministack.endpoint)
-    const { host: _, ...signed } = signatureHeaders({ method: 'GET', url, body: Buffer.of() }, administrator, 'lambda')
-    const { Functions } = (await (await fetch(url, { headers: signed })).json()) as {
-      Functions: { FunctionName: string }[]
-    }
-    const found = Functions.find(({ FunctionName }) => FunctionName.includes(word))
-    if (found === undefined) throw new Error(`There is no function ${word}.`)
-    return found.FunctionName
-  }
-
   const config = clientConfig(ministack)
   const kept = cleanup.move()
   return {
+    ...servicesOf(ministack, administrator),
     ministack,
     directory,
     assembly: stack.assembly,
@@ -93,14 +70,6 @@ export async function startDeployed(settings: Settings = {}): Promise<Deployed> 
     },
     destroy: (changed = settings) => stack.destroy(changed),
     synthesize: (changed) => stack.synthesize(changed),
-    query: (service, parameters) => {
-      const body = new URLSearchParams(parameters).toString()
-      return call(service, '/', body, { 'content-type': 'application/x-www-form-urlencoded' })
-    },
-    async invoke(word) {
-      const path = `/2015-03-31/functions/${await functionNamed(word)}/invocations`
-      return JSON.parse((await call('lambda', path, '{}', { 'content-type': 'application/json' })) || 'null')
-    },
     async tuffet(...args) {
       const main = join(import.meta.dirname, '../../cli/main.ts')
       await mkdir(join(directory, 'home'), { recursive: true })

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { type Certificates, makeCertificates } from './certificates.ts'
 import { cache, type Emulator, freePort, start, workDirectory } from './emulator.ts'
+import { nodeOfLambda } from './function-memory.ts'
 
 export interface MinistackOptions {
   /**
@@ -25,7 +26,7 @@ const root = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REG
 
 /**
  * Starts AWS, empty, on a free port: in about a second. Functions deployed to it run on the Node that runs the test,
- * and see no variable of the test's own environment.
+ * with the heap that Lambda would give them, and see no variable of the test's own environment.
  */
 export async function startMinistack({ strict = false, environment = {} }: MinistackOptions = {}): Promise<Ministack> {
   await using cleanup = new AsyncDisposableStack()
@@ -40,7 +41,7 @@ export async function startMinistack({ strict = false, environment = {} }: Minis
     environment: {
       ...root,
       HOME: directory.path,
-      PATH: `${dirname(globalThis.process.execPath)}:/usr/bin:/bin`,
+      PATH: `${await nodeOfLambda(directory.path)}:/usr/bin:/bin`,
       BIND_HOST: '127.0.0.1',
       GATEWAY_PORT: String(port),
       MINISTACK_HOST: '127.0.0.1',

@@ -127,13 +127,19 @@ describe('s3ObjectStore, when S3', () => {
     assert.equal(await content(store, 'a'), 'theirs')
   })
 
-  it("cuts an object in the middle: 'unavailable', never a part", async () => {
-    const large = Buffer.alloc(200_000, 'tuffet ')
-    await store.create('a', large)
-    using _ = proxy.inject(gets, { kind: 'cut the answer' })
-    await rejectsWith('unavailable', store.read('a'))
-    assert.ok(large.equals((await store.read('a'))?.bytes ?? text('')))
-  })
+  for (const [what, bytes] of [
+    ['an object', 200_000],
+    // So large that it is read in another way.
+    ['a bulk file', 10_000_000],
+  ] as const) {
+    it(`cuts ${what} in the middle: 'unavailable', never a part`, async () => {
+      const whole = Buffer.alloc(bytes, 'tuffet ')
+      await store.create('a', whole)
+      using _ = proxy.inject(gets, { kind: 'cut the answer' })
+      await rejectsWith('unavailable', store.read('a'))
+      assert.ok(whole.equals((await store.read('a'))?.bytes ?? text('')))
+    })
+  }
 
   it('cuts a list in the middle: never a part', async () => {
     const names = Array.from({ length: 20 }, (_, index) => `name-${index + 10}`)

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3'
-import { ListQueuesCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
-import { Updater } from 'tuf-js'
 import { clientsFor, type RunningClient, startClient } from '../interop/clients.ts'
 import { type Deployed, startDeployed } from './deployed.ts'
+import { deadLetters, deaths, leaseEnds, postPoison, withLittleMemory } from './poison.ts'
 import { account } from './stack.ts'
+import { watchingClient } from './watching-client.ts'
 
 /**
  * What a team does with the deployed stack, from the ceremony on: the app that users deploy, through API Gateway and
@@ -159,7 +159,7 @@ describe('the deployed stack', () => {
   })
 
   it('takes the next root from the holders of its keys', async () => {
-    watch = watchingClient()
+    watch = watchingClient(deployed)
     await deployed.tuffet('root', 'update', '--expiration', '400', ...rootKeys)
     assert.equal((await api('status')).versions.root, 2)
     await clientsSee(['first.tgz'])
@@ -183,7 +183,7 @@ describe('the deployed stack', () => {
     await Promise.all(paths.map(publish))
     await refreshes
     await clientsSee(['first.tgz', ...paths])
-    const tasks = (await journal()).flatMap((commit) => commit.tasks.map(({ task_id }) => task_id))
+    const tasks = appliedTasks(await journal())
     assert.equal(new Set(tasks).size, tasks.length)
   })
 
@@ -200,29 +200,49 @@ describe('the deployed stack', () => {
     await clientsSee(['first.tgz'])
   })
 
-  it('ends a task that breaks the publisher as FAILURE and in the dead-letter queue, while others pass', async () => {
-    const { QueueUrls = [] } = await deployed.sqs.send(new ListQueuesCommand({}))
-    const queue = QueueUrls.find((url) => url.includes('BellQueue'))
-    const dead = QueueUrls.find((url) => url.includes('DeadLetters'))
-    const id = '0'.repeat(32)
-    const poison = { Bucket: deployed.outputs['StateBucket'], Key: `inbox/${id}.json`, Body: '{"schema":1}' }
-    await deployed.s3.send(new PutObjectCommand(poison))
-    await deployed.sqs.send(new SendMessageCommand({ QueueUrl: queue, MessageBody: id }))
-    const others = Promise.all(['beside-1.tgz', 'beside-2.tgz'].map(publish))
-    // Each is a minute of the schedule.
-    for (let runs = 0; runs < 20 && !(await isFinished(id)); runs++) await deployed.invoke('Refresh')
-    await others
-    const { Messages = [] } = await deployed.sqs.send(new ReceiveMessageCommand({ QueueUrl: dead }))
-    assert.deepEqual(
-      Messages.map(({ Body }) => Body),
-      [id],
+  it('ends a task that crashes the publisher each time as FAILURE and in the dead-letter queue, while others pass', async () => {
+    await withLittleMemory(deployed, async () => {
+      await publish('before-poison.tgz')
+      const others = [publish('beside-1.tgz')]
+      const poison = await postPoison(deployed)
+      others.push(...['beside-2.tgz', 'beside-3.tgz'].map(publish))
+      for (let died = 0; (await stateOf(poison)) === 'PENDING'; ) {
+        assert.ok(died < 12, 'it kills without end')
+        const known = await deaths(deployed)
+        if (known > died) await leaseEnds(deployed)
+        died = known
+        // The next minute of the schedule. If it dies, its log tells.
+        await deployed.invoke('Refresh').catch(() => undefined)
+      }
+      await Promise.all(others)
+      await publish('after-poison.tgz')
+      assert.ok((await deaths(deployed)) >= 3)
+      const task = await api(`task?task_id=${poison}`)
+      assert.equal(task.state, 'FAILURE')
+      assert.equal(task.result.details.code, 'crashed')
+      assert.deepEqual(await deadLetters(deployed), [poison])
+      assert.equal(appliedTasks(await journal()).filter((id) => id === poison).length, 1)
+    })
+    await clientsSee(
+      ['before-poison.tgz', 'beside-1.tgz', 'beside-2.tgz', 'beside-3.tgz', 'after-poison.tgz'],
+      ['poison'],
     )
-    await clientsSee(['beside-1.tgz', 'beside-2.tgz'])
+  })
+
+  it('ends a task that somebody has spoilt in the bucket likewise, at once', async () => {
+    const id = '0'.repeat(32)
+    const spoilt = { Bucket: deployed.outputs['StateBucket'], Key: `inbox/${id}.json`, Body: '{"schema":1}' }
+    await deployed.s3.send(new PutObjectCommand(spoilt))
+    await publish('beside-4.tgz')
+    const { state, result } = await api(`task?task_id=${id}`)
+    assert.deepEqual([state, result.details.code], ['FAILURE', 'spoilt'])
+    assert.ok((await deadLetters(deployed)).includes(id))
   })
 
   it('signs with the other online key alone when its time has come, and clients go on', async () => {
     const { rotation } = await api('status')
-    await setTimeout(Math.max(0, Date.parse(rotation.ends) - Date.now() + 1_000))
+    // On a slow machine a minute of the schedule may have ended it.
+    if (rotation !== undefined) await setTimeout(Math.max(0, Date.parse(rotation.ends) - Date.now() + 1_000))
     // The next minute of the schedule.
     await deployed.invoke('Refresh')
     assert.deepEqual(await timestampSigners(), (await api('keys')).roles.timestamp.keyids)
@@ -234,30 +254,6 @@ describe('the deployed stack', () => {
     assert.deepEqual(failures, [])
     assert.ok(refreshes > 20, `${refreshes} refreshes`)
   })
-
-  /** A client that refreshes twice a second, and never minds what happens to the keys. */
-  function watchingClient() {
-    const ended = new AbortController()
-    const failures: string[] = []
-    const watched = (async () => {
-      const metadataDir = join(deployed.directory, 'watching')
-      await mkdir(metadataDir)
-      await copyFile(join(deployed.directory, '1.root.json'), join(metadataDir, 'root.json'))
-      let refreshes = 0
-      for (; !ended.signal.aborted; refreshes++) {
-        const client = new Updater({ metadataDir, metadataBaseUrl: `${deployed.url}/metadata` })
-        await client.refresh().catch((error: unknown) => failures.push(String(error)))
-        await setTimeout(500)
-      }
-      return { refreshes, failures }
-    })()
-    return {
-      end() {
-        ended.abort()
-        return watched
-      },
-    }
-  }
 
   // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect to find in it.
   async function api(path: string): Promise<any> {
@@ -275,10 +271,8 @@ describe('the deployed stack', () => {
     return ((await answer.json()) as { data: { commits: { tasks: { task_id: string }[] }[] } }).data.commits
   }
 
-  async function isFinished(id: string): Promise<boolean> {
-    const answer = await fetch(`${deployed.url}/api/v1/task?task_id=${id}`)
-    const { state } = ((await answer.json()) as { data: { state: string } }).data
-    if (state !== 'PENDING') assert.equal(state, 'FAILURE')
-    return state !== 'PENDING'
-  }
+  const appliedTasks = (commits: Awaited<ReturnType<typeof journal>>) =>
+    commits.flatMap(({ tasks }) => tasks.map(({ task_id }) => task_id))
+
+  const stateOf = async (id: string): Promise<string> => (await api(`task?task_id=${id}`)).state
 })

@@ -56,14 +56,16 @@ describe('a stack that is destroyed', () => {
   })
 
   it('whose template, as users deploy it, cfn-lint finds nothing wrong with', async () => {
-    const { assembly } = deployed
     await deployed.synthesize({ guardWrites: 'true' })
-    const lint = join(cache, 'venv/bin/cfn-lint')
-    const { stdout } = await promisify(execFile)(lint, [
-      '--non-zero-exit-code',
-      'error',
-      join(assembly, 'tuffet-main.template.json'),
-    ])
-    assert.ok(!/^[EF]\d{4}/m.test(stdout), stdout)
+    const template = join(deployed.assembly, 'tuffet-main.template.json')
+    const ignored = Object.keys(excused).flatMap((rule) => ['--ignore-checks', rule])
+    const { stdout } = await promisify(execFile)(join(cache, 'venv/bin/cfn-lint'), ['--template', template, ...ignored])
+    assert.equal(stdout, '')
   })
 })
+
+/** Rules of cfn-lint that the template breaks, and why. */
+const excused = {
+  W3005: 'The CDK has a function depend on its role by name, too, where reading the role’s ARN would do.',
+  W3045: 'CloudFront delivers its access logs to buckets by an access control list, and in no other way.',
+}

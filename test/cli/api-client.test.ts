@@ -60,10 +60,26 @@ describe('the API client', () => {
     assert.ok(keys[0] !== undefined && keys[0] === keys[1])
   })
 
-  it('does not repeat what was answered', async () => {
-    const { url, asked } = await service(json(503, { detail: { message: 'Down.', error: 'Come back.' } }))
+  it('repeats what a service in trouble answers, and does not what it refuses', async () => {
+    const down = json(503, { detail: { message: 'Down.', error: 'Come back.' } })
+    const { url, asked } = await service(down, down, down)
     await refused(apiClient(url).get('status'), 'refused', /^Down\. Come back\.$/)
-    assert.equal(asked.length, 1)
+    assert.equal(asked.length, 3)
+    const other = await service(json(409, { detail: { message: 'No.', error: 'Never.' } }))
+    await refused(apiClient(other.url).get('status'), 'refused', /Never/)
+    assert.equal(other.asked.length, 1)
+    const once = await service(down)
+    await refused(apiClient(once.url).send('POST', 'imports', {}), 'refused', /Come back/)
+    assert.equal(once.asked.length, 1, 'it might be done twice')
+  })
+
+  it('waits for a task through throttling and a gateway that times out', async () => {
+    const accepted = { data: { task_id: 'ab', last_update: '2026-01-01T00:00:00Z' }, message: 'Accepted.' }
+    const throttled = json(429, { message: 'Too Many Requests' })
+    const late = json(503, { message: 'Service Unavailable' })
+    const { url, asked } = await service(json(202, accepted), throttled, late, late, json(200, finished))
+    assert.equal((await apiClient(url).submit('POST', 'artifacts', {})).state, 'SUCCESS')
+    assert.equal(asked.length, 5)
   })
 
   it('asks for the task until it is finished', async () => {

@@ -27,6 +27,8 @@ const firstPause = 25
 const longestPause = 1_000
 /** The most that S3 lists at once. */
 const page = 1_000
+/** Bytes from which on an object is not to be in memory twice, not even for a moment. */
+const large = 8 * 1024 * 1024
 
 let shared: S3Client | undefined
 
@@ -65,9 +67,9 @@ export function s3ObjectStore(
       const command = new GetObjectCommand(place(name))
       const date = dateOfAnswer(command)
       try {
-        const { Body, ETag, LastModified } = await client.send(command)
+        const { Body, ETag, LastModified, ContentLength = 0 } = await client.send(command)
         if (Body === undefined || ETag === undefined) throw incomplete('an object without its ETag')
-        const bytes = await Body.transformToByteArray()
+        const bytes = await (ContentLength < large ? Body.transformToByteArray() : collected(Body, ContentLength))
         return { bytes, tag: ETag as Tag, age: ageOf(LastModified, date()) }
       } catch (error) {
         if (serviceError(error).name === 'NoSuchKey') return undefined
@@ -155,6 +157,18 @@ export function s3ObjectStore(
 
 type Condition = Pick<PutObjectCommandInput, 'IfNoneMatch' | 'IfMatch'>
 type PutOutcome = { readonly tag: Tag } | 'lost' | 'conflict'
+
+/** The SDK's way keeps all the pieces until it has put them together. */
+async function collected(body: object, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for await (const piece of body as AsyncIterable<Uint8Array>) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  if (at !== length) throw incomplete(`${at} of ${length} bytes`)
+  return bytes
+}
 
 /** The store's own clock: the Date header of the answer, which the SDK does not hand out by itself. */
 function dateOfAnswer(command: GetObjectCommand): () => Date | undefined {

@@ -40,6 +40,7 @@ export function publishHandler(service: PublisherService) {
       log.warn({ code: 'no-task-id', messageId, body: body.slice(0, 100) }, 'a message that is not ours')
     if (rings.length === 0) return { batchItemFailures: [] }
     const tasks = rings.map(({ body }) => body)
+    using _ = endForeseen(log, { tasks }, deadline)
     const published = await attempt(service, { tasks }, () => publishInTime(service, deadline))
     return { batchItemFailures: published ? [] : rings.map(failure) }
   }
@@ -74,6 +75,19 @@ export async function attempt(
   return failures === 0
 }
 
+/** Milliseconds before Lambda ends a run that it is said. */
+const lastWords = 1_000
+
+/** Lambda ends the process of a run whose time is over, which can say nothing then: so it says it while it still can. */
+export function endForeseen(log: Logger, fields: object, deadline: Deadline): Disposable {
+  const left = deadline.getRemainingTimeInMillis() - lastWords
+  const say = () =>
+    log.error({ ...fields, code: 'timed-out' }, 'a run is ended, for its time is over; what was accepted waits')
+  const timer = left > 0 ? setTimeout(say, left) : undefined
+  timer?.unref()
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
+}
+
 /** Milliseconds that work ahead is stopped before the invocation ends: what is under way then has to end. */
 const timeToStop = 30_000
 
@@ -91,7 +105,7 @@ export async function publishInTime(service: PublisherService, deadline: Deadlin
     const left = deadline.getRemainingTimeInMillis()
     // Half of it where a run is short, or nothing would ever be prepared.
     const end = new Date(clock.now().getTime() + left - Math.min(timeToStop, left / 2))
-    preparing ??= prepare(repository, task, end)
+    preparing ??= prepare(repository, task, { until: end })
     return preparing
   }
   const onCommit = (published: Published) => {
@@ -124,7 +138,7 @@ function report({ log, measure }: PublisherService, published: Published, now: D
   // The head's hash, so that an edit of history shows against the log.
   log.info({ commit, head, tasks: tasks.map(({ id, state }) => `${id} ${state}`), refreshed }, 'published')
   const ended = (state: (typeof tasks)[number]['state']) => tasks.filter((task) => task.state === state)
-  const failed = ended('FAILURE').map(({ id }) => id)
+  const failed = ended('FAILURE')
   measure('commits', 1)
   measure('refreshedRoles', refreshed)
   measure('refusedTasks', ended('ERRORED').length)
@@ -132,8 +146,9 @@ function report({ log, measure }: PublisherService, published: Published, now: D
   // Long work takes its time; what small publishes wait for is what matters.
   if (!published.ahead)
     for (const { id } of tasks) measure('publishLatency', Math.max(0, now.getTime() - acceptedAt(id)))
-  for (const task of failed) log.error({ task, err: broken.get(task) }, 'a task ended as FAILURE')
-  return failed
+  for (const { id, result } of failed)
+    log.error({ task: id, code: result.details['code'], err: broken.get(id) }, 'a task ended as FAILURE')
+  return failed.map(({ id }) => id)
 }
 
 /** Milliseconds since 1970: a task id is a UUIDv7 and begins with the time at which it was made. */

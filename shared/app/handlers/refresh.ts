@@ -2,7 +2,7 @@ import { collect } from '../../repository/collect.ts'
 import { toRenew } from '../../repository/renewal.ts'
 import { readStatus } from '../../repository/status.ts'
 import { renewalWarnings } from '../renewal-warnings.ts'
-import { attempt, type Deadline, type PublisherService, publishInTime } from './publish.ts'
+import { attempt, type Deadline, endForeseen, type PublisherService, publishInTime } from './publish.ts'
 
 /**
  * Runs every minute, whatever the event says: publishes what no bell has rung for, signs again what is half spent, and
@@ -12,6 +12,7 @@ import { attempt, type Deadline, type PublisherService, publishInTime } from './
 export function refreshHandler(service: PublisherService) {
   const warn = renewalWarnings(service.log)
   return async (_event: unknown, deadline: Deadline): Promise<void> => {
+    using _ = endForeseen(service.log, {}, deadline)
     await attempt(
       service,
       {},

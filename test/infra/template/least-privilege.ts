@@ -186,16 +186,13 @@ describe('the bucket policies', () => {
     ])
   })
 
-  it('let the state be created once, but for what changes by compare-and-swap, and uploads', () => {
+  it('let the state be created once, uploads too, but for what changes by compare-and-swap', () => {
     const changing = ['lease.json', 'bootstrap.json', 'collected.json', 'preparations/*'].map(
       (name) => `${state}/${name}`,
     )
     assert.deepEqual(guards(resources, 'StatePolicy'), [
       tls(state),
-      denied('CreatedOnceOnly', ['s3:PutObject'], [], { Null: { 's3:if-none-match': 'true' } }, [
-        ...changing,
-        `${state}/bulk/*`,
-      ]),
+      denied('CreatedOnceOnly', ['s3:PutObject'], [], { Null: { 's3:if-none-match': 'true' } }, changing),
       denied('ReplacedByCompareAndSwapOnly', ['s3:PutObject'], changing, neither),
     ])
   })
