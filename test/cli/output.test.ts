@@ -3,7 +3,11 @@ import { describe, it, mock } from 'node:test'
 import { createOutput } from '../../cli/output.ts'
 
 /** What is written to standard error while it looks like a terminal of so many columns. */
-async function shown(columns: number, work: (progress: (text: string) => void) => Promise<void>): Promise<string> {
+async function shown(
+  columns: number,
+  work: (progress: (text: string) => void) => Promise<void>,
+  { isTerminal = true, ...options }: { isTerminal?: boolean; json?: boolean; quiet?: boolean } = {},
+): Promise<string> {
   const { isTTY, columns: before, cursorTo, clearLine, moveCursor } = process.stderr
   let text = ''
   // Where this is set nobody looks at the terminal.
@@ -15,8 +19,8 @@ async function shown(columns: number, work: (progress: (text: string) => void) =
   })
   try {
     const still = () => true
-    Object.assign(process.stderr, { isTTY: true, columns, cursorTo: still, clearLine: still, moveCursor: still })
-    await createOutput({}).during('Begins', work)
+    Object.assign(process.stderr, { isTTY: isTerminal, columns, cursorTo: still, clearLine: still, moveCursor: still })
+    await createOutput(options).during('Begins', work)
   } finally {
     Object.assign(process.stderr, { isTTY, columns: before, cursorTo, clearLine, moveCursor })
     write.mock.restore()
@@ -39,6 +43,21 @@ describe('what goes on', () => {
       }
     })
     for (const step of ['one', 'two', 'three']) assert.ok(text.includes(step), JSON.stringify(text))
+  })
+
+  it('leaves nothing behind on a terminal, and the cursor where it can be seen', async () => {
+    const text = await shown(80, async (progress) => progress('one'))
+    assert.ok(text.lastIndexOf('\u001B[?25h') > text.lastIndexOf('\u001B[?25l'), JSON.stringify(text))
+  })
+
+  it('is not shown where nobody looks, nor to who asks for JSON or for silence', async () => {
+    const work = async (progress: (text: string) => void) => {
+      busy(110)
+      progress('one')
+    }
+    assert.equal(await shown(80, work, { isTerminal: false }), '')
+    assert.equal(await shown(80, work, { json: true }), '')
+    assert.equal(await shown(80, work, { quiet: true }), '')
   })
 
   it('is not shown on a terminal that says it has no columns, where a line would have no end', async () => {

@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict'
 import { sha256 } from '../../shared/repository/documents.ts'
 import type { BootstrapDocument } from '../../shared/repository/found.ts'
-import { type Entry, entryName, stateObjectName } from '../../shared/repository/journal.ts'
-import type { ObjectStore } from '../../shared/repository/ports.ts'
-import { pendingTargets, type Signing } from '../../shared/repository/signing.ts'
+import { type Entry, entryName } from '../../shared/repository/journal.ts'
+import type { ObjectStore, Signer } from '../../shared/repository/ports.ts'
 import type { AcceptedTask, DecidedTask, FinishedTask, TaskRequest } from '../../shared/repository/task.ts'
-import { type Json, parseJson } from '../../shared/tuf/json.ts'
-import type { TargetFile, Targets } from '../../shared/tuf/metadata.ts'
-import type { Signed } from '../../shared/tuf/signed.ts'
+import type { Json } from '../../shared/tuf/json.ts'
+import type { TargetFile } from '../../shared/tuf/metadata.ts'
 import { type Client, tufClient } from '../support/client.ts'
 import { collectionRules } from './collection-rules.ts'
 import { changesAreExplained, everythingIsDone, filesExpireAsSettingsSay } from './commit-rules.ts'
+import { countedSigners } from './counted-signers.ts'
+import { type Drafts, draftsAfter, draftsBefore } from './drafts.ts'
 import { isLong, laterThan } from './long-work.ts'
-import { emptyModel, perform } from './model.ts'
+import { perform } from './model.ts'
+import { emptyModel, type Model } from './model-state.ts'
 import type { Peek } from './plans.ts'
+import { isBlocked, namedBySnapshot, type Objects, read, signersOf, versionIn } from './stored.ts'
 import { watched } from './watched.ts'
-import { type HeldRole, onlineKeys, rolesOfWorld, type VirtualTime } from './world.ts'
+import { type HeldRole, hashOf, onlineKeys, rolesOfWorld, type VirtualTime } from './world.ts'
 
 const changing = ['timestamp.json', 'bootstrap.json', 'lease.json', 'collected.json']
 
@@ -23,8 +25,11 @@ const changing = ['timestamp.json', 'bootstrap.json', 'lease.json', 'collected.j
 export interface Auditor {
   readonly metadata: ObjectStore
   readonly state: ObjectStore
+  readonly signers: readonly Signer[]
   /** The first promise that was broken. */
   violation: unknown
+  /** False: for now clients of earlier states do not look, only a fresh one. */
+  isThorough: boolean
   /** Clients of every state that there was and a fresh one look again. */
   look(): Promise<unknown>
   /** Nothing is left to do, and everything that was accepted is done. `accepted`: ids in the order in which each submitter got them. */
@@ -33,6 +38,8 @@ export interface Auditor {
   commits(): number
   /** What its submitters may know of a repository. */
   peek(): Peek
+  /** Roles that may be, or may have been, signed elsewhere, under versions of their own. */
+  signedElsewhere(): readonly string[]
   /** How many tasks were left out because they crashed their publishers. */
   poisoned(): number
   /** When a client could last fail because an online key was replaced that had been compromised. */
@@ -41,7 +48,7 @@ export interface Auditor {
 
 /** `everyClient`: after each commit clients of every earlier state look, not only of the last one. */
 export function audit(time: VirtualTime, { everyClient }: { readonly everyClient: boolean }): Auditor {
-  const objects = { metadata: new Map<string, Uint8Array>(), state: new Map<string, Uint8Array>() }
+  const objects: Objects = { metadata: new Map<string, Uint8Array>(), state: new Map<string, Uint8Array>() }
   const used = new Map<string, string>()
   const requests = new Map<string, TaskRequest>()
   const decided = new Map<string, FinishedTask>()
@@ -63,11 +70,7 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
       async (file) => objects.metadata.get(file),
       () => new Date(time.now),
     )
-  const document = <Kind>(name: string): Kind => {
-    const bytes = objects.state.get(name)
-    assert.ok(bytes, `${name} is missing`)
-    return parseJson(bytes) as Kind
-  }
+  const document = <Kind>(name: string) => read<Kind>(objects.state, name)
 
   async function written(which: 'metadata' | 'state', name: string, bytes: Uint8Array): Promise<void> {
     if (!changing.includes(name)) neverUsedForOther(name, bytes)
@@ -104,17 +107,18 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
       rootSeen.set(version, time.now)
       if (model.rotating === 'compromised') exposed = time.now
       await look()
-    } else if (!Object.keys(rolesOfWorld).some((role) => name === `${version}.${role}.json`)) {
-      // These may be signed elsewhere, under versions of their own.
+    } else if (!signedElsewhere().some((role) => name === `${version}.${role}.json`)) {
       assert.ok(document<Entry>(entryName(version)).creates.includes(name), `${name} is not in its journal entry`)
     }
   }
+
+  const signedElsewhere = () => [...Object.keys(rolesOfWorld), ...(model.keyBelow.has('targets') ? ['targets'] : [])]
 
   function writtenHead(next: BootstrapDocument): void {
     assert.equal(sealed, undefined, 'bootstrap.json was sealed')
     assert.equal(head, undefined, 'bootstrap.json after the first commit')
     for (const id of decided.keys()) assert.ok(objects.state.has(`tasks/${id}.json`), `${id} was not finished in time`)
-    for (const task of next.tasks) decide(task, 0)
+    for (const task of next.tasks) decide(task, 0, draftsBefore(next))
     if (next.sealed === undefined) return
     sealed = next
     // These end with the first commit, not before.
@@ -122,32 +126,25 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
   }
 
   /** The outcome of a task has to be what the model says, and a task has one. */
-  function decide(task: DecidedTask, commit: number): void {
+  function decide(task: DecidedTask, commit: number, drafted: Drafts): void {
     assert.ok(!decided.has(task.id), `task ${task.id} was decided twice`)
     const request = requests.get(task.id)
     assert.ok(request, `task ${task.id} was never submitted`)
     // What crashed its publishers three times is left out; whether it was that often, the simulation knows.
     if (task.state === 'FAILURE') poisoned++
-    else if (!isBlocked(request, task)) {
+    else if (!isBlocked(request, task, objects)) {
       const situation = {
         taskId: task.id,
-        commit,
         base: head?.number ?? 0,
         versionOf: (role: string) => versions.get(role) ?? 0,
         later: laterThan(task.id, commits, objects.state),
+        draftOf: hashIn(drafted),
       }
       assert.equal(task.state, perform(model, request, situation), `${request.kind}: ${JSON.stringify(task.result)}`)
     }
     if (request.kind === 'upload_delegated_metadata' && task.state === 'SUCCESS')
       versions.set(request.role, versionIn(request.metadata))
     decided.set(task.id, { schema: 1, ...task, commit })
-  }
-
-  /** A version may be taken by a file that a commit left which came to nothing. */
-  function isBlocked(request: TaskRequest, { result }: DecidedTask): boolean {
-    if (request.kind !== 'upload_delegated_metadata' || !result.error?.includes('was signed before')) return false
-    const file = `${versionIn(request.metadata)}.${request.role}.json`
-    return objects.metadata.has(file) || document<Entry>(entryName(versionIn(request.metadata))).creates.includes(file)
   }
 
   async function committed(): Promise<void> {
@@ -161,14 +158,19 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
       assert.deepEqual(entry.tasks, sealed?.tasks, 'the first commit decides what was sealed')
       for (const task of entry.tasks) decided.set(task.id, { schema: 1, ...task, commit: entry.number })
     } else {
-      for (const task of entry.tasks) decide(task, entry.number)
+      const drafted = draftsAfter(entry, document)
+      for (const task of entry.tasks) decide(task, entry.number, drafted)
     }
     changesAreExplained(entry, before, model.targets, (name) => objects.state.get(name))
     head = entry
     commits.push(entry)
     rules.committed(entry)
     model.history.set(entry.number, new Map(model.targets))
-    for (const [file, { version }] of await look()) versions.set(file.replace('.json', ''), version)
+    const seen = await look()
+    // An aborted commit may have put the same metadata together with the signatures of others.
+    for (const role of model.signedBy.keys())
+      model.signedBy.set(role, signersOf(objects.metadata, `${seen.get(`${role}.json`)?.version}.${role}.json`))
+    for (const [file, { version }] of seen) versions.set(file.replace('.json', ''), version)
     filesExpireAsSettingsSay(
       entry,
       model.expiration,
@@ -215,30 +217,22 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
     return model.rotating === 'compromised' && !objects.metadata.has(`${model.root.version}.root.json`)
   }
 
-  function namedBySnapshot(): ReadonlyMap<string, { readonly version: number }> {
-    const read = (file: string) => JSON.parse(Buffer.from(objects.metadata.get(file) ?? '').toString()).signed
-    const { version } = read('timestamp.json').meta['snapshot.json']
-    return new Map(Object.entries(read(`${version}.snapshot.json`).meta))
-  }
-
   /** What the snapshot names. */
   async function look(): Promise<ReadonlyMap<string, { readonly version: number }>> {
     if (head === undefined) return new Map()
-    if (isExposed()) return namedBySnapshot()
+    if (isExposed()) return namedBySnapshot(objects.metadata)
     const client = fresh()
     await client.refresh()
     assert.equal(client.trusted.timestamp?.signed.version, head.number, 'the version that clients see')
     assert.deepEqual(sorted(await client.everything()), sorted(model.targets), 'the targets that clients see')
-    for (const earlier of clients) await earlier.copy().refresh()
+    if (auditor.isThorough) for (const earlier of clients) await earlier.copy().refresh()
     clients = everyClient ? [...clients, client] : [client]
     return client.trusted.snapshot?.signed.meta ?? new Map()
   }
 
-  function waitingForHolders(): ReadonlyMap<HeldRole, Signed<Targets>> {
-    const number = head?.state.signing ?? 0
-    const signing = number === 0 ? undefined : document<Signing>(stateObjectName(number, 'signing'))
-    const found = (['team', 'vault'] as const).map((role) => [role, signing && pendingTargets(signing, role)] as const)
-    return new Map(found.flatMap(([role, pending]) => (pending === undefined ? [] : [[role, pending.metadata]])))
+  function drafts(): Drafts {
+    if (head !== undefined) return draftsAfter(head, document)
+    return objects.state.has('bootstrap.json') ? draftsBefore(document('bootstrap.json')) : new Map()
   }
 
   async function deleted(which: 'metadata' | 'state', name: string): Promise<void> {
@@ -271,7 +265,11 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
   const auditor: Auditor = {
     metadata: watchedStore('metadata'),
     state: watchedStore('state'),
+    signers: countedSigners(objects.state, (broken) => {
+      auditor.violation ??= broken
+    }),
     violation: undefined,
+    isThorough: true,
     look,
     finish: (accepted) =>
       everythingIsDone(accepted, [...decided.keys()], objects.state, (id) => isLong(requests.get(id))),
@@ -279,19 +277,24 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
     peek: () => ({
       commit: head?.number ?? 0,
       versionOf: (role) => versions.get(role) ?? 0,
-      waiting: waitingForHolders(),
+      waiting: drafts(),
+      roles: model.roles,
       root: rootOfWorld(model.root),
       pendingRoot: model.pending && rootOfWorld(model.pending),
     }),
+    signedElsewhere,
     poisoned: () => poisoned,
     exposedUntil: () => (isExposed() ? time.now : exposed),
   }
   return auditor
 }
 
-const rootOfWorld = ({ version, online }: { version: number; online: string }) =>
-  ({ version, online: onlineKeys[1].keyid === online ? 1 : 0 }) as const
-const versionIn = (metadata: Json) => (metadata as { signed: { version: number } }).signed.version
+const rootOfWorld = ({ version, online, targets }: Model['root']) =>
+  ({ version, online: onlineKeys[1].keyid === online ? 1 : 0, targets }) as const
+const hashIn = (drafted: Drafts) => (role: HeldRole) => {
+  const draft = drafted.get(role)
+  return draft && hashOf(draft.signedBytes)
+}
 const idOf = (name: string) => name.slice(name.indexOf('/') + 1, -'.json'.length)
 const sorted = (map: ReadonlyMap<string, TargetFile>) =>
   [...map].sort(([one], [other]) => (one < other ? -1 : 1)).map(([path, info]) => [path, info as unknown as Json])

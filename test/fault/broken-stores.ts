@@ -1,7 +1,8 @@
 import { type Entry, entryName } from '../../shared/repository/journal.ts'
 import { type ObjectStore, type Stored, StoreError, type Tag } from '../../shared/repository/ports.ts'
 import type { PreparationDocument } from '../../shared/repository/preparation.ts'
-import type { Stores } from './world.ts'
+import { assemble, type Signature } from '../../shared/tuf/signed.ts'
+import type { Keys, Stores } from './world.ts'
 
 /** Ways in which stores may not keep their word, or a process not its own: what `mutants.ts` is made of. */
 
@@ -34,63 +35,51 @@ export async function hiding(prefix: string, store: ObjectStore, name: string) {
   return name.startsWith(prefix) ? undefined : store.read(name)
 }
 
-export function timestampBefore(stores: Stores, suffix: string): Stores {
+/** What would be created under such a name is not, until somebody has it `release`d. */
+export function holdBack(store: ObjectStore, isHeld: (name: string) => boolean) {
   const held = new Map<string, Uint8Array>()
-  return withMetadata(stores, {
-    async create(name, bytes) {
-      if (!name.endsWith(suffix)) return stores.metadata.create(name, bytes)
+  return {
+    async create(name: string, bytes: Uint8Array): Promise<Tag> {
+      if (!isHeld(name)) return store.create(name, bytes)
       held.set(name, bytes)
       return '' as Tag
     },
-    async replace(name, bytes, tag) {
-      const next = await stores.metadata.replace(name, bytes, tag)
-      for (const [file, content] of held) await stores.metadata.create(file, content)
+    async release(write = store.create): Promise<void> {
+      for (const [name, bytes] of held) await write(name, bytes)
       held.clear()
-      return next
     },
-  })
+  }
 }
 
-/** What is created under this prefix comes late: once the process has created something under that one. */
-export function after(stores: Stores, late: string, early: string): Stores {
-  const held = new Map<string, Uint8Array>()
-  return withState(stores, {
-    async create(name, bytes) {
-      if (name.startsWith(late)) {
-        held.set(name, bytes)
-        return '' as Tag
-      }
-      const tag = await stores.state.create(name, bytes)
-      if (!name.startsWith(early)) return tag
-      for (const [object, content] of held) await stores.state.create(object, content)
-      held.clear()
-      return tag
-    },
-  })
+export function timestampBefore(stores: Stores, suffix: string): Stores {
+  const { create, release } = holdBack(stores.metadata, (name) => name.endsWith(suffix))
+  return withMetadata(stores, { create, replace: thenRelease(stores.metadata, release) })
 }
 
 /** Private state is there once the timestamp is. */
 export function stateAfterTimestamp(stores: Stores): Stores {
-  const held = new Map<string, Uint8Array>()
-  return {
-    state: {
-      ...stores.state,
-      async create(name, bytes) {
-        if (!name.startsWith('state/')) return stores.state.create(name, bytes)
-        held.set(name, bytes)
-        return '' as Tag
-      },
-    },
-    metadata: {
-      ...stores.metadata,
-      async replace(name, bytes, tag) {
-        const next = await stores.metadata.replace(name, bytes, tag)
-        for (const [object, content] of held) await stores.state.create(object, content)
-        held.clear()
-        return next
-      },
-    },
+  const { create, release } = holdBack(stores.state, (name) => name.startsWith('state/'))
+  return withState(withMetadata(stores, { replace: thenRelease(stores.metadata, release) }), { create })
+}
+
+function thenRelease(store: ObjectStore, release: () => Promise<void>): ObjectStore['replace'] {
+  return async (name, bytes, tag) => {
+    const next = await store.replace(name, bytes, tag)
+    await release()
+    return next
   }
+}
+
+/** What is created under this prefix comes late: once the process has created something under that one. */
+export function after(stores: Stores, late: string, early: string): Stores {
+  const { create, release } = holdBack(stores.state, (name) => name.startsWith(late))
+  return withState(stores, {
+    async create(name, bytes) {
+      const tag = await create(name, bytes)
+      if (name.startsWith(early)) await release()
+      return tag
+    },
+  })
 }
 
 /** Whoever looks into the inbox finishes first what the newest entry decides, whether or not it is the current one. */
@@ -179,4 +168,93 @@ export async function readyTooSoon({ state }: Stores, name: string): Promise<Sto
   const facts = { details: {}, warnings: [], overtaken: [], parkedBy: [], nearCaps: {} }
   const ready = { ...document, phase: 'ready', rounds: [{ ...round, roles }], facts }
   return { ...stored, bytes: Buffer.from(JSON.stringify(ready)) }
+}
+
+/** What was not answered is not repeated but signed anew, and written whatever is there. */
+export function signedAnew(stores: Stores & Keys): Stores {
+  return withMetadata(stores, {
+    async create(name, bytes) {
+      try {
+        return await stores.metadata.create(name, bytes)
+      } catch (error) {
+        const document = JSON.parse(Buffer.from(bytes).toString())
+        if (!(error instanceof StoreError && error.code === 'unavailable')) throw error
+        const signedBytes = bytes.subarray(Buffer.from(bytes).indexOf('"signed":') + '"signed":'.length, -1)
+        const signatures = await Promise.all(
+          document.signatures.map(async ({ keyid, sig }: Signature) => {
+            const signer = stores.signers.find((one) => one.keyid === keyid)
+            return { keyid, sig: signer === undefined ? sig : await signer.sign(signedBytes) }
+          }),
+        )
+        return overwrite(stores.metadata, name, assemble(document.signed, signedBytes, signatures).bytes)
+      }
+    },
+  })
+}
+
+/** A root is brought out by the process that has decided it, and by no other. */
+export function bringingOutOwnRoots(stores: Stores): Stores {
+  const own = new Set<string>()
+  return {
+    state: {
+      ...stores.state,
+      async create(name, bytes) {
+        if (/^state\/\d+\.root\.json$/.test(name)) own.add(Buffer.from(bytes).toString())
+        return stores.state.create(name, bytes)
+      },
+    },
+    metadata: {
+      ...stores.metadata,
+      create: async (name, bytes) =>
+        /^\d+\.root\.json$/.test(name) && name !== '1.root.json' && !own.has(Buffer.from(bytes).toString())
+          ? ('' as Tag)
+          : stores.metadata.create(name, bytes),
+    },
+  }
+}
+
+/** What the inbox holds is what it held before the current commit was read. */
+export function listingTooSoon(stores: Stores): Stores {
+  let listed: string[] | undefined
+  return {
+    metadata: {
+      ...stores.metadata,
+      async read(name) {
+        if (name === 'timestamp.json') listed = await stores.state.list('inbox/')
+        return stores.metadata.read(name)
+      },
+    },
+    state: {
+      ...stores.state,
+      list: async (prefix, options) =>
+        prefix === 'inbox/' && listed !== undefined
+          ? listed.slice(0, options?.limit)
+          : stores.state.list(prefix, options),
+    },
+  }
+}
+
+/** A task that is neither finished nor waits is not looked for a second time. */
+export function lookingOnce(stores: Stores): Stores {
+  let unfinished: string | undefined
+  return withState(stores, {
+    async read(name) {
+      const again = unfinished === name
+      unfinished = undefined
+      if (again) return undefined
+      const stored = await stores.state.read(name)
+      if (name.startsWith('tasks/') && stored === undefined) unfinished = name
+      else if (name.startsWith('inbox/') && stored === undefined) unfinished = name.replace('inbox/', 'tasks/')
+      return stored
+    },
+  })
+}
+
+/** Whoever finds a lease that was not released finds one whose holders have crashed often enough. */
+export async function crashedThrice({ state }: Stores, name: string): Promise<Stored | undefined> {
+  const stored = await state.read(name)
+  if (stored === undefined || name !== 'lease.json') return stored
+  const lease = JSON.parse(Buffer.from(stored.bytes).toString())
+  const bytes = Buffer.from(JSON.stringify({ ...lease, batch: lease.batch.slice(0, 1), crashes: 3 }))
+  return { ...stored, bytes }
 }

@@ -27,7 +27,7 @@ async function dieBeforeTheRoot(mutant: Mutant): Promise<unknown> {
   await Promise.race([publish(startProcess(dying, time)), died])
   // Longer than the lease of the dead, and than old online keys sign on.
   time.now += 61_000
-  const next = startProcess(mutant({ metadata: auditor.metadata, state: auditor.state }, 'publisher'), time)
+  const next = startProcess(mutant(auditor, 'publisher'), time)
   for (let half = 0; half < 4; half++) {
     await publish(next)
     time.now += 31_000

@@ -2,13 +2,19 @@ import type { Entry } from '../../shared/repository/journal.ts'
 import { StoreError, type Tag } from '../../shared/repository/ports.ts'
 import {
   after,
+  bringingOutOwnRoots,
+  crashedThrice,
   finishingOwnOnly,
   finishingTheNewest,
   hiding,
+  holdBack,
+  listingTooSoon,
   longAgo,
+  lookingOnce,
   overwrite,
   preparedJustNow,
   readyTooSoon,
+  signedAnew,
   stateAfterTimestamp,
   timestampBefore,
   withMetadata,
@@ -32,24 +38,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     }),
 
   'no journal: the number is not claimed, only written down at the end': (stores) => {
-    const entries = new Map<string, Uint8Array>()
-    return {
-      state: {
-        ...stores.state,
-        async create(name, bytes) {
-          if (!name.startsWith('commits/')) return stores.state.create(name, bytes)
-          entries.set(name, bytes)
-          return '' as Tag
-        },
-      },
-      metadata: {
-        ...stores.metadata,
-        async replace(name, bytes, tag) {
-          for (const [entry, content] of entries) await overwrite(stores.state, entry, content)
-          return stores.metadata.replace(name, bytes, tag)
-        },
-      },
+    const { create, release } = holdBack(stores.state, (name) => name.startsWith('commits/'))
+    const replace: typeof stores.metadata.replace = async (name, bytes, tag) => {
+      await release((entry, content) => overwrite(stores.state, entry, content))
+      return stores.metadata.replace(name, bytes, tag)
     }
+    return withState(withMetadata(stores, { replace }), { create })
   },
 
   'finished tasks are not looked up': (stores, role) =>
@@ -96,20 +90,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     }),
 
   'a task leaves the inbox before its result is written': (stores) => {
-    const results = new Map<string, Uint8Array>()
-    return withState(stores, {
-      async create(name, bytes) {
-        if (!name.startsWith('tasks/')) return stores.state.create(name, bytes)
-        results.set(name, bytes)
-        return '' as Tag
-      },
-      async delete(name) {
-        await stores.state.delete(name)
-        const result = name.replace('inbox/', 'tasks/')
-        const bytes = results.get(result)
-        if (bytes) await stores.state.create(result, bytes)
-      },
-    })
+    const { create, release } = holdBack(stores.state, (name) => name.startsWith('tasks/'))
+    const leave = async (name: string) => {
+      await stores.state.delete(name)
+      await release()
+    }
+    return withState(stores, { create, delete: leave })
   },
 
   'the refresher does not finish the commit below its own': (stores, role) =>
@@ -214,6 +200,37 @@ export const mutants: Readonly<Record<string, Mutant>> = {
 
   'work ahead is taken over before it is done': (stores, role) =>
     role === 'publisher' ? withState(stores, { read: (name) => readyTooSoon(stores, name) }) : stores,
+
+  'a signature is made twice': (outside) => ({
+    ...outside,
+    signers: outside.signers.map((signer) => ({
+      ...signer,
+      async sign(bytes) {
+        await signer.sign(bytes)
+        return signer.sign(bytes)
+      },
+    })),
+  }),
+
+  'a signature is made twice: what was not answered is signed anew': signedAnew,
+
+  'what was signed offline is put together anew': (stores) =>
+    withMetadata(stores, {
+      create: (name, bytes) =>
+        /\.(targets|team|vault)\.json$/.test(name)
+          ? overwrite(stores.metadata, name, bytes)
+          : stores.metadata.create(name, bytes),
+    }),
+
+  'a root is brought out by none but who decided it': bringingOutOwnRoots,
+
+  'the inbox is listed before the current commit is read': (stores, role) =>
+    role === 'publisher' || role === 'refresher' ? listingTooSoon(stores) : stores,
+
+  'a task is looked for once': (stores, role) => (role === 'api' ? lookingOnce(stores) : stores),
+
+  'a task is left out after one crash': (stores, role) =>
+    role === 'publisher' ? withState(stores, { read: (name) => crashedThrice(stores, name) }) : stores,
 
   'superseded files are collected at once': (stores, role) =>
     role !== 'collector'

@@ -1,4 +1,4 @@
-import { type ObjectStore, StoreError } from '../../shared/repository/ports.ts'
+import { type ObjectStore, type Signer, SignerError, StoreError } from '../../shared/repository/ports.ts'
 import type { VirtualTime } from './world.ts'
 
 /** How often, per operation, what may go wrong does. */
@@ -53,7 +53,7 @@ export interface Scheduler {
   run(isOver: () => boolean): Promise<void>
   rates: Rates
   readonly history: string[]
-  /** Deaths and hangs of processes so far. */
+  /** Deaths and hangs of processes so far, and leaps of time over the end of a lease. */
   crashes(): number
   /** Operations that failed and have not taken effect yet. */
   ghosts(): number
@@ -174,6 +174,8 @@ export function scheduler(random: () => number, time: VirtualTime, lease: number
         time.now += 1 + Math.floor(random() * 20)
         if (random() < self.rates.leaps) {
           time.now += Math.floor(lease * (0.5 + random()))
+          // Whose lease is over counts as dead.
+          crashes++
           note('time passes')
         }
         await proceed(chosen)
@@ -203,6 +205,19 @@ export function scheduled(scheduler: Scheduler, process: Process, which: string,
     replace: (name, bytes, tag) => turn(`replace ${name}`, 'write', () => store.replace(name, bytes, tag)),
     delete: (name) => turn(`delete ${name}`, 'write', () => store.delete(name)),
     list: (prefix, options) => turn(`list ${prefix}`, 'read', () => store.list(prefix, options)),
+  }
+}
+
+/** A signature that fails has changed nothing; one that comes late is no use. */
+export function scheduledSigner(scheduler: Scheduler, process: Process, signer: Signer): Signer {
+  return {
+    ...signer,
+    sign: (bytes) =>
+      scheduler
+        .turn(process, 'sign', () => signer.sign(bytes), { kind: 'read' })
+        .catch((cause) => {
+          throw cause instanceof StoreError ? new SignerError('unavailable', cause.message, { cause }) : cause
+        }),
   }
 }
 

@@ -84,8 +84,7 @@ const began = performance.now()
 const processes = Number(values.processes)
 const tried = processes > 1 ? await tryInParts(processes) : await trySeeds()
 if (process.send) {
-  process.send({ ...tried, failures: tried.failures.map(sendable) })
-  process.disconnect()
+  process.send({ ...tried, failures: tried.failures.map(sendable) }, () => process.disconnect())
 } else report(tried, ((performance.now() - began) / 1000).toFixed(1))
 
 /** An error may hold what cannot be sent. */

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict'
 import { collect } from '../../shared/repository/collect.ts'
 import { RepositoryError } from '../../shared/repository/errors.ts'
-import { type Clock, StoreError } from '../../shared/repository/ports.ts'
+import { type Clock, SignerError, StoreError } from '../../shared/repository/ports.ts'
 import { LostHold } from '../../shared/repository/preparation.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
-import { tufClient } from '../support/client.ts'
 import { audit } from './auditor.ts'
 import { retention } from './collection-rules.ts'
 import { everythingIsExplained } from './explained.ts'
 import { upload } from './long-work.ts'
 import { makePlans, type Plan } from './plans.ts'
-import { calm, chooseRates, type Process, scheduled, scheduler } from './scheduler.ts'
+import { calm, chooseRates, type Process, scheduled, scheduledSigner, scheduler } from './scheduler.ts'
+import { liveAsClient } from './simulated-client.ts'
 import { type Mutant, type Role, seededRandom, startProcess, type VirtualTime, virtualClock } from './world.ts'
 
 export interface Simulated {
@@ -27,6 +27,7 @@ export interface Simulated {
 const lease = 60_000
 const minute = 60_000
 const hour = 60 * minute
+const day = 24 * hour
 /** How often a submitter looks again for what it needs for its next task before it leaves that task out. */
 const mostWaited = 30
 /** More steps than any seed takes whose processes get anywhere. */
@@ -35,7 +36,8 @@ const mostSteps = 20_000
 /** One run of the whole service, with everything that may go wrong; the seed decides all of it. */
 export async function simulate(seed: number, mutant: Mutant = (stores) => stores): Promise<Simulated> {
   const random = seededRandom(seed)
-  const time: VirtualTime = { now: Date.parse('2030-01-01T00:00:00Z') }
+  const began = Date.parse('2030-01-01T00:00:00Z')
+  const time: VirtualTime = { now: began }
   const auditor = audit(time, { everyClient: false })
   const schedule = scheduler(random, time, lease)
   schedule.rates = chooseRates(random)
@@ -46,7 +48,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     retention,
     collectedPerCycle: 4,
     // An update of all roles is done ahead in some worlds.
-    aheadFrom: random() < 0.5 ? 3 : 512,
+    aheadFrom: random() < 0.5 ? 2 : 512,
     preparedAtOnce: 2,
     leftToCommit: random() < 0.5 ? 0 : 64,
   }
@@ -70,6 +72,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     const stores = {
       metadata: scheduled(schedule, process, 'metadata', auditor.metadata),
       state: scheduled(schedule, process, 'state', auditor.state),
+      signers: auditor.signers.map((signer) => scheduledSigner(schedule, process, signer)),
     }
     const queue = {
       ring: (id: string) =>
@@ -83,11 +86,16 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
           { kind: 'write' },
         ),
     }
-    return startProcess(mutant(stores, role), time, { limits, clock, queue })
+    return startProcess({ ...stores, ...mutant(stores, role) }, time, { limits, clock, queue })
   }
 
+  const clocksJump = random() < 0.3
   function clockOf(process: () => Process, skew: number): Clock {
-    const clock = virtualClock(time, random, skew)
+    let behind = 0
+    const clock = virtualClock(time, random, () => {
+      if (clocksJump && random() < 0.003) behind = random() * 3 * minute
+      return skew - behind
+    })
     const sleep = async (milliseconds: number) =>
       schedule.turn(process(), 'sleep', async () => {}, { from: time.now + milliseconds })
     return { ...clock, sleep }
@@ -102,7 +110,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
       toPrepare = unprepared ?? toPrepare
       return true
     } catch (error) {
-      const foreseen = error instanceof StoreError || (error instanceof RepositoryError && error.code === 'overtaken')
+      const foreseen = isUnavailable(error) || (error instanceof RepositoryError && error.code === 'overtaken')
       if (!foreseen) throw error
       return false
     }
@@ -160,7 +168,9 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
         refreshes++
         // Less than half of the shortest life, and not before the refresher, whom others may keep waiting for as long
         // as their leases last, has seen to the last one.
-        if (refreshes >= refreshesAtJump + 4 && schedule.rates !== calm && schedule.ghosts() === 0 && random() < 0.3) {
+        const mayJump = refreshes >= refreshesAtJump + 4 && schedule.rates !== calm && schedule.ghosts() === 0
+        // Submitters send again for as long as an Idempotency-Key is remembered, and not for longer.
+        if (mayJump && time.now < began + 6 * day && random() < 0.3) {
           time.now += 11 * hour
           refreshesAtJump = refreshes
           schedule.history.push('11 hours pass')
@@ -183,8 +193,9 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     })
   }
 
-  function startSubmitter(name: string, plans: readonly Plan[], skew: number): void {
-    submitting++
+  function startSubmitter(name: string, planOf: (next: number) => Plan | undefined, skew: number): void {
+    const isHolder = name.startsWith('holder')
+    if (!isHolder) submitting++
     const ids: string[] = []
     accepted.push(ids)
     let next = 0
@@ -196,14 +207,14 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     live(name, true, async (process) => {
       running = process
       const repository = service(process, 'api', clock)
-      for (let plan = plans[next]; plan !== undefined; plan = plans[next]) {
-        if (random() < 0.4)
+      for (let plan = planOf(next); plan !== undefined; plan = planOf(next)) {
+        if (!isHolder && random() < 0.4)
           await schedule.turn(process, 'sleep', async () => {}, { from: time.now + random() * 90_000 })
         // Sent again, it is the same request.
         request ??= plan(auditor.peek())
         if (request === undefined) {
           if (++waited % mostWaited === 0) next++
-          else await schedule.turn(process, 'sleep', async () => {}, { from: time.now + 10_000 })
+          else await schedule.turn(process, 'sleep', async () => {}, { from: time.now + (isHolder ? 30_000 : 10_000) })
           continue
         }
         const asked = request
@@ -218,7 +229,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
         const standing = await persist(() => readTask(repository, ids[Math.floor(random() * ids.length)] ?? id))
         assert.ok(standing, `an accepted task of ${name} is not known`)
       }
-      submitting--
+      if (!isHolder) submitting--
     })
   }
 
@@ -228,34 +239,19 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
       try {
         return await ask()
       } catch (error) {
-        if (!(error instanceof StoreError)) throw error
+        unlessUnavailable(error)
       }
     }
   }
 
-  function startClient(name: string, keeps: boolean): void {
-    live(name, false, async (process) => {
-      const read = (file: string) =>
-        schedule.turn(process, `read ${file}`, async () => (await auditor.metadata.read(file))?.bytes)
-      const fresh = () => tufClient(read, () => new Date(time.now))
-      let client = fresh()
-      for (;;) {
-        await schedule.turn(process, 'sleep', async () => {}, { from: time.now + random() * minute })
-        if (auditor.commits() === 0) continue
-        if (!keeps) client = fresh()
-        const began = time.now
-        try {
-          await client.refresh()
-          await client.find('f')
-        } catch (error) {
-          // What it began to read may be gone by now.
-          if (time.now - began < retention && auditor.exposedUntil() < began) throw error
-        }
-      }
-    })
-  }
+  const startClient = (name: string, keeps: boolean) =>
+    live(name, false, (process) => liveAsClient({ schedule, time, auditor, random, retention }, process, keeps))
 
-  for (const [at, plans] of makePlans(random).entries()) startSubmitter(`api ${at}`, plans, at * 50)
+  const { submitters, holders } = makePlans(random)
+  for (const [at, plans] of submitters.entries()) startSubmitter(`api ${at}`, (next) => plans[next], at * 50)
+  // Those who hold keys see to it that nothing waits for long, in each other's way.
+  for (const [at, plan] of holders.entries())
+    startSubmitter(`holder ${at}`, () => (submitting > 0 ? plan : undefined), 20_000 * at)
   startPublisher('publisher 1', 0)
   startPublisher('publisher 2', random() < 0.3 ? 2 * lease : -3000)
   startPreparer('preparer 1')
@@ -284,7 +280,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     if (auditor.violation !== undefined) return
     try {
       auditor.finish(accepted)
-      await everythingIsExplained(auditor)
+      await everythingIsExplained(auditor, auditor.signedElsewhere())
       assert.ok(auditor.poisoned() <= schedule.crashes() / 3, 'a task was left out without three crashes')
     } catch (error) {
       auditor.violation = error
@@ -292,6 +288,8 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
   }
 }
 
+const isUnavailable = (error: unknown) => error instanceof StoreError || error instanceof SignerError
+
 function unlessUnavailable(error: unknown): void {
-  if (!(error instanceof StoreError)) throw error
+  if (!isUnavailable(error)) throw error
 }

@@ -7,12 +7,14 @@ import type {
   BootstrapRequest,
   CustomRole,
   ImportArtifactsRequest,
+  MetadataDelegationRequest,
   SignMetadataRequest,
   TaskRequest,
 } from '../../shared/repository/task.ts'
+import type { BinDelegation } from '../../shared/tuf/bins.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
 import { keyFromPublicKey, keyid } from '../../shared/tuf/keys.ts'
-import { formatExpires, specVersion, type Targets } from '../../shared/tuf/metadata.ts'
+import { formatExpires, type Root, specVersion, type Targets } from '../../shared/tuf/metadata.ts'
 import { roleName, targetPath } from '../../shared/tuf/names.ts'
 import type { Signed } from '../../shared/tuf/signed.ts'
 import { makeRoot, signatureBy, signRole, type TestKey } from '../support/keys.ts'
@@ -30,16 +32,26 @@ function fixedKey(name: string): TestKey {
 export const rootKeys = [fixedKey('root 1'), fixedKey('root 2')] as const
 export const onlineKeys = [fixedKey('online 1'), fixedKey('online 2')] as const
 
-/** Signs for the custom roles of a world: alone for `team` and `vault`, where the service does as well for `shared`. */
-const holder = fixedKey('holder')
+/** Sign for roles offline: the first alone for `vault`, and beside the service for `shared`; two of them for the others. */
+export const holderKeys = [fixedKey('holder'), fixedKey('holder 2'), fixedKey('holder 3')] as const
+const [holder] = holderKeys
+/** Has a key, and may sign nothing. */
+export const stranger = fixedKey('stranger')
+
+/** Who signs targets: the service, or two of these holders. */
+export type TargetsKeys = 'online' | 'of three holders' | 'of two holders'
+
+/** Those of whom two sign. */
+export type Holders = Exclude<TargetsKeys, 'online'>
+export const keysOf = (holders: Holders) => (holders === 'of two holders' ? holderKeys.slice(0, 2) : holderKeys)
 
 /** `vault` has hash bins inside it, which the service signs. */
 export type RoleOfWorld = 'shared' | 'team' | 'vault'
-/** Nobody but its holder signs these. */
-export type HeldRole = Exclude<RoleOfWorld, 'shared'>
+/** Nobody but holders signs these: targets in some worlds. */
+export type HeldRole = Exclude<RoleOfWorld, 'shared'> | 'targets'
 export const rolesOfWorld: Readonly<Record<RoleOfWorld, CustomRole>> = {
   shared: { ...heldBy(onlineKeys[0], holder), name: roleName('shared'), paths: ['c/*'] },
-  team: { ...heldBy(holder), name: roleName('team'), paths: ['t/*'] },
+  team: { ...heldBy(...holderKeys), threshold: 2, name: roleName('team'), paths: ['t/*'] },
   vault: {
     ...{ ...heldBy(holder), name: roleName('vault'), paths: ['v/*'] },
     bins: { delegation: 'succinct_roles', number: 2 },
@@ -50,8 +62,9 @@ function heldBy(...keys: readonly TestKey[]) {
   return { terminating: false, threshold: 1, keyids: keys.map(({ keyid }) => keyid) }
 }
 
-/** For which version of a held role a signature was made. */
-export const versionSigned = new Map<string, number>()
+/** What a holder's signature was made for, by its hash. */
+export const contentSigned = new Map<string, string>()
+export const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 export const signers: readonly Signer[] = onlineKeys.map(({ key, keyid, sign }) => ({
   key,
@@ -59,18 +72,24 @@ export const signers: readonly Signer[] = onlineKeys.map(({ key, keyid, sign }) 
   sign: async (bytes) => sign(bytes),
 }))
 
-/** Which of the root keys have signed, and which online key it names. */
+/** Which of the root keys have signed, which online key it names, and who signs targets. */
 interface RootShape {
   readonly version: number
   readonly signedBy: readonly (0 | 1)[]
   readonly online: 0 | 1
+  readonly targets?: TargetsKeys
 }
 
 const rootExpires = new Date('2039-01-01T00:00:00Z')
 
-function unsignedRoot({ version, online }: Omit<RootShape, 'signedBy'>) {
+function unsignedRoot({ version, online, targets = 'online' }: Omit<RootShape, 'signedBy'>): Root {
   const keys = { root: rootKeys, threshold: 2, online: [onlineKeys[online]] }
-  return makeRoot({ version, ...keys, expires: rootExpires })
+  const root = makeRoot({ version, ...keys, expires: rootExpires })
+  if (targets === 'online') return root
+  const holders = keysOf(targets)
+  const roleKeys = { keyids: holders.map(({ keyid }) => keyid), threshold: 2 }
+  const allKeys = new Map([...root.keys, ...holders.map(({ keyid, key }) => [keyid, key] as const)])
+  return { ...root, keys: allKeys, roles: { ...root.roles, targets: roleKeys } }
 }
 
 export function rootFile(shape: RootShape): Json {
@@ -83,11 +102,15 @@ export const bulkFiles = new Map<string, Uint8Array>()
 
 /** What tasks may ask in a world: one maker for each kind, small ones, of which many are easily made. */
 export const make = {
-  bootstrap: (signedBy: RootShape['signedBy'] = [0, 1], number = 2): BootstrapRequest => ({
+  bootstrap: (
+    signedBy: RootShape['signedBy'] = [0, 1],
+    targets: TargetsKeys = 'online',
+    delegation: BinDelegation = 'succinct_roles',
+  ): BootstrapRequest => ({
     kind: 'bootstrap',
-    root: rootFile({ version: 1, signedBy, online: 0 }),
+    root: rootFile({ version: 1, signedBy, online: 0, targets }),
     expiration: { root: 365, targets: 90, snapshot: 7, timestamp: 1, bins: 30 },
-    delegations: { delegation: 'succinct_roles', number },
+    delegations: { delegation, number: 2 },
   }),
   add: (paths: readonly string[], length: number, publish = true): AddArtifactsRequest => ({
     kind: 'add_artifacts',
@@ -122,20 +145,25 @@ export const make = {
     root: rootFile(shape),
     compromised,
   }),
-  signature: (by: 0 | 1, { version, online }: Omit<RootShape, 'signedBy'>): SignMetadataRequest => ({
+  signature: (by: 0 | 1, shape: Omit<RootShape, 'signedBy'>): SignMetadataRequest => ({
     kind: 'sign_metadata',
     role: 'root',
-    signature: signatureBy(rootKeys[by], signRole(unsignedRoot({ version, online }), []).signedBytes),
+    signature: signatureBy(rootKeys[by], signRole(unsignedRoot(shape), []).signedBytes),
   }),
   revert: (commit: number): TaskRequest => ({ kind: 'revert', commit }),
   cancel: (role: 'root' | HeldRole = 'root'): TaskRequest => ({ kind: 'delete_sign_metadata', role }),
-  delegate: (action: 'add' | 'update', name: RoleOfWorld, removeArtifacts = false): TaskRequest => ({
+  delegate: (action: 'add' | 'update', name: RoleOfWorld, removeArtifacts = false): MetadataDelegationRequest => ({
     kind: 'metadata_delegation',
     action,
-    keys: Object.fromEntries([onlineKeys[0], holder].map(({ keyid, key }) => [keyid, key])),
+    keys: Object.fromEntries([onlineKeys[0], ...holderKeys].map(({ keyid, key }) => [keyid, key])),
     roles: [action === 'update' ? withoutBins(rolesOfWorld[name]) : rolesOfWorld[name]],
     removeArtifacts,
   }),
+  /** Two of these sign `team` from now on. */
+  teamKeys: (holders: Holders): TaskRequest => {
+    const keyids = keysOf(holders).map(({ keyid }) => keyid)
+    return { ...make.delegate('update', 'team'), roles: [{ ...rolesOfWorld.team, keyids }] } as TaskRequest
+  },
   /** None: what the service signs below held roles gets the online key. */
   renew: (names: readonly string[]): TaskRequest => ({ kind: 'metadata_delegation', action: 'renew', names }),
   undelegate: (name: RoleOfWorld): TaskRequest => ({
@@ -143,18 +171,23 @@ export const make = {
     action: 'delete',
     names: [roleName(name)],
   }),
-  /** The holder's signature for what waits of a role. */
-  heldSignature: (role: HeldRole, { signed, signedBytes }: Signed<Targets>): TaskRequest => {
-    const signature = signatureBy(holder, signedBytes)
-    versionSigned.set(signature.sig, signed.version)
+  /** A signature for what waits of a role. */
+  heldSignature: (role: HeldRole, by: TestKey, { signedBytes }: Signed<Targets>): SignMetadataRequest => {
+    const signature = signatureBy(by, signedBytes)
+    contentSigned.set(signature.sig, hashOf(signedBytes))
     return { kind: 'sign_metadata', role, signature }
   },
-  upload: (name: 'shared' | 'team', version: number, length: number): TaskRequest => {
+  upload: (
+    name: 'shared' | 'team',
+    version: number,
+    length: number,
+    signedBy = holderKeys.slice(0, 2),
+  ): TaskRequest => {
     const path = name === 'team' ? 't/x' : 'c/d'
     const targets = new Map([[path, { length, hashes: { sha256: 'ab'.repeat(32) } }]])
     const expires = formatExpires(rootExpires)
     const role: Targets = { _type: 'targets', spec_version: specVersion, version, expires, targets }
-    const metadata = parseJson(signRole(role, [holder]).bytes)
+    const metadata = parseJson(signRole(role, name === 'team' ? signedBy : signedBy.slice(0, 1)).bytes)
     return { kind: 'upload_delegated_metadata', role: roleName(name), metadata }
   },
 }
@@ -172,26 +205,36 @@ export interface VirtualTime {
 export type Stores = Readonly<Record<'metadata' | 'state', ObjectStore>>
 export type Role = 'api' | 'publisher' | 'refresher' | 'collector'
 
-/** A fault of the service itself, put between a process and its stores. */
-export type Mutant = (stores: Stores, role: Role) => Stores
+/** A fault of the service itself, put between a process and its stores, or its keys. */
+export type Mutant = (stores: Stores & Keys, role: Role) => Stores & Partial<Keys>
+export type Keys = Pick<Ports, 'signers'>
 
 /** A process of the service: what it knows is its own, what it reads and writes is not. */
 export function startProcess(
-  stores: Pick<Ports, 'metadata' | 'state' | 'hints'>,
+  outside: Stores & Partial<Pick<Ports, 'signers' | 'hints'>>,
   time: VirtualTime,
   options: { readonly limits?: Partial<Limits>; readonly queue?: Queue; readonly clock?: Clock } = {},
 ): Repository {
   const ports: Ports = {
-    ...stores,
     signers,
+    ...{ metadata: outside.metadata, state: outside.state },
+    ...(outside.signers && { signers: outside.signers }),
+    ...(outside.hints && { hints: outside.hints }),
     queue: options.queue ?? { ring: async () => {} },
     clock: options.clock ?? virtualClock(time, seededRandom(1)),
   }
-  return openRepository(ports, { parallel: 3, rotationGrace: 60_000, ...options.limits })
+  // No thread that the scheduler does not know of.
+  return openRepository(ports, {
+    parallel: 3,
+    verifiedHere: Number.POSITIVE_INFINITY,
+    rotationGrace: 60_000,
+    ...options.limits,
+  })
 }
 
-export function virtualClock(time: VirtualTime, random: () => number, skew = 0): Clock {
-  const now = () => time.now + skew
+/** `skew`: how far it is ahead. */
+export function virtualClock(time: VirtualTime, random: () => number, skew = () => 0): Clock {
+  const now = () => time.now + skew()
   const bytes = (size: number) => Uint8Array.from({ length: size }, () => Math.floor(random() * 256))
   return {
     now: () => new Date(now()),

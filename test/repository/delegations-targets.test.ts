@@ -4,60 +4,16 @@ import { readAwaited } from '../../shared/repository/awaited.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { readWaitingMetadata } from '../../shared/repository/holders.ts'
 import { publish } from '../../shared/repository/publish.ts'
-import { readBootstrapStanding } from '../../shared/repository/read.ts'
 import { readStatus } from '../../shared/repository/status.ts'
-import type { BootstrapRequest, TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
-import type { Root } from '../../shared/tuf/metadata.ts'
 import { clientOf } from '../support/client.ts'
 import { customRole, delegation, keysOf, refusal, sign, succeeds } from '../support/delegations.ts'
-import { makeKey, makeRoot, signatureBy, signRole, type TestKey } from '../support/keys.ts'
-import { addRequest, restarted, signerOf, type TestRepository, testRepository } from '../support/repository.ts'
+import { makeKey, signatureBy, signRole } from '../support/keys.ts'
+import { ann, bob, bootstrap, eve, founded, offlineRoot, signFirst, update } from '../support/offline-targets.ts'
+import { addRequest, restarted, signerOf, testRepository } from '../support/repository.ts'
 
-const [ann, bob, eve] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
 const day = 24 * 3600 * 1000
 const graced = 11 * 60 * 1000
-
-/** A root whose targets these holders sign. */
-function offlineRoot({ rootKeys, online }: TestRepository, holders: readonly TestKey[], version = 1): Root {
-  const root = makeRoot({ root: rootKeys, threshold: rootKeys.length, online, version })
-  const keys = new Map([...root.keys, ...holders.map(({ keyid, key }) => [keyid, key] as const)])
-  const targets = { keyids: holders.map(({ keyid }) => keyid), threshold: 2 }
-  return { ...root, keys, roles: { ...root.roles, targets } }
-}
-
-function bootstrap(repository: TestRepository, delegations?: BootstrapRequest['delegations']): BootstrapRequest {
-  return {
-    kind: 'bootstrap',
-    root: parseJson(signRole(offlineRoot(repository, [ann, bob, eve]), repository.rootKeys).bytes),
-    expiration: { root: 365, targets: 200, snapshot: 7, timestamp: 1, bins: 30 },
-    delegations: delegations ?? { delegation: 'succinct_roles', number: 4 },
-  }
-}
-
-async function signFirst(
-  repository: TestRepository,
-  holders: readonly TestKey[],
-  role = 'targets',
-): Promise<unknown[]> {
-  const results: unknown[] = []
-  for (const holder of holders) {
-    const standing = await readBootstrapStanding(repository)
-    const metadata = standing.state === 'signing' && standing.pending?.offline.get(role)
-    assert.ok(metadata, `${role} does not wait`)
-    const signature = signatureBy(holder, metadata.signedBytes)
-    const details = await succeeds(restarted(repository), { kind: 'sign_metadata', role, signature })
-    results.push(details['bootstrap'])
-  }
-  return results
-}
-
-async function founded(delegations?: BootstrapRequest['delegations']): Promise<TestRepository> {
-  const repository = testRepository()
-  await succeeds(repository, bootstrap(repository, delegations))
-  await signFirst(repository, [ann, bob])
-  return repository
-}
 
 for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
   describe(`targets signed offline, bins online (${flavour})`, () => {
@@ -166,24 +122,6 @@ for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
     })
   })
 }
-
-const update = (root: Root, signers: readonly TestKey[]): TaskRequest => ({
-  kind: 'metadata_update',
-  root: parseJson(signRole(root, signers).bytes),
-  compromised: false,
-})
-
-test('the keys of targets signed offline change only as far as its signatures allow', async () => {
-  const repository = await founded()
-  const strangers = offlineRoot(repository, [ann, makeKey()], 2)
-  assert.match(await refusal(repository, update(strangers, repository.rootKeys)), /asks for signatures of targets/)
-  const online = makeRoot({ root: repository.rootKeys, threshold: 2, online: repository.online, version: 2 })
-  assert.match(await refusal(repository, update(online, repository.rootKeys)), /asks for signatures of targets/)
-  await succeeds(repository, update(offlineRoot(repository, [ann, bob], 2), repository.rootKeys))
-  const client = clientOf(repository)
-  await client.refresh()
-  assert.equal(client.trusted.root?.signed.version, 2)
-})
 
 test('a bootstrap with some of the keys of targets held is refused', async () => {
   const repository = testRepository()

@@ -45,6 +45,9 @@ export const metadataDelegation: Operation<'metadata_delegation'> = {
   },
 }
 
+/** Of the online keys below roles that are signed offline. */
+export const isRenewalBelow = (request: Request) => request.action === 'renew' && request.names.length === 0
+
 /** What a change of delegations did to artifacts, for the details of a result. */
 export function reroutedDetails(outcomes: readonly Rerouted[]) {
   return {
@@ -75,9 +78,9 @@ function partsOf(draft: Draft, request: Request, { signers }: OperationContext):
 }
 
 export function rolesForDelegations(draft: Draft, request: Request): string[] {
-  if (request.action === 'renew' && request.names.length === 0) return delegatedRoles(draft)
   const known = new Set(customRoles(draft).map(({ name }) => name))
   const named = namesIn(request).filter((name) => known.has(name))
+  // What the service signs below them is not signed before they are.
   if (request.action === 'renew') return named
   if (request.action !== 'delete' && request.roles.some((role) => changesRoutes(draft, role)))
     return [...new Set([...named, ...delegatedRoles(draft)])]
@@ -117,6 +120,8 @@ export function changeDelegations(draft: Draft, request: Request, context: Opera
     for (const role of request.roles) {
       if (request.action === 'add') checkNewName(draft, role.name)
       else checkKnownName(draft, role.name)
+      // While this waited itself, something may have begun to wait for the holders that it replaces.
+      if (request.action === 'update') refusePending(draft, role.name)
       checkRole(role, added, draft, signers)
       if (request.action === 'add') addRole(draft, role, added, signers)
       else if (role.bins === undefined) updateRole(draft, role, added, context)

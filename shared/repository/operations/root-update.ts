@@ -6,19 +6,10 @@ import { type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { checkRootFor } from '../client-rules.ts'
 import { servedClients } from '../clients.ts'
 import { schemaVersion } from '../documents.ts'
-import {
-  type Draft,
-  delegatedRoles,
-  roleOf,
-  setRoot,
-  setRotation,
-  setSigning,
-  signAgain,
-  treeOfDraft,
-} from '../draft.ts'
+import { type Draft, roleOf, setRoot, setRotation, setSigning, signAgain, treeOfDraft } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import type { Signer } from '../ports.ts'
-import { delegatorsOf } from '../settings.ts'
+import { delegatorsOf, isReservedName } from '../settings.ts'
 import {
   isComplete,
   isPending,
@@ -29,32 +20,36 @@ import {
   withPending,
 } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
-import { canSign, onlineGroup, signersOf } from '../tree.ts'
+import { canSign, onlineGroup, signedBelow, signersOf } from '../tree.ts'
 import { giveKeys } from './delegate.ts'
-import type { Operation, OperationContext } from './operation.ts'
+import type { Operation, OperationContext, Outcome } from './operation.ts'
 import { checkExpiry, checkHeld, checkOnlineKeys } from './root-rules.ts'
+import { resigning } from './signed-as-they-are.ts'
 
 const onlineRoles = ['targets', 'snapshot', 'timestamp'] as const
 
 export const metadataUpdate: Operation<'metadata_update'> = {
   refusedMessage: 'Metadata Update Failed',
-  needs: (draft, request) => rolesToSignFor(draft, rootIn(request)?.signed),
-  apply(draft, request, context) {
-    const submitted = refuseTufErrors(() => signedFromJson('root', request.root))
-    // Without the key of the timestamp nothing can be decided but a complete root, so one that is not must not stand in its way.
-    if (pendingOf(draft.signing, 'root', 'root') !== undefined && signsTimestamp(draft.root.signed, context.signers)) {
-      throw new Refusal('Another root waits for signatures. Sign it, or stop its signing first.')
-    }
-    checkNextRoot(draft, submitted.signed, request.compromised, context)
-    const root = withGoodSignatures(submitted, rootGroups(draft, submitted.signed))
-    const warnings = checkForClients(draft, root)
-    if (adoptIfComplete(draft, root, request.compromised, context.signers)) {
-      return { message: 'Metadata Update Processed', details: { role: 'root' }, warnings }
-    }
-    setSigning(draft, withPending(draft.signing, 'root', root, request.compromised))
-    const update = `Root v${root.signed.version} is pending signatures`
-    return { message: 'Metadata Update Processed', details: { role: 'root', update }, warnings }
-  },
+  // A key in the wrong hands is to be out as soon as can be: nothing may come before that, and begin it anew.
+  ...resigning<'metadata_update'>(update, (_, { compromised }) => !compromised),
+  apply: update,
+}
+
+function update(draft: Draft, request: RequestOf<'metadata_update'>, context: OperationContext): Outcome {
+  const submitted = refuseTufErrors(() => signedFromJson('root', request.root))
+  // Without the key of the timestamp nothing can be decided but a complete root, so one that is not must not stand in its way.
+  if (pendingOf(draft.signing, 'root', 'root') !== undefined && signsTimestamp(draft.root.signed, context.signers)) {
+    throw new Refusal('Another root waits for signatures. Sign it, or stop its signing first.')
+  }
+  checkNextRoot(draft, submitted.signed, request.compromised, context)
+  const root = withGoodSignatures(submitted, rootGroups(draft, submitted.signed))
+  const warnings = checkForClients(draft, root)
+  if (adoptIfComplete(draft, root, request.compromised, context.signers)) {
+    return { message: 'Metadata Update Processed', details: { role: 'root' }, warnings }
+  }
+  setSigning(draft, withPending(draft.signing, 'root', root, request.compromised))
+  const update = `Root v${root.signed.version} is pending signatures`
+  return { message: 'Metadata Update Processed', details: { role: 'root', update }, warnings }
 }
 
 /** Those who have to sign the next root: as the current one asks, and as it asks itself. */
@@ -79,21 +74,13 @@ export function adoptIfComplete(
   const before = draft.root
   setRoot(draft, root)
   setSigning(draft, withoutPending(draft.signing, 'root'))
+  // Who was to sign it does not count any more.
+  if (keysChange(before.signed, root.signed, ['targets'])) setSigning(draft, withoutPending(draft.signing, 'targets'))
   if (onlineKeysChange(before.signed, root.signed)) {
     setRotation(draft, { schema: schemaVersion, previousRoot: parseJson(before.bytes), compromised })
-    giveOnlineKeys(
-      draft,
-      oldOnlineKeys(before.signed, root.signed, signers),
-      onlineGroup(root.signed, signers),
-      signers,
-    )
+    giveOnlineKeys(draft, oldOnlineKeys(draft, before.signed, signers), onlineGroup(root.signed, signers), signers)
   }
   return true
-}
-
-/** The roles below targets that are signed anew if this root becomes the current one. */
-export function rolesToSignFor(draft: Draft, next: Root | undefined): string[] {
-  return next !== undefined && onlineKeysChange(draft.root.signed, next) ? delegatedRoles(draft) : []
 }
 
 /**
@@ -107,21 +94,35 @@ function giveOnlineKeys(
   online: SigningGroup,
   signers: readonly Signer[],
 ): void {
-  const isOnline = (role: RoleKeys) => role.keyids.every((keyid) => old.has(keyid))
+  const { keyids, threshold } = online.roleKeys
+  const isSame = (role: RoleKeys) => role.threshold === threshold && isEqualSet(role.keyids, keyids)
+  // Where the key of snapshot or timestamp changes alone, those that keep theirs need not be signed.
+  const isChosen = (role: RoleKeys) => role.keyids.every((keyid) => old.has(keyid)) && !isSame(role)
   signAgain(draft, 'snapshot')
   for (const delegator of delegatorsOf(draft.settings)) {
     const { delegations } = roleOf(draft, delegator)
     // From above to below: who signs this one has been decided.
     if (delegations === undefined || !canSign(signersOf(treeOfDraft(draft), delegator), signers)) continue
     signAgain(draft, delegator)
-    giveKeys(draft, delegator, delegations, online, isOnline)
+    giveKeys(draft, delegator, delegations, online, isChosen)
   }
 }
 
-/** What the service signed with, maybe without holding it any more. */
-function oldOnlineKeys({ roles, keys }: Root, next: Root, signers: readonly Signer[]): Set<string> {
-  const wasOnline = canSign({ roleKeys: roles.targets, keys }, signers) || signsTargets(next, signers)
-  return new Set([...roles.snapshot.keyids, ...(wasOnline ? roles.targets.keyids : [])])
+const isEqualSet = (one: readonly string[], other: readonly string[]) =>
+  new Set(one).symmetricDifference(new Set(other)).size === 0
+
+/**
+ * What the service signed with, maybe without holding it any more: that of hash bins, too, which it always signs. The keys of targets
+ * that is signed offline are not among them, even if the service takes their place: their holders may hold other roles.
+ */
+function oldOnlineKeys(draft: Draft, { roles, keys }: Root, signers: readonly Signer[]): Set<string> {
+  const wasOnline = canSign({ roleKeys: roles.targets, keys }, signers)
+  const ofBins = signedBelow(treeOfDraft(draft)).filter(({ role }) => isReservedName(role))
+  return new Set([
+    ...roles.snapshot.keyids,
+    ...(wasOnline ? roles.targets.keyids : []),
+    ...ofBins.flatMap(({ group }) => group.roleKeys.keyids),
+  ])
 }
 
 const signsTimestamp = ({ roles, keys }: Root, signers: readonly Signer[]) =>
@@ -164,10 +165,13 @@ export function checkNextRoot(
  * Where targets is signed offline, before or after, nobody here can sign it for other keys: the signatures that it has must do.
  */
 function checkOfflineTargets(draft: Draft, next: Root, signers: readonly Signer[]): void {
+  if (!keysChange(draft.root.signed, next, ['targets'])) return
   const groups = [draft.root.signed, next].map(({ roles, keys }) => ({ roleKeys: roles.targets, keys }))
   if (groups.every((group) => canSign(group, signers))) return
   if (isPending(draft.signing, 'targets')) {
-    throw new Refusal('Metadata of role targets waits for signatures. Sign it, or stop its signing first.')
+    throw new Refusal(
+      'This root changes who signs targets, and metadata of targets waits for signatures. Sign it, or stop its signing first.',
+    )
   }
   const targets = draft.signed.get('targets') ?? draft.published.get('targets')
   if (targets !== undefined && isComplete(targets, groups)) return
@@ -177,18 +181,12 @@ function checkOfflineTargets(draft: Draft, next: Root, signers: readonly Signer[
   )
 }
 
-function onlineKeysChange(before: Root, after: Root): boolean {
-  const signers = (root: Root) =>
-    JSON.stringify(onlineRoles.map((role) => [[...root.roles[role].keyids].sort(), root.roles[role].threshold]))
-  return signers(before) !== signers(after)
-}
+const onlineKeysChange = (before: Root, after: Root) => keysChange(before, after, onlineRoles)
 
-function rootIn(request: RequestOf<'metadata_update'>): Signed<Root> | undefined {
-  try {
-    return signedFromJson('root', request.root)
-  } catch {
-    return undefined
-  }
+function keysChange(before: Root, after: Root, roles: readonly (typeof onlineRoles)[number][]): boolean {
+  const signers = (root: Root) =>
+    JSON.stringify(roles.map((role) => [[...root.roles[role].keyids].sort(), root.roles[role].threshold]))
+  return signers(before) !== signers(after)
 }
 
 export function refuseTufErrors<Value>(decide: () => Value): Value {
