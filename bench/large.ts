@@ -2,12 +2,23 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createKeyFile } from '../shared/adapters/local/key-file-signer.ts'
 import { pythonTuf } from '../test/fault/kill/clients.ts'
 import { tufClient } from '../test/support/client.ts'
 import { tuffet } from '../test/support/tuffet.ts'
 import { type Floors, makeFloors } from './floor-large.ts'
 import { publishOne } from './publish.ts'
-import { artifact, bootstrap, importFile, memoryOf, post, type Service, startService, submitted } from './service.ts'
+import {
+  artifact,
+  bootstrap,
+  importFile,
+  memoryOf,
+  post,
+  rootMaker,
+  type Service,
+  startService,
+  submitted,
+} from './service.ts'
 import { quantile, table } from './statistics.ts'
 
 interface Sizes {
@@ -101,7 +112,8 @@ async function startRow(data: string, row: Row): Promise<void> {
   const start = performance.now()
   const service = await startService(data)
   const ready = performance.now() - start
-  await sleep(3_000)
+  // By then the service has given back what the start has left.
+  await sleep(5_000)
   const idle = memoryOf(service).now
   await service.stop()
   row('start of the service on that repository', ready, undefined, `${idle} MiB idle`)
@@ -112,9 +124,12 @@ async function startRow(data: string, row: Row): Promise<void> {
  * few publishes a second have to do.
  */
 export async function besideRows(directory: string, csv: string, sizes: Sizes, row: Row): Promise<void> {
-  const service = await startService(join(directory, 'beside'))
+  const keys = ['first.pem', 'second.pem'].map((file) => join(directory, file))
+  for (const file of keys) await createKeyFile(file)
+  const service = await startService(join(directory, 'beside'), keys)
   try {
-    await bootstrap(service, sizes.fewBins)
+    const makeRoot = rootMaker(service)
+    await bootstrap(service, sizes.fewBins, makeRoot)
     await importFile(service, csv)
     const more = join(directory, 'more.csv')
     await writeFile(more, csvOf(sizes.artifacts, sizes.more))
@@ -125,6 +140,11 @@ export async function besideRows(directory: string, csv: string, sizes: Sizes, r
       [
         `refresh of all ${sizes.bins} bins`,
         () => submitted(service, 'POST', 'metadata/online', { roles: ['bins'] }),
+        100,
+      ],
+      [
+        `change of online keys at ${sizes.bins} bins`,
+        async () => submitted(service, 'POST', 'metadata', { metadata: { root: await makeRoot(2, 1) } }),
         100,
       ],
       [`import of ${sizes.more} more`, () => importFile(service, more), 100],

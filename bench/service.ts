@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { canonicalBytes } from '../shared/tuf/canonical.ts'
-import { parseJson } from '../shared/tuf/json.ts'
+import { type Json, parseJson } from '../shared/tuf/json.ts'
 import { type Key, keyFromPublicKey, keyid } from '../shared/tuf/keys.ts'
 import { formatExpires, type Root, specVersion } from '../shared/tuf/metadata.ts'
 import { assemble } from '../shared/tuf/signed.ts'
@@ -21,10 +21,10 @@ export interface Service {
 
 const main = join(import.meta.dirname, '../cli/main.ts')
 
-export async function startService(data: string): Promise<Service> {
-  const child = spawn(process.execPath, [main, 'serve', '--data', data, '--port', '0'], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
+/** With the online keys in these files, or one that it makes itself. */
+export async function startService(data: string, keys: readonly string[] = []): Promise<Service> {
+  const flags = ['--data', data, '--port', '0', ...keys.flatMap((file) => ['--key', file])]
+  const child = spawn(process.execPath, [main, 'serve', ...flags], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [url] = await Promise.race([
     once(createInterface(child.stdout), 'line'),
     once(child, 'exit').then(([code]) =>
@@ -54,29 +54,42 @@ export async function post(service: Service, path: string, body: unknown): Promi
     throw new Error(`POST ${path}: ${response.status} ${answer.slice(0, 500)}`)
 }
 
-/** Founds a repository with so many hash bins and one root key that is thrown away. */
-export async function bootstrap(service: Service, bins: number): Promise<void> {
-  const { data } = (await (await fetch(`${service.url}/api/v1/keys`)).json()) as { data: { keys: Record<string, Key> } }
+/** The root, as JSON, of a version that names one of the online keys of its service. */
+export type MakeRoot = (version: number, online: number) => Promise<Json>
+
+/** With one root key, which goes with the process. */
+export function rootMaker(service: Service): MakeRoot {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const rootKey = keyFromPublicKey(publicKey)
-  const [online] = Object.entries(data.keys)
-  if (online === undefined) throw new Error('The service shows no online key.')
-  const [onlineId, onlineKey] = online
-  const role = (id: string) => ({ keyids: [id], threshold: 1 })
-  const root: Root = {
-    _type: 'root',
-    spec_version: specVersion,
-    version: 1,
-    expires: formatExpires(new Date(Date.now() + 365 * 24 * 60 * 60 * 1000)),
-    consistent_snapshot: true,
-    keys: new Map([
-      [keyid(rootKey), rootKey],
-      [onlineId, onlineKey],
-    ]),
-    roles: { root: role(keyid(rootKey)), targets: role(onlineId), snapshot: role(onlineId), timestamp: role(onlineId) },
+  return async (version, online) => {
+    const response = await fetch(`${service.url}/api/v1/keys`)
+    const { data } = (await response.json()) as { data: { keys: Record<string, Key> } }
+    const [onlineId, onlineKey] = Object.entries(data.keys)[online] ?? []
+    if (onlineId === undefined || onlineKey === undefined) throw new Error('The service shows no such online key.')
+    const role = (id: string) => ({ keyids: [id], threshold: 1 })
+    const root: Root = {
+      _type: 'root',
+      spec_version: specVersion,
+      version,
+      expires: formatExpires(new Date(Date.now() + 365 * 24 * 60 * 60 * 1000)),
+      consistent_snapshot: true,
+      keys: new Map([
+        [keyid(rootKey), rootKey],
+        [onlineId, onlineKey],
+      ]),
+      roles: {
+        ...{ root: role(keyid(rootKey)), targets: role(onlineId) },
+        ...{ snapshot: role(onlineId), timestamp: role(onlineId) },
+      },
+    }
+    const bytes = canonicalBytes(root)
+    const signature = { keyid: keyid(rootKey), sig: sign(null, bytes, privateKey).toString('hex') }
+    return parseJson(assemble(root, bytes, [signature]).bytes)
   }
-  const bytes = canonicalBytes(root)
-  const signature = { keyid: keyid(rootKey), sig: sign(null, bytes, privateKey).toString('hex') }
+}
+
+/** Founds a repository with so many hash bins. */
+export async function bootstrap(service: Service, bins: number, makeRoot = rootMaker(service)): Promise<void> {
   const days = (expiration: number) => ({ expiration })
   await post(service, 'bootstrap', {
     settings: {
@@ -85,7 +98,7 @@ export async function bootstrap(service: Service, bins: number): Promise<void> {
         bins: { expiration: 30, number_of_delegated_bins: bins },
       },
     },
-    metadata: { root: parseJson(assemble(root, bytes, [signature]).bytes) },
+    metadata: { root: await makeRoot(1, 0) },
   })
 }
 

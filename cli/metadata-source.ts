@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { unreachable } from './api-client.ts'
 import { folderUrl } from './context.ts'
 import { CliError } from './output.ts'
@@ -11,6 +13,8 @@ export interface MetadataSource {
   read(file: string): Promise<Uint8Array | undefined>
   /** Every file there; nothing where that cannot be known. */
   readonly names?: readonly string[]
+  /** Where it is one of this machine. */
+  readonly directory?: string
   /** The bytes of an object of the private state, where that lies beside it. */
   readonly readState?: (name: string) => Promise<Uint8Array | undefined>
 }
@@ -89,15 +93,33 @@ async function directorySource(where: string): Promise<MetadataSource> {
   return {
     where: directory,
     names,
-    // Not by `names`: a service may write there meanwhile.
-    read: async (file) => (basename(file) === file ? readIfThere(join(directory, file)) : undefined),
+    directory,
+    read: filesIn(directory),
     ...(isDataDirectory && { readState: (name) => readIfThere(join(where, 'state', name)) }),
   }
 }
 
+/** Reads on the spot: to ask a thread for each of many small files takes longer than the kernel, which mostly has them in memory. */
+export function filesIn(directory: string): MetadataSource['read'] {
+  let read = 0
+  return async (file) => {
+    // So that what another thread has read is shown, too, while this one reads.
+    if (++read % 128 === 0) await setImmediate()
+    // Not by `names`: a service may write there meanwhile.
+    if (basename(file) !== file) return undefined
+    try {
+      return readFileSync(join(directory, file))
+    } catch (error) {
+      return absent(join(directory, file), error as NodeJS.ErrnoException)
+    }
+  }
+}
+
+function absent(file: string, error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined
+  throw new CliError('unreachable', `${file} cannot be read: ${error.message}`, { cause: error })
+}
+
 async function readIfThere(file: string): Promise<Uint8Array | undefined> {
-  return readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw new CliError('unreachable', `${file} cannot be read: ${error.message}`, { cause: error })
-  })
+  return readFile(file).catch((error: NodeJS.ErrnoException) => absent(file, error))
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { styleText } from 'node:util'
 
 /** How a command can end, and the exit code of each ending. */
@@ -39,6 +40,8 @@ export interface Output {
   result(document: unknown, text: string): void
   /** The same for a command that did something: `--quiet` does not show the text. */
   done(document: unknown, text: string): void
+  /** A part of what was asked for, where that may be too much for one document: with `--json` one on each line. Waits for whoever reads. */
+  part(documents: readonly unknown[], text: string): Promise<void>
   /** For people who watch: not with `--quiet` and not with `--json`. */
   note(text: string): void
   /** For everybody. */
@@ -63,6 +66,10 @@ export function createOutput({ json = false, quiet = false }: OutputOptions): Ou
   const showsProgress = !json && !quiet && process.stderr.isTTY && process.stderr.columns > 0
   return {
     result: (document, text) => line(json ? JSON.stringify(document, undefined, 2) : text),
+    async part(documents, text) {
+      const said = json ? documents.map((document) => JSON.stringify(document)).join('\n') : text
+      if (said !== '' && !process.stdout.write(`${said}\n`)) await once(process.stdout, 'drain')
+    },
     done(document, text) {
       if (json) this.result(document, text)
       else if (!quiet) line(text)

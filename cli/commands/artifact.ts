@@ -83,7 +83,7 @@ function showCommand(): Command {
     })
 }
 
-function describe({ path, role, info, commit }: z.infer<typeof artifact>['data']): string {
+function describe({ path, role, info, commit, imports }: z.infer<typeof artifact>['data']): string {
   return table([
     ['path', path],
     ['role', role],
@@ -91,6 +91,7 @@ function describe({ path, role, info, commit }: z.infer<typeof artifact>['data']
     ...Object.entries(info.hashes),
     ...(info.custom === undefined ? [] : [['custom', JSON.stringify(info.custom)]]),
     ...(commit === undefined ? [] : [['commit', `${commit}`]]),
+    ...(imports === undefined ? [] : [['imported', `by one of the commits ${imports.join(', ')}`]]),
   ])
 }
 

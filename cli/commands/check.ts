@@ -25,6 +25,7 @@ export function checkCommand(): Command {
         { unusedFiles },
         { clientVerdicts, servedClients },
         { sizeWarnings, slownessWarnings },
+        { checkHelper },
       ] = await Promise.all([
         import('../../shared/repository/check.ts'),
         import('../../shared/repository/check-journal.ts'),
@@ -32,11 +33,17 @@ export function checkCommand(): Command {
         import('../../shared/repository/unused-files.ts'),
         import('../../shared/repository/clients.ts'),
         import('../../shared/repository/client-rules.ts'),
+        import('../check-helper.ts'),
       ])
       const now = new Date()
       const source = await metadataSource(where ?? metadataUrl.href)
+      const { directory } = source
       const checked = await output.during(`Checking ${source.where}`, (say) =>
-        checkRepository({ read: source.read, now, progress: (read, total) => say(progressBar(read, total, 'file')) }),
+        checkRepository({
+          ...{ read: source.read, now },
+          progress: (read, total) => say(progressBar(read, total, 'file')),
+          helper: directory === undefined ? undefined : checkHelper({ directory, now }),
+        }),
       )
       const commit = checked.roles.find(({ role }) => role === 'timestamp')?.version
       const { readState } = source

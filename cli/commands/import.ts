@@ -105,8 +105,9 @@ async function send({ bytes, sha256, format }: BulkFile, { api, access, output }
 function follow(id: string, { skipInvalid = false }: ImportOptions, { api, output }: Context): Promise<Task> {
   const path = `imports/${id}`
   return output.during('Publishing', async (say) => {
+    // Whether it can be told how far it has come is not what decides.
     return api.submit('POST', path, { skip_invalid: skipInvalid }, async () =>
-      say(progressOf(await standing(api, path))),
+      say(await standing(api, path).then(progressOf, () => 'Waiting for the publisher')),
     )
   })
 }

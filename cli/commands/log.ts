@@ -1,14 +1,16 @@
 import { Command } from 'commander'
 import type * as z from 'zod'
-import type { commit, commits } from '../../shared/app/result-schemas.ts'
+import type { commit, commitChanges, commits } from '../../shared/app/result-schemas.ts'
 import { inParallel } from '../../shared/repository/parallel.ts'
+import type { ApiClient } from '../api-client.ts'
 import { wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
-import { paint } from '../output.ts'
+import { type Output, paint } from '../output.ts'
 import { plural, short, table } from '../table.ts'
 
 type Commits = z.infer<typeof commits>['data']
 type Commit = z.infer<typeof commit>['data']
+type Changes = z.infer<typeof commitChanges>['data']
 
 interface LogOptions {
   readonly limit: number
@@ -25,10 +27,17 @@ export function logCommand(): Command {
     .argument('[commit]', 'show this one in full', wholeNumber(1))
     .option('-n, --limit <n>', 'how many', wholeNumber(1, 100), 20)
     .option('--newest <commit>', 'begin there', wholeNumber(1))
-    .option('--changes', 'show the old and the new value of each target that changed')
-    .addHelpText('after', '\nExamples:\n  $ tuffet log -n 5\n  $ tuffet log 42\n  $ tuffet log --changes')
+    .option(
+      '--changes',
+      'show the old and the new value of each target that changed; of one commit, those of an import too',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ tuffet log -n 5\n  $ tuffet log 42\n  $ tuffet log --changes\n  $ tuffet log 42 --changes --json > changes.jsonl',
+    )
     .action(async (number: number | undefined, options: LogOptions, command: Command) => {
       const { api, output } = contextOf(command)
+      if (number !== undefined && options.changes) return showChanges(api, output, number)
       if (number !== undefined) {
         const { data } = await api.get<{ data: Commit }>(`commits/${number}`)
         return output.result(data, describe(data))
@@ -44,6 +53,19 @@ export function logCommand(): Command {
       })
       output.result({ ...data, commits: whole }, [list(data), ...whole.flatMap(changesOf)].join('\n\n'))
     })
+}
+
+/** As many as an answer may hold. */
+const changesAtOnce = 5000
+
+/** Page after page, for there may be a million. */
+async function showChanges(api: ApiClient, output: Output, number: number): Promise<void> {
+  for (let offset: number | undefined = 0; offset !== undefined; ) {
+    const query: Record<string, string> = { offset: `${offset}`, limit: `${changesAtOnce}` }
+    const { data } = await api.get<{ data: Changes }>(`commits/${number}/changes`, query)
+    await output.part(data.changes, table(data.changes.flatMap(oldAndNew)))
+    offset = data.next
+  }
 }
 
 function list({ commits, next }: Commits): string {
@@ -77,7 +99,12 @@ function describe({ number, time, base, tasks, changes, imported, creates }: Com
       ['base', `${base.number} (${short(base.sha256)})`],
       ['files', creates.length > mostFiles ? `${files} and ${creates.length - mostFiles} more` : files],
       ...(imported
-        ? [['imported', `${plural(imported.artifacts, 'target')} from a file (${short(imported.sha256)})`]]
+        ? [
+            [
+              'imported',
+              `${plural(imported.artifacts, 'target')} from a file (${short(imported.sha256)}): tuffet log ${number} --changes`,
+            ],
+          ]
         : []),
     ]),
   ]
@@ -98,14 +125,14 @@ function describe({ number, time, base, tasks, changes, imported, creates }: Com
 function changesOf({ number, changes, imported }: Commit): string[] {
   if (imported !== undefined)
     return [
-      `${paint('bold', `Commit ${number}`)}\n  ${plural(imported.artifacts, 'target')} from a file (${imported.sha256})`,
+      `${paint('bold', `Commit ${number}`)}\n  ${plural(imported.artifacts, 'target')} from a file: tuffet log ${number} --changes`,
     ]
   if (changes.length === 0) return []
   return [`${paint('bold', `Commit ${number}`)}\n${table(changes.flatMap(oldAndNew))}`]
 }
 
 /** A row for the old value of a target and one for the new, as far as there are such. */
-function oldAndNew({ path, role, before, after }: Commit['changes'][number]): string[][] {
+function oldAndNew({ path, role = '', before, after }: Changes['changes'][number]): string[][] {
   const row = (sign: string, { length, hashes, custom }: NonNullable<typeof before>) => {
     const digests = Object.entries(hashes).map(([algorithm, digest]) => `${algorithm}:${digest}`)
     const said = custom === undefined ? [] : [JSON.stringify(custom)]

@@ -6,6 +6,7 @@ import { type Authenticate, everybodyAs } from '../../shared/app/principal.ts'
 import { bearer, newToken, type TokenEntry, tokensOf } from '../../shared/app/tokens.ts'
 import { embeddedServer } from '../embedded-server.ts'
 import { CliError } from '../output.ts'
+import { giveBackWhenIdle } from './idle-memory.ts'
 import { isLoopback } from './own-machine.ts'
 import { standardErrorLog } from './standard-error-log.ts'
 import { stopSignal } from './stop-signal.ts'
@@ -44,6 +45,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   try {
     const url = await listen(server, options)
     log.info({ url, data: options.data }, 'listening')
+    giveBackWhenIdle()
     if (options.trial) await access.during((token) => foundTrial(options, server, token))
     process.stdout.write(`${url}\n`)
     log.info({ signal: await stopped }, 'stopping')

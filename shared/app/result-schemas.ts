@@ -113,7 +113,16 @@ const info = z.object({
 })
 
 export const artifact = answerOf(
-  z.object({ path: z.string(), role, info, commit: commitNumber.optional().describe('That last changed it.') }),
+  z.object({
+    path: z.string(),
+    role,
+    info,
+    commit: commitNumber.optional().describe('That last changed it.'),
+    imports: z
+      .array(commitNumber)
+      .optional()
+      .describe('Where that is not known: those that imported files, any of which may have changed it last.'),
+  }),
 ).meta({ id: 'Artifact' })
 
 export const parked = answerOf(
@@ -167,6 +176,20 @@ export const commit = answerOf(
     supersedes: z.array(z.string()),
   }),
 ).meta({ id: 'Commit' })
+
+export const commitChanges = answerOf(
+  z.object({
+    changes: z.array(
+      z.object({
+        path: z.string(),
+        role: role.optional().describe('Absent where the change came with a file.'),
+        before: info.optional().describe('Absent: it was not there.'),
+        after: info.optional().describe('Absent: it was removed.'),
+      }),
+    ),
+    next: z.int().optional().describe('`offset` of the next page; absent on the last.'),
+  }),
+).meta({ id: 'CommitChanges' })
 
 const keyids = z.array(z.string())
 export const awaitedSignatures = z

@@ -247,6 +247,19 @@ export const routes = {
     result: results.commit,
     notFound: 'There is no such commit.',
   },
+  getCommitChanges: {
+    method: 'GET',
+    path: '/commits/{number}/changes',
+    permission: 'read',
+    summary: 'The old and the new value of each target that a commit changed, those of a file that it imported too',
+    parameters: z.object({ number: wholeNumber(1) }),
+    query: z.object({
+      offset: withDefault(wholeNumber(0), 0),
+      limit: withDefault(wholeNumber(1, 5000), 1000),
+    }),
+    result: results.commitChanges,
+    notFound: 'There is no such commit.',
+  },
   getStatus: {
     method: 'GET',
     path: '/status',

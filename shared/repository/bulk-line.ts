@@ -1,7 +1,7 @@
 import { TufError } from '../tuf/errors.ts'
 import { isDeeper, type Json, type JsonObject, parseJson } from '../tuf/json.ts'
 import type { Hashes } from '../tuf/metadata.ts'
-import { targetPath } from '../tuf/names.ts'
+import { type TargetPath, targetPath } from '../tuf/names.ts'
 import { type Artifact, hashAlgorithms, hashFault, hashFaults, sayingCustom } from './artifact-rules.ts'
 
 /** One line of a bulk file, read by the rules that hold for POST /artifacts. */
@@ -25,6 +25,15 @@ export function readCsvLine(line: Uint8Array): Artifact {
     )
   }
   return { path: targetPath(path), info: { length: lengthOf(length), hashes: csvHashes(hashes) } }
+}
+
+/** The same of a line that was read before, so that all of it is known to be right. */
+export function readCsvLineAgain(line: Buffer): Artifact {
+  // Whatever is not ASCII was refused.
+  const [path, length, ...fields] = line.toString('latin1').split(';')
+  const hashes: Record<string, string> = {}
+  for (let at = 0; at < fields.length; at += 2) hashes[fields[at] as string] = (fields[at + 1] as string).toLowerCase()
+  return { path: path as TargetPath, info: { length: Number(length), hashes } }
 }
 
 function csvHashes(fields: readonly string[]): Hashes {
@@ -92,7 +101,12 @@ function lengthOf(value: Json | undefined): number {
   throw new BrokenLineError(`The length is ${shown}. Write the bytes of the file as a whole number in digits.`)
 }
 
+const notAscii = /[^\0-\x7f]/
+
 function textOf(line: Uint8Array): string {
+  // Nearly every line, and several times as fast.
+  const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString('latin1')
+  if (!notAscii.test(text)) return text
   try {
     return decoder.decode(line)
   } catch (cause) {

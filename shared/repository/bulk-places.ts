@@ -52,8 +52,18 @@ export class BulkPlaces {
     return undefined
   }
 
-  line(index: number): Uint8Array {
+  line(index: number): Buffer {
     return this.#file.subarray(this.#get(index, lineStart), this.#get(index, lineEnd))
+  }
+
+  /** Where each line begins and ends, in memory that threads share. */
+  lines(): Uint32Array {
+    const lines = new Uint32Array(new SharedArrayBuffer(this.count * 2 * Uint32Array.BYTES_PER_ELEMENT))
+    for (let index = 0; index < this.count; index++) {
+      lines[2 * index] = this.#get(index, lineStart)
+      lines[2 * index + 1] = this.#get(index, lineEnd)
+    }
+    return lines
   }
 
   lineNumber(index: number): number {

@@ -1,7 +1,8 @@
 import { canonicalText } from '../tuf/canonical.ts'
 import type { TargetPath } from '../tuf/names.ts'
 import type { Artifact } from './artifact-rules.ts'
-import { BrokenLineError, readCsvLine, readJsonLine, reasonOf } from './bulk-line.ts'
+import { BrokenLineError, readCsvLine, readCsvLineAgain, readJsonLine, reasonOf } from './bulk-line.ts'
+import { linesOf } from './bulk-lines.ts'
 import { BulkPlaces } from './bulk-places.ts'
 
 /**
@@ -30,7 +31,34 @@ export interface Bulk {
   path(index: number): TargetPath
   /** Parses that line again, whole. */
   artifact(index: number): BulkArtifact
+  /** For other threads, which read the same memory. */
+  share(): SharedBulk
 }
+
+/** A file that was read, with where its lines lie. */
+export interface SharedBulk {
+  readonly file: Uint8Array
+  readonly format: BulkFormat
+  /** Where each artifact's line begins and ends. */
+  readonly lines: Uint32Array
+}
+
+/** The same bytes where other threads can read them: a copy, unless they are there. */
+export function inSharedMemory(bytes: Uint8Array): Uint8Array {
+  if (bytes.buffer instanceof SharedArrayBuffer) return bytes
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length))
+  shared.set(bytes)
+  return shared
+}
+
+/** Reads an artifact of a file that another thread has read. */
+export function artifactsOf({ file, format, lines }: SharedBulk): Pick<Bulk, 'artifact'> {
+  const again = readerAgain[format]
+  const buffer = Buffer.from(file.buffer, file.byteOffset, file.length)
+  return { artifact: (index) => again(buffer.subarray(lines[2 * index], lines[2 * index + 1])) }
+}
+
+const readerAgain = { csv: readCsvLineAgain, jsonl: readJsonLine }
 
 const maximumBroken = 100
 /** As much as a body of POST /artifacts may have. */
@@ -45,14 +73,11 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
   const broken: BrokenLine[] = []
   let brokenCount = 0
   let number = 0
-  for (let start = startOfText(buffer); start < buffer.length; ) {
-    const newline = buffer.indexOf(0x0a, start)
-    const end = newline === -1 ? buffer.length : newline
-    const textEnd = end > start && buffer[end - 1] === 0x0d ? end - 1 : end
+  for (const [start, end] of linesOf(buffer)) {
     number++
-    if (textEnd > start) {
+    if (end > start) {
       try {
-        take(start, textEnd)
+        take(start, end)
       } catch (error) {
         const reason = reasonOf(error)
         brokenCount++
@@ -60,7 +85,6 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
       }
     }
     if (number % progressEvery === 0) onProgress?.(number)
-    start = end + 1
   }
   onProgress?.(number)
   return {
@@ -69,10 +93,15 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
     broken,
     path: (index) => places.path(index),
     artifact,
+    share,
   }
 
   function artifact(index: number): BulkArtifact {
-    return parse(places.line(index))
+    return readerAgain[format](places.line(index))
+  }
+
+  function share(): SharedBulk {
+    return { file: inSharedMemory(buffer), format, lines: places.lines() }
   }
 
   function take(start: number, end: number): void {
@@ -87,9 +116,4 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
       `The same path as line ${places.lineNumber(earlier)}, with other length, hashes or custom. Write each path once.`,
     )
   }
-}
-
-/** Some editors and spreadsheets begin a file with a byte order mark. */
-function startOfText(buffer: Buffer): number {
-  return buffer.length >= 3 && buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf ? 3 : 0
 }

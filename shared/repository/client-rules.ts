@@ -150,6 +150,9 @@ export function slownessWarnings(served: readonly Client[], roles: number): stri
   })
 }
 
+/** A set, for `in` has each path that it is asked about kept among the names of properties. */
+const inherited = new Set(Object.getOwnPropertyNames(Object.prototype))
+
 /** What some clients cannot read of artifacts that were taken as they were sent. */
 export function artifactWarnings(
   served: readonly Client[],
@@ -171,7 +174,7 @@ export function artifactWarnings(
     },
     {
       clients: served.filter(({ mixesUpNames }) => mixesUpNames),
-      paths: paths(({ path }) => path in Object.prototype),
+      paths: paths(({ path }) => inherited.has(path)),
       why: 'every JavaScript object has something of this name, so the search for it ends too early. Choose another name, or put it into a directory',
     },
   ]

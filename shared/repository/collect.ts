@@ -1,6 +1,6 @@
 import { collectImports } from './bulk-collect.ts'
 import { type Current, readCurrent } from './current.ts'
-import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
+import { type Document, decodeDocument, schemaVersion, writeDocument } from './documents.ts'
 import { RepositoryError } from './errors.ts'
 import {
   type AgedEntry,
@@ -13,7 +13,7 @@ import {
   stateWrittenBy,
 } from './journal.ts'
 import { inParallel } from './parallel.ts'
-import { type Stored, StoreError } from './ports.ts'
+import type { Stored } from './ports.ts'
 import { collectRecords } from './records.ts'
 import type { Repository } from './repository.ts'
 import { inboxName, taskIdOf } from './task.ts'
@@ -81,7 +81,8 @@ export async function collect(repository: Repository, { records = false }: Colle
     idempotency: old.at,
     more: commits.more || old.more,
   }
-  await writeHint(repository, next, stored)
+  // If somebody else has collected meanwhile, they have said so.
+  await writeDocument(ports.state, name, next, stored)
   return { superseded: commits.superseded, aborted: commits.aborted, records: old.deleted + imports }
 }
 
@@ -209,15 +210,5 @@ function readHint({ bytes }: Stored): CollectedDocument | undefined {
   } catch (error) {
     if (error instanceof RepositoryError) return undefined
     throw error
-  }
-}
-
-async function writeHint({ ports }: Repository, hint: CollectedDocument, before: Stored | undefined): Promise<void> {
-  const bytes = encodeDocument(hint)
-  try {
-    await (before === undefined ? ports.state.create(name, bytes) : ports.state.replace(name, bytes, before.tag))
-  } catch (error) {
-    // Somebody else has collected meanwhile, and says so.
-    if (!(error instanceof StoreError && (error.code === 'exists' || error.code === 'changed'))) throw error
   }
 }

@@ -102,7 +102,7 @@ export async function commit(
   })
   const written = new Map([...offline, ...roles])
   for (const [role, signed] of written)
-    if (role !== 'targets') cacheRole(repository.cache, `${signed.signed.version}.${role}.json`, signed)
+    if (role !== 'targets') cacheRole(repository, `${signed.signed.version}.${role}.json`, signed)
   cacheCommitTime(repository.cache, number, now)
   const delegators = delegatorsAfter(base, draft, written)
   const targets = delegators.get('targets')
@@ -127,6 +127,8 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
   const nearCaps = rolesNearCaps(draft, base.current?.entry.nearCaps)
   // Those that were claimed ahead of it are taken.
   const above = Math.max(base.above ?? base.number, ...(draft.prepared?.claimed ?? []))
+  const before = base.current?.entry
+  const ahead = before?.prepared === undefined ? before?.ahead : before.number
   for (let number = above + 1; ; number = (await lastClaimed(state, number)) + 1) {
     const entry: Entry = {
       schema: schemaVersion,
@@ -141,6 +143,7 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
       ...(nearCaps && { nearCaps }),
       ...(draft.imported && { imported: draft.imported }),
       ...(draft.prepared && { prepared: draft.prepared }),
+      ...(ahead !== undefined && { ahead }),
     }
     const bytes = encodeEntry(entry)
     try {

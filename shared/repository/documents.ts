@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { parseJson } from '../tuf/json.ts'
 import { mending, RepositoryError } from './errors.ts'
+import { type ObjectStore, type Stored, StoreError } from './ports.ts'
 
 /** Every object in the state store is a JSON document that says which version of our own format it has. */
 export const schemaVersion = 1
@@ -31,6 +32,23 @@ export function decodeDocument<Kind extends Document>(name: string, bytes: Uint8
     )
   }
   return value as Kind
+}
+
+/** Writes the first version of a document, or the one after `before`: what is stored then, or nothing if somebody else was faster. */
+export async function writeDocument(
+  store: ObjectStore,
+  name: string,
+  document: Document,
+  before: Pick<Stored, 'tag'> | undefined,
+): Promise<Stored | undefined> {
+  const bytes = encodeDocument(document)
+  try {
+    const tag = before === undefined ? await store.create(name, bytes) : await store.replace(name, bytes, before.tag)
+    return { bytes, tag, age: 0 }
+  } catch (error) {
+    if (error instanceof StoreError && (error.code === 'changed' || error.code === 'exists')) return undefined
+    throw error
+  }
 }
 
 export function sha256(bytes: Uint8Array | string): string {

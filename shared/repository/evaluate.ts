@@ -4,10 +4,11 @@ import { decodeDocument } from './documents.ts'
 import { type Draft, draftFrom, NextCommit, provide, setRotation, signAgain, treeOfDraft } from './draft.ts'
 import { isNoTasksFault, Refusal } from './errors.ts'
 import { checkRoleSizes } from './fit.ts'
-import type { PoisonedTask, WaitingTask } from './inbox.ts'
+import type { WaitingTask } from './inbox.ts'
 import { type Entry, entryName } from './journal.ts'
 import { operationFor } from './operations/index.ts'
 import type { OperationContext, Outcome } from './operations/operation.ts'
+import { failed, poisoned, refused, succeeded } from './outcomes.ts'
 import { inParallel } from './parallel.ts'
 import { readPast } from './past.ts'
 import type { Signer } from './ports.ts'
@@ -15,7 +16,7 @@ import { askToPrepare, readPreparation, structureOf } from './preparation.ts'
 import type { Limits, Repository } from './repository.ts'
 import { noRotation } from './rotation.ts'
 import { endPreparation, stillGood, takeOver } from './take-over.ts'
-import { type AcceptedTask, type DecidedTask, spoiltName, type TaskRequest } from './task.ts'
+import type { AcceptedTask, DecidedTask, TaskRequest } from './task.ts'
 import { canSign, signersOf } from './tree.ts'
 
 /** The next state, how each task ended, and what was thrown by the operations that broke. */
@@ -68,7 +69,7 @@ export async function evaluate(
   now: Date,
 ): Promise<Evaluation> {
   const prepared = draftFrom(current)
-  const needed = rolesNeeded(prepared, tasks, repository.limits)
+  const needed = rolesNeeded(repository, current, prepared, tasks, now)
   await load(repository, current, prepared, [...upkeep.due.filter(isDelegated), ...needed])
   const broken = new Map<string, unknown>()
   const unfit = new Map<string, Refusal>()
@@ -80,12 +81,16 @@ export async function evaluate(
     try {
       const decided: DecidedTask[] = []
       let unprepared: string | undefined
+      let rootWaits = false
       for (const task of tasks) {
+        if (rootWaits && isNextRoot(task)) continue
         const next = await decide(repository, current, draft, task, { broken, unfit, now })
         // It and those behind it wait for the commit after this one.
         if (next === 'next commit') break
-        if (next === 'unprepared') unprepared ??= task.id
-        else decided.push(next)
+        if (next === 'unprepared') {
+          unprepared ??= task.id
+          rootWaits ||= bringsRoot(task)
+        } else decided.push(next)
         if (draft.prepared !== undefined) break
       }
       return { draft, decided, broken, ...(unprepared !== undefined && { unprepared }) }
@@ -113,12 +118,22 @@ async function load(repository: Repository, current: Current, into: Draft, roles
   })
 }
 
-/** What the tasks are likely to need, to read it all at once; what an earlier task adds to it is read when it is needed. */
-function rolesNeeded(draft: Draft, tasks: readonly WaitingTask[], limits: Limits): string[] {
+/**
+ * What the tasks are likely to need, to read it all at once. What an earlier task adds to it is read when it is needed, and so is
+ * that of a task which may be long: whether it is takes time to find out.
+ */
+function rolesNeeded(
+  repository: Repository,
+  current: Current,
+  draft: Draft,
+  tasks: readonly WaitingTask[],
+  now: Date,
+): string[] {
   return tasks.flatMap((task) => {
     if ('poisoned' in task || task.request.kind === 'bootstrap') return []
+    const { long, needs } = operationFor(task.request)
     try {
-      return isLong(draft, task.request, limits) ? [] : [...operationFor(task.request).needs(draft, task.request)]
+      return long === undefined ? [...needs(draft, task.request, contextOf(repository, current, task, now))] : []
     } catch {
       return []
     }
@@ -144,7 +159,7 @@ async function decide(
     return poisoned(task, now)
   }
   if (broken.has(task.id)) return failed(task, now)
-  const { request, id: taskId, principal } = task
+  const { request, id: taskId } = task
   if (request.kind === 'bootstrap') {
     return refused(
       task,
@@ -156,23 +171,18 @@ async function decide(
   const operation = operationFor(request)
   const found = unfit.get(taskId)
   if (found !== undefined) return refused(task, now, operation.refusedMessage, found)
-  const context: OperationContext = {
-    taskId,
-    principal,
-    now,
-    baseNumber: current.entry.number,
-    signers: repository.ports.signers,
-  }
+  const context = contextOf(repository, current, task, now)
   try {
-    if (isLong(draft, request, repository.limits))
+    if (isLong(draft, request, repository.limits, context))
       return await decidePrepared(repository, current, draft, task, context)
     if (operation.long !== undefined) await leavePrepared(repository, draft, taskId)
     const past = operation.past && (await readPast(repository, current, operation.past(request)))
-    await load(repository, current, draft, operation.needs(draft, request, past))
+    const knowing = { ...context, ...(past && { past }) }
+    await load(repository, current, draft, operation.needs(draft, request, knowing))
     const file = operation.file?.(request)
     const fileInPlace = await signedInFile(repository, file)
     const fileClaimed = file !== undefined && (await isClaimed(repository, file))
-    const informed = { ...context, fileClaimed, ...(fileInPlace && { fileInPlace }), ...(past && { past }) }
+    const informed = { ...knowing, fileClaimed, ...(fileInPlace && { fileInPlace }) }
     const outcome = operation.apply(draft, request, informed)
     return succeeded(task, now, withSizeWarnings(outcome, draft, taskId))
   } catch (error) {
@@ -189,11 +199,28 @@ async function leavePrepared({ ports }: Repository, draft: Draft, taskId: string
   if (document !== undefined) endPreparation(draft, taskId, document)
 }
 
-function isLong(draft: Draft, request: TaskRequest, { aheadFrom }: Limits): boolean {
+function contextOf(
+  { ports: { signers } }: Repository,
+  { entry }: Current,
+  { id, principal }: AcceptedTask,
+  now: Date,
+): OperationContext {
+  return { taskId: id, principal, now, baseNumber: entry.number, signers }
+}
+
+function isLong(draft: Draft, request: TaskRequest, { aheadFrom }: Limits, context: OperationContext): boolean {
   if (request.kind === 'bootstrap') return false
   const { long } = operationFor(request)
-  return long !== undefined && (long.is === undefined || long.is(draft, request, aheadFrom))
+  return long !== undefined && (long.is === undefined || long.is(draft, request, aheadFrom, context))
 }
+
+const bringsRoot = (task: WaitingTask) =>
+  !('poisoned' in task) &&
+  (task.request.kind === 'metadata_update' || (task.request.kind === 'sign_metadata' && task.request.role === 'root'))
+
+/** Of two next roots the one that came first counts. But where a key is in the wrong hands, nothing is waited for. */
+const isNextRoot = (task: WaitingTask) =>
+  !('poisoned' in task) && task.request.kind === 'metadata_update' && !task.request.compromised
 
 /** A task whose roles are signed ahead has a commit of its own, once they are. */
 async function decidePrepared(
@@ -216,7 +243,7 @@ async function decidePrepared(
   const operation = operationFor(task.request)
   if (document.refusal !== undefined) {
     // It may be possible by now.
-    if (structureOf(current) !== document.structure) return 'unprepared'
+    if (structureOf(current, context.signers) !== document.structure) return 'unprepared'
     const { message, details } = document.refusal
     endPreparation(draft, task.id, document)
     return refused(task, context.now, operation.refusedMessage, new Refusal(message, details))
@@ -252,39 +279,3 @@ async function isClaimed({ ports }: Repository, file: string): Promise<boolean> 
   const stored = await ports.state.read(name)
   return stored !== undefined && decodeDocument<Entry>(name, stored.bytes).creates.includes(file)
 }
-
-export function succeeded(task: AcceptedTask, now: Date, outcome: Outcome): DecidedTask {
-  return { ...common(task), state: 'SUCCESS', result: { ...result(task, now), status: true, ...withDetails(outcome) } }
-}
-
-export function refused(
-  task: AcceptedTask,
-  now: Date,
-  message: string,
-  { message: error, details }: Refusal,
-): DecidedTask {
-  return { ...common(task), state: 'ERRORED', result: { ...result(task, now), status: false, message, error, details } }
-}
-
-function failed(task: AcceptedTask, now: Date): DecidedTask {
-  const error =
-    'The service broke while it worked on this task, and left it out. Its log has the cause under the id of the task.'
-  const failure = { status: false, message: 'Task failed', error, details: {} }
-  return { ...common(task), state: 'FAILURE', result: { ...result(task, now), ...failure } }
-}
-
-export function poisoned({ id, poisoned }: PoisonedTask, now: Date): DecidedTask {
-  const error =
-    poisoned === 'crashed'
-      ? 'The publisher crashed three times in a row with this task alone, so it was left out unread.'
-      : `What was stored of this task cannot be read, so it was left out. A copy is kept as ${spoiltName(id)}. Send the request again.`
-  const result = { status: false, message: 'Task failed', error, last_update: now.toISOString(), details: {} }
-  return { id, principal: 'unknown', state: 'FAILURE', result }
-}
-
-const common = ({ id, principal }: AcceptedTask) => ({ id, principal })
-const result = ({ request }: AcceptedTask, now: Date) => ({ task: request.kind, last_update: now.toISOString() })
-const withDetails = ({ message, details, warnings = [] }: Outcome) => ({
-  message,
-  details: { ...details, ...(warnings.length > 0 && { warnings }) },
-})

@@ -1,9 +1,8 @@
 import { verifySignature } from '../tuf/keys.ts'
 import { commit, Overtaken, type Published } from './commit.ts'
 import { readCurrent } from './current.ts'
-import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256 } from './documents.ts'
+import { type Document, decodeDocument, schemaVersion, sha256, writeDocument } from './documents.ts'
 import { mending, Refusal, RepositoryError } from './errors.ts'
-import { poisoned, refused, succeeded } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
 import { readTasks, type WaitingTask } from './inbox.ts'
 import type { Lease } from './lease.ts'
@@ -16,7 +15,8 @@ import {
   unsignedRole,
 } from './operations/bootstrap.ts'
 import { deleteSignMetadata, signMetadata } from './operations/offline-signatures.ts'
-import { type Signer, StoreError, type Tag } from './ports.ts'
+import { poisoned, refused, succeeded } from './outcomes.ts'
+import type { Signer, Tag } from './ports.ts'
 import type { Repository } from './repository.ts'
 import type { AcceptedTask, BootstrapRequest, DecidedTask, TaskKind } from './task.ts'
 
@@ -167,14 +167,8 @@ async function writeHead(
   head: BootstrapDocument,
   tag: Tag | undefined,
 ): Promise<void> {
-  const bytes = encodeDocument(head)
-  try {
-    await (tag === undefined ? state.create(bootstrapName, bytes) : state.replace(bootstrapName, bytes, tag))
-  } catch (error) {
-    const lost = error instanceof StoreError && (error.code === 'exists' || error.code === 'changed')
-    // Another publisher was faster; the next cycle starts from what it wrote.
-    if (!lost) throw error
-  }
+  // If another publisher was faster, the next cycle starts from what it wrote.
+  await writeDocument(state, bootstrapName, head, tag && { tag })
 }
 
 async function firstCommit(

@@ -58,7 +58,8 @@ async function changesOfImport(
   })()
 }
 
-async function readPart(state: ObjectStore, name: string, hash?: string): Promise<Uint8Array> {
+/** Throws RepositoryError 'corrupt' if it is gone, or has another hash. */
+export async function readPart(state: ObjectStore, name: string, hash?: string): Promise<Uint8Array> {
   const stored = await state.read(name)
   if (stored === undefined || (hash !== undefined && sha256(stored.bytes) !== hash))
     throw new RepositoryError(

@@ -33,6 +33,8 @@ export interface Entry extends Document {
   readonly imported?: Imported
   /** The work ahead that ended with this commit; it is among `creates` if this commit took it over. */
   readonly prepared?: { readonly task: string; readonly claimed: readonly number[] }
+  /** The newest commit below this one that ended work ahead; absent while there is none. */
+  readonly ahead?: number
   /** The task for which this entry claims a number ahead of its commit. Such an entry is never committed itself. */
   readonly prepares?: string
 }

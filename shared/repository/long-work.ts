@@ -1,5 +1,8 @@
 import type { Targets } from '../tuf/metadata.ts'
+import type { Artifact } from './artifact-rules.ts'
+import type { SharedBulk } from './bulk.ts'
 import type { Draft } from './draft.ts'
+import type { Held } from './imported.ts'
 import type { Facts } from './preparation.ts'
 import type { Current, Repository } from './repository.ts'
 import type { Later } from './take-over.ts'
@@ -11,8 +14,33 @@ export interface LongWork {
   readonly units: readonly Unit[]
   /** What the roles of a unit are to hold, made from what those hold that it reads. */
   make(unit: Unit, contents: ReadonlyMap<string, Targets>): ReadonlyMap<string, Targets>
-  /** What is known once all of them are made, under this number. */
-  facts(number: number): Promise<Omit<Facts, 'nearCaps' | 'parkedBy'>>
+  /** The roles stay as they are but for version, expiry and signatures: what they hold need not be read. */
+  readonly carries?: true
+  /** What making units has shown so far, in this thread. */
+  found?(): Found
+  /** What is known once all of them are made, under this number, by whatever threads. */
+  facts(number: number, found: Found): Promise<Omit<Facts, 'nearCaps' | 'parkedBy'>>
+  /** Spares other threads that make units of the same work a part of planning it. */
+  lend?(): Lent
+}
+
+/** Plain data, for it may come from another thread. */
+export interface Found {
+  /** What paths held that the work has changed. */
+  readonly held: readonly Held[]
+  /** Paths of parked changes that were accepted before. */
+  readonly overtaken: readonly string[]
+  /** Artifacts among which are some that clients will trip over. */
+  readonly odd: readonly Artifact[]
+}
+
+export const nothingFound: Found = { held: [], overtaken: [], odd: [] }
+
+/** A file of artifacts that was read, and which of them belong into each role; in memory that threads share. */
+export interface Lent {
+  readonly bulk: SharedBulk
+  readonly placed: readonly (readonly [role: string, indexes: Uint32Array])[]
+  readonly details: { readonly imported_artifacts: number; readonly updated_roles: number }
 }
 
 export const nothingToTell = { details: {}, warnings: [], overtaken: [] } as const
@@ -34,4 +62,8 @@ export interface Planning {
   /** Made from `at`. */
   readonly draft: Draft
   readonly taskId: string
+  /** Other threads are to make units of it too. */
+  readonly lends: boolean
+  /** From the thread that has planned it before. */
+  readonly lent?: Lent | undefined
 }

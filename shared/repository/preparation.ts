@@ -1,7 +1,7 @@
 import { canonicalText } from '../tuf/canonical.ts'
-import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256 } from './documents.ts'
+import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256, writeDocument } from './documents.ts'
 import type { Imported } from './journal.ts'
-import { type ObjectStore, type Stored, StoreError } from './ports.ts'
+import type { ObjectStore, Signer, Stored } from './ports.ts'
 import type { Current, Repository } from './repository.ts'
 
 /**
@@ -26,6 +26,8 @@ export interface PreparationDocument extends Document {
   readonly structure: string
   /** A later one has the last word about a role. */
   readonly rounds: readonly Round[]
+  /** Of the first round, what preparers that ran out of time have made of it. */
+  readonly whole?: Whole | undefined
   /** Numbers of rounds that are of no use any more. */
   readonly abandoned: readonly number[]
   /** What the operation wants to know of it. */
@@ -47,6 +49,16 @@ export interface Round {
   readonly snapshot: number
   /** Absent while it is not known that all of its files are there. */
   readonly roles?: readonly string[]
+}
+
+/** The first units of a round, all of whose files are there. */
+export interface Whole {
+  readonly units: number
+  /** SHA-256 of the roles of all units in their order: of another order it says nothing. */
+  readonly order: string
+  /** Those of them, by their places, that have shown something while they were made: they have to be looked at once more. */
+  readonly telling: readonly number[]
+  readonly nearCaps: Readonly<Record<string, number>>
 }
 
 export interface Facts {
@@ -85,10 +97,17 @@ export function claimedNumbers({ rounds, abandoned }: PreparationDocument): numb
   return [...abandoned, ...rounds.map(({ number }) => number)]
 }
 
-/** What prepared roles rest on: who is trusted with which path, by which keys, and how long roles live. */
-export function structureOf({ settings, delegators }: Pick<Current, 'settings' | 'delegators'>): string {
+/**
+ * What prepared roles rest on: who is trusted with which path, by which keys, which of these the service holds, and how long
+ * roles live.
+ */
+export function structureOf(
+  { settings, delegators }: Pick<Current, 'settings' | 'delegators'>,
+  signers: readonly Signer[],
+): string {
   const delegations = [...delegators].map(([role, { signed }]) => [role, signed.delegations ?? null])
-  return sha256(JSON.stringify(settings) + canonicalText(delegations))
+  const held = signers.map(({ keyid }) => keyid).sort()
+  return sha256(JSON.stringify([settings, held]) + canonicalText(delegations))
 }
 
 /** The preparation of a task, held by one preparer. Safety does not rest on it: two at once lose nothing but work. */
@@ -110,7 +129,7 @@ export async function askToPrepare(state: ObjectStore, taskId: string, since: nu
     ...{ schema: schemaVersion, since, until: new Date(0).toISOString(), begun: 0 },
     ...{ phase: 'reading', done: 0, total: 0, structure: '', rounds: [], abandoned: [] },
   }
-  await write(state, taskId, document, undefined)
+  await writeDocument(state, preparationName(taskId), document, undefined)
 }
 
 /** 'gone' if nobody asks for it any more. */
@@ -127,11 +146,12 @@ export async function holdPreparation(
   const end = () => new Date(ports.clock.now().getTime() + limits.lease).toISOString()
   const holder = ports.clock.newId()
   let document: PreparationDocument = { ...before, holder, until: end(), begun: before.begun + 1 }
-  const taken = await write(ports.state, taskId, document, found.stored)
+  const name = preparationName(taskId)
+  const taken = await writeDocument(ports.state, name, document, found.stored)
   if (taken === undefined) return 'busy'
   let stored: Stored = taken
   const change = async (next: PreparationDocument) => {
-    const written: Stored | undefined = await write(ports.state, taskId, next, stored)
+    const written: Stored | undefined = await writeDocument(ports.state, name, next, stored)
     if (written === undefined) throw new LostHold('Another preparer has taken over.')
     stored = written
     document = next
@@ -157,22 +177,5 @@ export async function releasePreparations(state: ObjectStore): Promise<void> {
     const document = decodeDocument<PreparationDocument>(name, stored.bytes)
     if (document.holder === undefined) continue
     await state.replace(name, encodeDocument({ ...document, holder: undefined } as Document), stored.tag)
-  }
-}
-
-async function write(
-  state: ObjectStore,
-  taskId: string,
-  document: PreparationDocument,
-  before: Stored | undefined,
-): Promise<Stored | undefined> {
-  const name = preparationName(taskId)
-  const bytes = encodeDocument(document)
-  try {
-    const tag = before === undefined ? await state.create(name, bytes) : await state.replace(name, bytes, before.tag)
-    return { bytes, tag, age: 0 }
-  } catch (error) {
-    if (error instanceof StoreError && (error.code === 'changed' || error.code === 'exists')) return undefined
-    throw error
   }
 }

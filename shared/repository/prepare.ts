@@ -1,12 +1,11 @@
-import type { Targets } from '../tuf/metadata.ts'
 import { decodeSigned } from '../tuf/signed.ts'
 import { goodSignatures } from '../tuf/threshold.ts'
-import { readCurrent, readRole } from './current.ts'
-import { decodeDocument, schemaVersion } from './documents.ts'
+import { readCurrent } from './current.ts'
+import { decodeDocument, schemaVersion, sha256 } from './documents.ts'
 import { type Draft, draftFrom } from './draft.ts'
 import { isNoTasksFault, Refusal, RepositoryError } from './errors.ts'
 import { type Entry, encodeEntry, entryName, lastClaimed } from './journal.ts'
-import type { LongWork, Unit } from './long-work.ts'
+import type { LongWork, Planning } from './long-work.ts'
 import { operationFor } from './operations/index.ts'
 import { inParallel } from './parallel.ts'
 import { StoreError } from './ports.ts'
@@ -18,11 +17,13 @@ import {
   preparedVersions,
   type Round,
   structureOf,
+  type Whole,
 } from './preparation.ts'
 import type { Current, Repository } from './repository.ts'
 import { signAhead } from './sign-ahead.ts'
 import { changedAfter, changedSince, type Later, outdated, stillGood } from './take-over.ts'
 import { type AcceptedTask, inboxName } from './task.ts'
+import { allMade, type Helper, makeUnits, newTurns, type Share, turnsIn } from './units.ts'
 
 /**
  * Work on so many roles that short commits must not wait for it is done ahead: their metadata is signed and written
@@ -47,8 +48,15 @@ const maximumRounds = 4
 /** Roles made from one note of progress to the next. */
 const notedEvery = 256
 
-/** Throws StoreError, SignerError or RepositoryError; what is there already stays for the next one. */
-export async function prepare(repository: Repository, taskId: string, until?: Date): Promise<Prepared> {
+/**
+ * Throws StoreError, SignerError or RepositoryError; what is there already stays for the next one. Most of the work is divided with
+ * a helper, if there is one.
+ */
+export async function prepare(
+  repository: Repository,
+  taskId: string,
+  { until, helper }: { readonly until?: Date; readonly helper?: Helper | undefined } = {},
+): Promise<Prepared> {
   const stored = await repository.ports.state.read(inboxName(taskId))
   if (stored === undefined) return 'gone'
   const task = decodeDocument<AcceptedTask>(inboxName(taskId), stored.bytes)
@@ -56,7 +64,7 @@ export async function prepare(repository: Repository, taskId: string, until?: Da
   if (held === 'busy' || held === 'gone') return held
   try {
     if (held.document.begun > maximumBegun) await held.note({ phase: 'ready', broken: true })
-    else await prepareHeld(repository, task, held, until)
+    else await prepareHeld(repository, task, held, until, helper)
     return 'ready'
   } catch (error) {
     if (error instanceof OutOfTime) return 'out of time'
@@ -80,22 +88,24 @@ async function prepareHeld(
   task: AcceptedTask,
   held: HeldPreparation,
   until: Date | undefined,
+  helper: Helper | undefined,
 ): Promise<void> {
+  const isOver = () => until !== undefined && repository.ports.clock.now() > until
   const inTime = () => {
-    if (until !== undefined && repository.ports.clock.now() > until) throw new OutOfTime('Out of time.')
+    if (isOver()) throw new OutOfTime('Out of time.')
   }
   for (;;) {
     const current = await readCurrent(repository)
     if (current === undefined) throw new RepositoryError('corrupt', 'There is no timestamp.json to build on.')
     const known = await stillGood(repository, current, held.document, task)
     const base = known && (await baseOfRound(repository, current, held.document))
-    const at = base ?? (await beginAnew(current, held))
+    const at = base ?? (await beginAnew(repository, current, held))
     // Who goes on with a round makes what whoever began it would have made.
     const seen = held.document.rounds[0]?.base ?? at.entry.number
     const later = await changedAfter(repository, seen, held.document.since, task.id)
-    const work = await planned(repository, task, at, later)
+    const work = await planned(repository, task, at, later, { lends: helper !== undefined })
     inTime()
-    if (held.document.rounds[0]?.roles === undefined) await firstRound(repository, task, at, work, held, inTime)
+    if (held.document.rounds[0]?.roles === undefined) await firstRound(repository, task, at, work, held, isOver, helper)
     if (await catchUp(repository, task, work.draft, held, inTime)) {
       await held.note({ phase: 'ready' })
       return
@@ -104,7 +114,7 @@ async function prepareHeld(
 }
 
 /** What the first round was begun on; nothing if there is none, or if it rests on something that has changed. */
-async function baseOfRound(
+export async function baseOfRound(
   repository: Repository,
   current: Current,
   { rounds: [first] }: PreparationDocument,
@@ -128,31 +138,42 @@ async function baseOfRound(
   return { ...current, snapshot }
 }
 
-async function beginAnew(current: Current, held: HeldPreparation): Promise<Current> {
+async function beginAnew({ ports }: Repository, current: Current, held: HeldPreparation): Promise<Current> {
   const { rounds, abandoned } = held.document
   await held.note({
-    ...{ structure: structureOf(current), phase: 'reading', done: 0, total: 0, rounds: [] },
-    ...{ facts: undefined, refusal: undefined },
+    ...{ structure: structureOf(current, ports.signers), phase: 'reading', done: 0, total: 0, rounds: [] },
+    ...{ facts: undefined, refusal: undefined, whole: undefined },
     abandoned: [...abandoned, ...rounds.map(({ number }) => number)],
   })
   return current
 }
 
-function planned(repository: Repository, task: AcceptedTask, at: Current, later: Later): Promise<LongWork> {
+export function planned(
+  repository: Repository,
+  task: AcceptedTask,
+  at: Current,
+  later: Later,
+  threads: Pick<Planning, 'lends' | 'lent'>,
+): Promise<LongWork> {
   const { long } = operationFor(task.request)
   if (long === undefined) throw new Error(`Nothing of ${task.request.kind} is done ahead.`)
-  return long.plan({ repository, at, later, draft: draftFrom(at), taskId: task.id }, task.request)
+  const { id: taskId, principal } = task
+  const { signers, clock } = repository.ports
+  const context = { taskId, principal, signers, now: clock.now(), baseNumber: at.entry.number }
+  return long.plan({ repository, at, later, draft: draftFrom(at), taskId, ...threads }, task.request, context)
 }
 
-/** Makes every role, or what is left of them. */
+/** Makes every role, or what is left of them. Throws OutOfTime when what was made is noted down, and the next one goes on behind it. */
 async function firstRound(
   repository: Repository,
   task: AcceptedTask,
   at: Current,
-  { draft, units, make, facts }: LongWork,
+  work: LongWork,
   held: HeldPreparation,
-  inTime: () => void,
+  isOver: () => boolean,
+  helper: Helper | undefined,
 ): Promise<void> {
+  const { units } = work
   const roles = units.flatMap(({ makes }) => makes)
   const isResumed = held.document.rounds.length > 0
   if (!isResumed) {
@@ -161,32 +182,35 @@ async function firstRound(
   }
   const [round] = held.document.rounds
   if (round === undefined) throw new Error('The round was claimed.')
-  const write = signAhead(repository, draft, at, round, isResumed)
-  const nearCaps: Record<string, number> = {}
-  let done = 0
+  const order = sha256(roles.join('\n'))
+  const before = held.document.whole?.order === order ? held.document.whole : nothingWhole
+  const turns = newTurns(units.slice(0, before.units))
+  let noted = 0
   let noting = Promise.resolve()
-  await inParallel(units, repository.limits.preparedAtOnce, async (unit) => {
-    inTime()
-    const contents = await readContents(repository, at, unit)
-    for (const [role, content] of make(unit, contents)) {
-      const near = await write(role, content)
-      if (near !== undefined) nearCaps[role] = near
-      if (++done % notedEvery === 0) noting = noting.then(() => held.note({ done, begun: 0 }))
+  const onMade = (done: number) => {
+    if (Math.floor(done / notedEvery) > Math.floor(noted / notedEvery)) {
+      noted = done
+      noting = noting.then(() => held.note({ done, begun: 0 }))
     }
-    await noting
-  })
+    return noting
+  }
+  const share: Share = { taskId: task.id, round, isResumed, turns, lent: helper && work.lend?.() }
+  const own = makeUnits(repository, at, work, share, { isOver, onMade, again: before.telling })
+  const { telling = [], found, ...made } = await allMade(helper === undefined ? [own] : [own, helper(share)])
   await noting
+  const nearCaps = { ...before.nearCaps, ...made.nearCaps }
+  const taken = turnsIn(turns).taken(units)
+  if (taken < units.length || (before.telling.length > 0 && isOver())) {
+    const whole = { units: taken, order, telling: [...before.telling, ...telling], nearCaps }
+    await held.note({ whole, ...(taken > before.units && { begun: 0 }) })
+    throw new OutOfTime('Out of time.')
+  }
   const parkedBy = [...new Set(at.parked.changes.map((change) => change.task))]
-  const known = { ...(await facts(round.number)), nearCaps, parkedBy }
-  await held.note({ rounds: [{ ...round, roles }], done: roles.length, begun: 0, facts: known })
+  const known = { ...(await work.facts(round.number, found)), nearCaps, parkedBy }
+  await held.note({ rounds: [{ ...round, roles }], done: roles.length, begun: 0, facts: known, whole: undefined })
 }
 
-async function readContents(repository: Repository, at: Current, { reads }: Unit): Promise<Map<string, Targets>> {
-  const read = await inParallel(reads, repository.limits.preparedAtOnce, async (role) => {
-    return [role, (await readRole(repository, at, role)).signed] as const
-  })
-  return new Map(read)
-}
+const nothingWhole: Omit<Whole, 'order'> = { units: 0, telling: [], nearCaps: {} }
 
 /** Makes anew what has changed meanwhile, until that is little; false if all of it has become of no use. */
 async function catchUp(

@@ -6,7 +6,8 @@ import { type Current, readCurrent, readRole } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { onEnding } from './endings.ts'
 import { type BootstrapDocument, bootstrapName } from './found.ts'
-import { type Entry, entryName } from './journal.ts'
+import { type Origin, originOf } from './history.ts'
+import type { Entry } from './journal.ts'
 import { type Bootstrapped, readBootstrap } from './operations/bootstrap.ts'
 import type { Repository } from './repository.ts'
 import { type AcceptedTask, type FinishedTask, inboxName, taskName } from './task.ts'
@@ -75,12 +76,10 @@ export async function readBootstrapStanding(repository: Repository): Promise<Boo
   return { state: head?.sealed === undefined ? 'pre' : 'signing' }
 }
 
-export interface TrustedTarget {
+export interface TrustedTarget extends Origin {
   readonly path: string
   readonly role: string
   readonly target: TargetFile
-  /** The commit that last changed it; absent where that is too many changes of its role ago to look for. */
-  readonly commit?: number
 }
 
 /** What clients are told of a path, found the way they find it; nothing if no role vouches for it. */
@@ -92,33 +91,10 @@ export async function readTarget(
   const found = await findTarget(path, current.targets, ({ name }) => readRole(repository, current, name))
   const target = found?.metadata.signed.targets.get(path)
   if (found === undefined || target === undefined) return undefined
-  const commit = await lastChange(repository, found.role, path, found.metadata.signed.version)
-  return { path, role: found.role, target, ...(commit !== undefined && { commit }) }
-}
-
-/** Versions of a role that are looked through for the change of one target. */
-const maximumVersions = 100
-
-/** Goes from version to version of the role, each the number of a commit, back to the one that changed the target. */
-async function lastChange(
-  { ports }: Repository,
-  role: string,
-  path: string,
-  newest: number,
-): Promise<number | undefined> {
-  let version = newest
-  for (let looked = 0; looked < maximumVersions; looked++) {
-    // A version that was not given here (signed offline) is the number of some commit, or of none.
-    const stored = await ports.state.read(entryName(version))
-    if (stored === undefined) return undefined
-    const entry = decodeDocument<Entry>(entryName(version), stored.bytes)
-    if (!entry.creates.includes(`${version}.${role}.json`)) return undefined
-    if (entry.changes.some((change) => change.path === path)) return version
-    const before = entry.supersedes.find((file) => file.endsWith(`.${role}.json`))
-    if (before === undefined) return undefined
-    version = Number.parseInt(before, 10)
-  }
-  return undefined
+  const { role } = found
+  const { version } = found.metadata.signed
+  const origin = await originOf(repository.ports.state, current, { path, target, role, version })
+  return { path, role, target, ...origin }
 }
 
 /** Commits from `newest` (the current one if absent) down, at most `limit`. Follows the chain, so it shows committed ones only. */

@@ -68,11 +68,12 @@ function rolesWithTargets({ ports }: Repository, current: Current) {
   const { roles, keys } = current.root.signed
   const targets = { role: 'targets', group: { roleKeys: roles.targets, keys } }
   const all = [targets, ...signedBelow(treeOfCurrent(current))]
-  return all.map(({ role, group }) => ({
-    role,
-    online: canSign(group, ports.signers),
-    keyids: group.roleKeys.keyids,
-  }))
+  // Many bins are of one group.
+  let last = { group: targets.group, online: canSign(targets.group, ports.signers) }
+  return all.map(({ role, group }) => {
+    if (group !== last.group) last = { group, online: canSign(group, ports.signers) }
+    return { role, online: last.online, keyids: group.roleKeys.keyids }
+  })
 }
 
 /** The life of each kind of online role that ends first: what a person wants to know of when things expire. */

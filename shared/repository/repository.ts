@@ -5,7 +5,7 @@ import type { Parked } from './parked.ts'
 import { type ObjectStore, type Ports, StoreError, type Tag } from './ports.ts'
 import type { Rotation } from './rotation.ts'
 import type { Settings } from './settings.ts'
-import type { Signing } from './signing.ts'
+import type { Signing, SigningGroup } from './signing.ts'
 
 /** What the current `timestamp.json` makes visible, with the journal entry and the private state of its commit. */
 export interface Current extends StoredEntry {
@@ -44,6 +44,8 @@ export interface Limits {
   readonly parallel: number
   /** The same while work is done ahead, beside short commits. */
   readonly preparedAtOnce: number
+  /** Of so many roles in one commit the signatures are verified on the spot; of more by other threads, which takes longer for each. */
+  readonly verifiedHere: number
   /** From so many roles on they are signed ahead of the commit: see `prepare.ts`. */
   readonly aheadFrom: number
   /** So many of them, changed meanwhile, are left to the commit; of more another round is made first. */
@@ -56,6 +58,8 @@ export interface Limits {
   readonly retention: number
   /** Milliseconds from one collection of what is not needed any more to the next. */
   readonly collectEvery: number
+  /** Bytes of role files that are kept in memory because they may be asked for again. */
+  readonly cachedRoleBytes: number
   /** Objects deleted by one collection, about; the rest waits for the next run. */
   readonly collectedPerCycle: number
 }
@@ -66,13 +70,21 @@ export const defaultLimits: Limits = {
   refreshedPerCycle: 512,
   parallel: 64,
   preparedAtOnce: 16,
+  verifiedHere: 4,
   aheadFrom: 512,
   leftToCommit: 64,
   lease: 60_000,
   rotationGrace: 600_000,
   retention: 24 * 60 * 60_000,
   collectEvery: 60 * 60_000,
+  cachedRoleBytes: 4 * 1024 * 1024,
   collectedPerCycle: 20_000,
+}
+
+/** A role that was read, and by whose keys it was verified. */
+export interface RoleRead {
+  readonly metadata: Signed<Targets>
+  readonly signers: SigningGroup
 }
 
 /** Saves reading; never decides anything. Role files never change, so what was read once holds. */
@@ -83,8 +95,12 @@ export interface Cache {
   /** By file name, the least recently used first. */
   readonly roles: Map<string, Signed<Targets>>
   roleBytes: number
+  /** The one that was read last. */
+  lastRead?: RoleRead
   /** SHA-256 of the entry of the last commit that this process has seen finished: see `finish`. */
   finished?: string
+  /** Who held the lease for this process, and has no use for it any more. */
+  unreleased?: string | undefined
   /** When commits were made, by number, the one that was asked for least recently first. */
   readonly commitTimes: Map<number, Date>
   /** Before this time no role is due for refresh, as long as the settings are those of this version. */
@@ -92,8 +108,6 @@ export interface Cache {
   /** Who waits in this process for a task to end, by its id. */
   readonly waiting: Map<string, Set<() => void>>
 }
-
-const cachedRoleBytes = 4 * 1024 * 1024
 
 export function openRepository(ports: Ports, limits: Partial<Limits> = {}): Repository {
   const stores = {
@@ -133,12 +147,12 @@ export function cachedRole(cache: Cache, file: string): Signed<Targets> | undefi
   return role
 }
 
-export function cacheRole(cache: Cache, file: string, role: Signed<Targets>): void {
+export function cacheRole({ cache, limits }: Repository, file: string, role: Signed<Targets>): void {
   if (cache.roles.has(file)) return
   cache.roles.set(file, role)
   cache.roleBytes += role.bytes.length
   for (const [name, oldest] of cache.roles) {
-    if (cache.roleBytes <= cachedRoleBytes) return
+    if (cache.roleBytes <= limits.cachedRoleBytes) return
     cache.roles.delete(name)
     cache.roleBytes -= oldest.bytes.length
   }

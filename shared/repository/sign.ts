@@ -1,7 +1,7 @@
 import { canonicalBytes } from '../tuf/canonical.ts'
 import { formatExpires, type Metadata, type Targets } from '../tuf/metadata.ts'
 import { assemble, decodeSigned, type Signed } from '../tuf/signed.ts'
-import { verifyThreshold } from '../tuf/threshold.ts'
+import { verifyThreshold, verifyThresholdAside } from '../tuf/threshold.ts'
 import { type Draft, treeOfDraft } from './draft.ts'
 import { RepositoryError } from './errors.ts'
 import { type Signer, StoreError } from './ports.ts'
@@ -18,10 +18,11 @@ const shortBytes = 1024
  * A function that dates and signs a role of this draft, checks its own work against the role's keys and threshold, and
  * signs equal bytes only once.
  */
-export function signer({ ports }: Repository, draft: Draft, now: Date) {
+export function signer({ ports, limits }: Repository, draft: Draft, now: Date) {
   const tree = treeOfDraft(draft)
   const previousRoot = previousRootOf(draft.rotation)
   const remembered = new Map<string, Promise<Signed>>()
+  const isOneOfMany = draft.toSign.size > limits.verifiedHere
 
   /** While online keys change, a top-level role is signed as both roots ask. */
   const groupsFor = (role: string): SigningGroup[] => {
@@ -39,9 +40,9 @@ export function signer({ ports }: Repository, draft: Draft, now: Date) {
     const days = expirationOf(draft.settings, role)
     const dated = { ...metadata, expires: formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000)) }
     const bytes = canonicalBytes(dated)
-    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups, ports.signers)
-    const memory = `${JSON.stringify(groups.map(({ roleKeys }) => roleKeys))}${bytes}`
-    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, groups, ports.signers)
+    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups, ports.signers, isOneOfMany)
+    const memory = `${JSON.stringify(groups.map(({ roleKeys: { keyids, threshold } }) => [keyids, threshold]))}${bytes}`
+    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, groups, ports.signers, isOneOfMany)
     remembered.set(memory, signed)
     return (await signed) as Signed<Role>
   }
@@ -64,6 +65,7 @@ async function signBytes<Role extends Metadata>(
   bytes: Uint8Array,
   groups: readonly SigningGroup[],
   signers: readonly Signer[],
+  isOneOfMany: boolean,
 ): Promise<Signed<Role>> {
   const chosen = new Set<Signer>()
   for (const group of groups) {
@@ -73,7 +75,11 @@ async function signBytes<Role extends Metadata>(
     [...chosen].map(async (one) => ({ keyid: one.keyid, sig: await one.sign(bytes) })),
   )
   const assembled = assemble(signed, bytes, signatures)
-  for (const { roleKeys, keys } of groups) verifyThreshold(`What was signed as ${role}`, roleKeys, keys, assembled)
+  const what = `What was signed as ${role}`
+  for (const { roleKeys, keys } of groups) {
+    if (isOneOfMany) await verifyThresholdAside(what, roleKeys, keys, assembled)
+    else verifyThreshold(what, roleKeys, keys, assembled)
+  }
   return assembled
 }
 

@@ -25,7 +25,7 @@ export async function changedSince(
   base: number,
   structure: string,
 ): Promise<Later | undefined> {
-  if (structureOf(current) !== structure) return undefined
+  if (structureOf(current, ports.signers) !== structure) return undefined
   const { number } = current.entry
   const chain = await committedSince(ports.state, number, base, limits.parallel)
   // Else a backup was restored.
@@ -140,6 +140,7 @@ export async function takeOver(
     const content = anew.get(role)
     if (content === undefined) {
       draft.takenOver.set(role, version)
+      draft.toSign.delete(role)
       continue
     }
     draft.roles.set(role, content)

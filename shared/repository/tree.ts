@@ -41,7 +41,8 @@ export function signedBelow({ delegations }: Tree): { readonly role: string; rea
     const { keys, roles, succinct_roles: succinct } = delegating
     if (succinct === undefined)
       return (roles ?? []).map((role) => ({ role: role.name, group: { roleKeys: role, keys } }))
-    return delegatedNames(delegating).map((role) => ({ role, group: { roleKeys: succinct, keys } }))
+    const group = { roleKeys: succinct, keys }
+    return delegatedNames(delegating).map((role) => ({ role, group }))
   })
 }
 

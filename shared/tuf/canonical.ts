@@ -1,3 +1,4 @@
+import { CarriedMap } from './carried-map.ts'
 import { inOrder } from './code-points.ts'
 import { TufError } from './errors.ts'
 import { OrderedMap, type Piece } from './ordered-map.ts'
@@ -59,10 +60,15 @@ interface Part {
   readonly isJson: boolean
 }
 
-/** The pieces of an OrderedMap, as far as it is a member of `value` itself, are serialised once, however often they are written. */
+/**
+ * As far as it is a member of `value` itself, an OrderedMap has its pieces serialised once, however often they are written, and a
+ * CarriedMap not at all.
+ */
 function partsOf(value: unknown): readonly Part[] {
   const isInPieces =
-    typeof value === 'object' && value !== null && Object.values(value).some((member) => member instanceof OrderedMap)
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).some((member) => member instanceof OrderedMap || member instanceof CarriedMap)
   if (!isInPieces) return [partOf(canonicalText(value))]
   const parts: Part[] = []
   let text = '{'
@@ -73,6 +79,9 @@ function partsOf(value: unknown): readonly Part[] {
     if (member instanceof OrderedMap) {
       parts.push(partOf(`${text}{`))
       for (const [at, piece] of member.pieces.entries()) parts.push(...(at === 0 ? [] : [comma]), partOfPiece(piece))
+      text = '}'
+    } else if (member instanceof CarriedMap) {
+      parts.push(partOf(`${text}{`), { bytes: member.bytes, isJson: true })
       text = '}'
     } else text += canonicalText(member)
   }
@@ -113,9 +122,14 @@ export function canonicalText(value: unknown): string {
 }
 
 const isMap = (value: object): value is ReadonlyMap<string, unknown> =>
-  value instanceof Map || value instanceof OrderedMap
+  value instanceof Map || value instanceof OrderedMap || value instanceof CarriedMap
 
 function members(keys: readonly string[], get: (key: string) => unknown): string {
+  const [only] = keys
+  if (only !== undefined && keys.length === 1) {
+    const member = get(only)
+    return member === undefined ? '' : `${quoted(only)}:${canonicalText(member)}`
+  }
   const texts: string[] = []
   for (const key of keys) {
     const member = get(key)

@@ -106,6 +106,7 @@ export function everyPath(segments: number): string[] {
 
 /** Whether tuf-js, unlike other clients, sees no trust in this path: a name begins with a dot, and the pattern with a wildcard. */
 export function isHiddenFromSome(path: string, { paths }: Pick<DelegatedRole, 'paths'>): boolean {
+  if (paths === undefined) return false
   const segments = path.split('/')
   const isShown = (pattern: string) => {
     const parts = pattern.split('/')
@@ -115,7 +116,7 @@ export function isHiddenFromSome(path: string, { paths }: Pick<DelegatedRole, 'p
       matchesPattern(path, pattern) && parts.every((part, at) => !(segments[at]?.[0] === '.' && /^[*?]/.test(part)))
     )
   }
-  return paths !== undefined && !paths.some(isShown)
+  return !paths.some(isShown)
 }
 
 /** The name of every role that is delegated to here, in order. Throws TufError 'invalid-metadata' for more bins than we make. */

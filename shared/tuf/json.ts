@@ -37,6 +37,7 @@ export function parseJson(bytes: Uint8Array): Json {
 
 /** How many `"key":` the text holds; refuses what is nested too deeply. Right for every text that JSON.parse accepts. */
 function survey(text: string): { members: number; hasEscapedKey: boolean } {
+  const hasEscapes = text.includes('\\')
   let members = 0
   let hasEscapedKey = false
   let depth = 0
@@ -49,7 +50,7 @@ function survey(text: string): { members: number; hasEscapedKey: boolean } {
         break
       case 0x3a:
         members++
-        hasEscapedKey ||= text.slice(stringStart, at).includes('\\')
+        hasEscapedKey ||= hasEscapes && text.slice(stringStart, at).includes('\\')
         break
       case 0x7b:
       case 0x5b:

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
 import { canonicalBytes, isJson, takeRoom } from './canonical.ts'
-import { inside, list, object, text } from './decode.ts'
+import { CarriedMap } from './carried-map.ts'
+import { inside, inWords, list, object, type Place, text } from './decode.ts'
 import { TufError } from './errors.ts'
 import { type Json, parseJson } from './json.ts'
-import { decodeMetadata, type Hashes, type Metadata, type MetadataByType } from './metadata.ts'
+import { decodeMetadata, type Hashes, type Metadata, type MetadataByType, type Targets } from './metadata.ts'
 import type { TopLevelRole } from './names.ts'
 
 export interface Signature {
@@ -63,10 +64,20 @@ function asJson(canonical: Uint8Array): Uint8Array {
 
 /**
  * Reads a role's file. Throws TufError 'invalid-json', 'invalid-metadata', or 'not-canonical' where a field that we do not
- * know holds what cannot be signed. No signature is verified: see `threshold.ts`.
+ * know holds what cannot be signed. No signature is verified: see `threshold.ts`. Where it will be, `isSigned` spares a big file
+ * that lies as it was signed from being put into canonical form once more: it says whether enough signatures over these bytes
+ * are good.
  */
-export function decodeSigned<Type extends TopLevelRole>(type: Type, bytes: Uint8Array): Signed<MetadataByType[Type]> {
-  return { ...readEnvelope(type, parseJson(bytes)), bytes }
+export function decodeSigned<Type extends TopLevelRole>(
+  type: Type,
+  bytes: Uint8Array,
+  isSigned?: (signed: Pick<Signed, 'signedBytes' | 'signatures'>) => boolean,
+): Signed<MetadataByType[Type]> {
+  const known = (signatures: readonly Signature[]) => {
+    const lying = isSigned && partsOfFile(bytes)
+    return lying && isSigned({ signedBytes: lying.signed, signatures }) ? lying.signed : undefined
+  }
+  return { ...readEnvelope(type, parseJson(bytes), known), bytes }
 }
 
 /** The same from JSON that came inside another document; `bytes` are then those that `assemble` makes. */
@@ -75,19 +86,69 @@ export function signedFromJson<Type extends TopLevelRole>(type: Type, json: Json
   return assemble(signed, signedBytes, signatures)
 }
 
-function readEnvelope<Type extends TopLevelRole>(type: Type, json: Json): Omit<Signed<MetadataByType[Type]>, 'bytes'> {
+function readEnvelope<Type extends TopLevelRole>(
+  type: Type,
+  json: Json,
+  known?: (signatures: readonly Signature[]) => Uint8Array | undefined,
+): Omit<Signed<MetadataByType[Type]>, 'bytes'> {
   const file = { member: `${type}.json` }
   const envelope = object(json, file)
-  const signatures = list(envelope['signatures'], inside(file, 'signatures'), (element, at) => {
+  const signatures = readSignatures(envelope['signatures'], file)
+  const signed = decodeMetadata(type, object(envelope['signed'], inside(file, 'signed')))
+  return { signed, signedBytes: known?.(signatures) ?? canonicalBytes(envelope['signed']), signatures }
+}
+
+function readSignatures(json: Json | undefined, file: Place): Signature[] {
+  const signatures = list(json, inside(file, 'signatures'), (element, at) => {
     const fields = object(element, at)
     const keyid = text(fields['keyid'], inside(at, 'keyid'))
     return { ...fields, keyid, sig: text(fields['sig'], inside(at, 'sig')) }
   })
   if (new Set(signatures.map(({ keyid }) => keyid)).size !== signatures.length) {
-    throw new TufError('invalid-metadata', `${file.member} has two signatures under one keyid, which clients refuse.`)
+    throw new TufError('invalid-metadata', `${inWords(file)} has two signatures under one keyid, which clients refuse.`)
   }
-  const signed = decodeMetadata(type, object(envelope['signed'], inside(file, 'signed')))
-  return { signed, signedBytes: canonicalBytes(envelope['signed']), signatures }
+  return signatures
+}
+
+/** The two parts of a file that is laid out as `assemble` does, as they lie there. */
+function partsOfFile(bytes: Uint8Array): { readonly signatures: Buffer; readonly signed: Buffer } | undefined {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const at = file.indexOf(middle)
+  const begins = file.compare(opening, 0, opening.length, 0, Math.min(opening.length, file.length)) === 0
+  if (at === -1 || !begins || file.at(-1) !== closing[0]) return undefined
+  return { signatures: file.subarray(opening.length, at), signed: file.subarray(at + middle.length, -1) }
+}
+
+const front = /^\{"_type":"targets","expires":"([-\d:TZ]+)","spec_version":"(1(?:\.\d+){1,2})","targets":\{/
+const back = /\},"version":(\d+)\}$/
+
+/**
+ * The file of a role that lists targets and delegates to nobody, laid out as `assemble` does; nothing if it is another. Its targets
+ * are not read, and `signedBytes` are as they lie in the file: only a signature over them that is good shows that they are what
+ * was signed, and so canonical. A field that we do not know, if it stands behind the targets, is carried with them.
+ */
+export function carryTargets(bytes: Uint8Array): Signed<Targets> | undefined {
+  const parts = partsOfFile(bytes)
+  if (parts === undefined) return undefined
+  const signedBytes = parts.signed
+  const begins = front.exec(signedBytes.toString('latin1', 0, 128))
+  const ends = back.exec(signedBytes.toString('latin1', Math.max(0, signedBytes.length - 64)))
+  if (begins === null || ends === null) return undefined
+  const [{ length }, expires = '', specification = ''] = begins
+  const members = signedBytes.subarray(length, -ends[0].length)
+  const read = () => decodeMetadata('targets', parseJson(signedBytes)).targets
+  const signed: Targets = {
+    _type: 'targets',
+    ...{ expires, spec_version: specification, version: Number(ends[1]) },
+    targets: new CarriedMap(members, read),
+  }
+  try {
+    const signatures = readSignatures(parseJson(parts.signatures), { member: 'targets.json' })
+    return { signed, signatures, signedBytes, bytes }
+  } catch (error) {
+    if (error instanceof TufError) return undefined
+    throw error
+  }
 }
 
 /** What timestamp says of snapshot's file. */

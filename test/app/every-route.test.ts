@@ -121,6 +121,11 @@ const expected: Record<Exclude<OperationId, 'postImports' | 'postImport' | 'getI
   getKeys: { request: 'GET /keys', outcomes: always },
   getCommits: { request: 'GET /commits', outcomes: always, invalid: 'GET /commits?limit=0' },
   getCommit: { request: 'GET /commits/1', outcomes: shownAfter, invalid: 'GET /commits/first' },
+  getCommitChanges: {
+    request: 'GET /commits/1/changes',
+    outcomes: shownAfter,
+    invalid: 'GET /commits/1/changes?limit=0',
+  },
   getStatus: { request: 'GET /status', outcomes: always },
   getOpenapi: { request: 'GET /openapi.json', outcomes: always },
 }

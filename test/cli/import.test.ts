@@ -50,6 +50,16 @@ describe('tuffet import', () => {
       made.map(({ tasks }) => tasks.map(({ task }) => task)),
       [['import_artifacts']],
     )
+    const commit = made[0]?.number ?? assert.fail()
+    assert.equal((await show('many/1/file-4999')).commit, commit)
+    assert.match((await run('log', `${commit}`)).stdout, /imported +5,000 targets from a file/)
+    const changes = (await run('log', `${commit}`, '--changes', '--json')).stdout.trim().split('\n')
+    assert.equal(new Set(changes.map((line) => JSON.parse(line).path)).size, 5_000)
+    assert.deepEqual(JSON.parse(changes[3] ?? ''), {
+      path: 'many/3/file-3',
+      after: { length: 1, hashes: { sha256: hashOf('3') } },
+    })
+    assert.match((await run('log', `${commit}`, '--changes')).stdout, /^ {2}\+ +many\/0\/file-0 +1 byte +sha256:/)
     const downloaded = await run(
       'download',
       'many/0/file-0',

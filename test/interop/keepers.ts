@@ -27,14 +27,14 @@ export function keyFlags(directory: string, keys: readonly TestKey[]): string[] 
   })
 }
 
-export async function found(service: Service, signers: Signers, delegation: Flavour): Promise<void> {
+export async function found(service: Service, signers: Signers, delegation: Flavour, bins = 4): Promise<void> {
   const days = (expiration: number) => ({ expiration })
   const roles = {
     root: days(365),
     targets: days(90),
     snapshot: days(7),
     timestamp: days(1),
-    bins: { expiration: 30, number_of_delegated_bins: 4, delegation },
+    bins: { expiration: 30, number_of_delegated_bins: bins, delegation },
   }
   const root = parseJson(signRole(rootOf(signers, 1), signers.root).bytes)
   await submit(service, 'bootstrap', { settings: { roles }, metadata: { root } })
@@ -91,6 +91,18 @@ export async function signWaiting(service: Service, role: string, holders: reado
 export async function signersOf(service: Service, file: string): Promise<string[]> {
   const json = JSON.parse((await download(new URL(`metadata/${file}`, service.url))).toString())
   return (json as { signatures: { keyid: string }[] }).signatures.map(({ keyid }) => keyid).sort()
+}
+
+/** Whether the hash bins that clients read now were signed ahead of the commit that brought them out. */
+export async function areBinsSignedAhead(service: Service): Promise<boolean> {
+  const { data } = await api<{ data: { commits: { number: number; tasks: { task?: string }[] }[] } }>(
+    service,
+    'commits?limit=100',
+  )
+  const update = data.commits.find(({ tasks }) => tasks.some(({ task }) => task === 'metadata_update'))
+  const commit = await api<{ data: { number: number; creates: string[] } }>(service, `commits/${update?.number}`)
+  const bins = commit.data.creates.filter((file) => file.includes('.bins-'))
+  return bins.some((file) => Number.parseInt(file, 10) < commit.data.number)
 }
 
 /** Whether a change of online keys is under way. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type BulkFormat, readBulk } from '../../shared/repository/bulk.ts'
+import { type BulkFormat, readBulk, artifactsOf as sharedArtifacts } from '../../shared/repository/bulk.ts'
 
 const sha256 = 'ab'.repeat(32)
 const sha512 = 'cd'.repeat(64)
@@ -238,4 +238,21 @@ describe('a bulk file', () => {
     assert.match(bulk.broken[0]?.reason ?? '', /^The same path as line 8,/)
     for (const index of [0, 7, 9_999, 19_999]) assert.equal(bulk.artifact(index).info.length, index)
   })
+})
+
+describe('a file that another thread has read', () => {
+  const written = [
+    [
+      'csv',
+      csv(`a;1;sha256;${sha256.toUpperCase()};sha512;${sha512}\n\nbroken\nb;02;blake2b-256;${sha256}\r\na;1;sha256;00`),
+    ],
+    ['jsonl', jsonl(`${json('a')}\nbroken\n${json('b', { custom: { note: 'é' } })}`)],
+  ] as const
+  for (const [format, bulk] of written) {
+    it(`holds the same artifacts: ${format}`, () => {
+      const { artifact } = sharedArtifacts(structuredClone(bulk.share()))
+      assert.equal(bulk.count, 2)
+      assert.deepEqual([artifact(0), artifact(1)], artifactsOf(bulk))
+    })
+  }
 })

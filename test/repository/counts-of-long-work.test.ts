@@ -4,9 +4,11 @@ import type { Ports } from '../../shared/repository/ports.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
 import { counting } from '../support/counting.ts'
+import { makeKey, signRoot } from '../support/keys.ts'
 import { begin, importOf, lengths, lines, many, seen } from '../support/long-work.ts'
-import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
+import { addRequest, bootstrapped, restarted, run, signerOf, type TestRepository } from '../support/repository.ts'
 
 const bins = 16
 
@@ -91,6 +93,26 @@ describe('What long work costs', () => {
     const { signatures: ahead } = await during(() => prepare(repository, id))
     const { signatures } = await during(() => publish(repository))
     assert.deepEqual({ ahead, signatures }, { ahead: bins, signatures: 3 })
+  })
+
+  it('other online keys: one signature for each bin, then targets, snapshot and timestamp with the old ones and the new ones', async () => {
+    const counter = counting()
+    const delegations = { delegation: 'succinct_roles', number: bins } as const
+    const next = makeKey('ecdsa')
+    const repository = await bootstrapped({ ...counter, delegations, limits: { aheadFrom: 8 } })
+    await run(repository, addRequest(many(200, 'there')))
+    const signers = [...repository.ports.signers, counter.wrapSigner(signerOf(next))]
+    const both = restarted({ ...repository, ports: { ...repository.ports, signers } })
+    const root = signRoot({ root: repository.rootKeys, threshold: 2, online: [next], version: 2 })
+    const id = await begin(both, { kind: 'metadata_update', root: parseJson(root.bytes), compromised: false })
+    const ahead = await counter.during(() => prepare(both, id))
+    const { signatures, writes } = await counter.during(() => publish(both))
+    assert.deepEqual([ahead.signatures, ahead.writes], [bins, ofThePreparation.writes + bins])
+    // Lease taken and released, journal, targets, snapshot, root and rotation in the state, timestamp, root, the task's record.
+    assert.deepEqual({ signatures, writes }, { signatures: 6, writes: 10 })
+    both.pass(both.limits.rotationGrace)
+    const end = await counter.during(() => publish(both))
+    assert.equal(end.signatures, 3)
   })
 
   it('another number of bins: one signature for each new bin, and one for all that are empty', async () => {

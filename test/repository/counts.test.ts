@@ -153,4 +153,13 @@ describe('What work costs', () => {
     await client.refresh()
     assert.equal(await client.find('anything'), undefined)
   })
+
+  it('a bootstrap with bins by path hash prefixes: one signature for all of them, too', async () => {
+    const counter = counting()
+    const repository: TestRepository = testRepository(counter)
+    const request = bootstrapRequest(repository, { delegation: 'path_hash_prefixes', number: 256 })
+    await submit(repository, { request, principal: 'test' })
+    const { signatures } = await counter.during(() => publish(repository))
+    assert.equal(signatures, 4 + 1)
+  })
 })

@@ -120,7 +120,7 @@ describe('work ahead', () => {
     const repository = await bootstrapped()
     const id = await begin(repository, await importOf(repository, lines(many(20))))
     const past = new Date(repository.ports.clock.now().getTime() - 1)
-    assert.equal(await prepare(repository, id, past), 'out of time')
+    assert.equal(await prepare(repository, id, { until: past }), 'out of time')
     assert.equal((await finish(restarted(repository), id)).state, 'SUCCESS')
   })
 

@@ -73,7 +73,7 @@ describe('An operation', () => {
   ]
   for (const [request, roles] of needs) {
     it(`${request.kind} of ${JSON.stringify(request).slice(0, 60)}… asks for ${roles.join(', ') || 'no role'}`, async () => {
-      assert.deepEqual([...operationFor(request.kind).needs(await draft(), request)].sort(), roles)
+      assert.deepEqual([...operationFor(request.kind).needs(await draft(), request, context)].sort(), roles)
     })
   }
 

@@ -34,8 +34,8 @@ export const getArtifact: Handler<Routes['getArtifact']> = async ({ query: { pat
   if (found === undefined) {
     throw new ApiError('not-found', 'Artifact not found.', `No role vouches for ${path}. GET /commits has its history.`)
   }
-  const { role, target, commit } = found
-  return jsonAnswer(200, { data: { path, role, info: target, commit }, message: 'Artifact.' })
+  const { role, target, commit, imports } = found
+  return jsonAnswer(200, { data: { path, role, info: target, commit, imports }, message: 'Artifact.' })
 }
 
 export const getParkedArtifacts: Handler<Routes['getParkedArtifacts']> = async ({ query }, service) => {

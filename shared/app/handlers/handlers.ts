@@ -17,7 +17,7 @@ import {
 } from './delegations.ts'
 import type { Handler } from './handler.ts'
 import { getImport, postImport, postImports } from './imports.ts'
-import { getCommit, getCommits } from './journal.ts'
+import { getCommit, getCommitChanges, getCommits } from './journal.ts'
 import { getMetadataSign, postMetadata, postMetadataSign, postMetadataSignDelete } from './metadata.ts'
 import { getOpenapi } from './openapi.ts'
 import { postRevert } from './revert.ts'
@@ -55,6 +55,7 @@ export const handlers: { readonly [Id in keyof Routes]: Handler<Routes[Id]> } = 
   getKeys,
   getCommits,
   getCommit,
+  getCommitChanges,
   getStatus,
   getOpenapi,
 }

@@ -1,5 +1,7 @@
+import { readChanges } from '../../repository/changes.ts'
 import type { Entry } from '../../repository/journal.ts'
 import { readCommits } from '../../repository/read.ts'
+import type { Repository } from '../../repository/repository.ts'
 import { jsonAnswer } from '../answer.ts'
 import { ApiError } from '../errors.ts'
 import type { Routes } from '../routes.ts'
@@ -18,16 +20,27 @@ export const getCommits: Handler<Routes['getCommits']> = async ({ query: { newes
 }
 
 export const getCommit: Handler<Routes['getCommit']> = async ({ parameters: { number } }, { repository }) => {
-  const [entry] = await readCommits(repository, { newest: number, limit: 1 })
-  if (entry?.number !== number) {
-    const why = `There is no commit ${number}. GET /commits lists those that there are; numbers may be left out.`
-    throw new ApiError('not-found', 'Commit not found.', why)
-  }
+  const entry = await readCommit(repository, number)
   const { time, base, changes, creates, supersedes } = entry
   const { artifacts, sha256 } = entry.imported ?? {}
   const imported = artifacts === undefined ? undefined : { artifacts, sha256 }
   const data = { number, time, base, tasks: tasksOf(entry), changes, imported, creates, supersedes }
   return jsonAnswer(200, { data, message: 'Commit.' })
+}
+
+export const getCommitChanges: Handler<Routes['getCommitChanges']> = async (
+  { parameters: { number }, query },
+  { repository },
+) => {
+  const entry = await readCommit(repository, number)
+  return jsonAnswer(200, { data: await readChanges(repository.ports.state, entry, query), message: 'Changes.' })
+}
+
+async function readCommit(repository: Repository, number: number): Promise<Entry> {
+  const [entry] = await readCommits(repository, { newest: number, limit: 1 })
+  if (entry?.number === number) return entry
+  const why = `There is no commit ${number}. GET /commits lists those that there are; numbers may be left out.`
+  throw new ApiError('not-found', 'Commit not found.', why)
 }
 
 function tasksOf({ tasks }: Entry) {

@@ -1,12 +1,13 @@
 import { type Draft, delegatedRoles, signAgain, treeOfDraft } from '../draft.ts'
 import { Refusal } from '../errors.ts'
-import { type LongWork, nothingToTell, type Planning } from '../long-work.ts'
+import type { LongWork, Planning } from '../long-work.ts'
 import type { Signer } from '../ports.ts'
-import { delegatorsOf, expirationClass } from '../settings.ts'
+import { expirationClass } from '../settings.ts'
 import { isPending } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
 import { canSign, signersOf } from '../tree.ts'
 import type { Operation } from './operation.ts'
+import { asTheyAre, isAhead } from './signed-as-they-are.ts'
 
 /** Signs online roles anew as they are, before they are due: all of them, or those that are named (`bins` names all bins). */
 export const forceOnlineMetadataUpdate: Operation<'force_online_metadata_update'> = {
@@ -27,22 +28,16 @@ export const forceOnlineMetadataUpdate: Operation<'force_online_metadata_update'
   },
 }
 
-/** Those are signed ahead that nothing hangs below. */
-const isAhead = (draft: Draft, role: string) => !topLevel.includes(role) && !delegatorsOf(draft.settings).includes(role)
-
 async function plan(
   { repository, draft }: Planning,
   request: RequestOf<'force_online_metadata_update'>,
 ): Promise<LongWork> {
   const named = rolesNamed(draft, request)
   const offline = offlineOf(draft, named, repository.ports.signers)
-  const roles = named.filter((role) => !offline.has(role) && isAhead(draft, role))
-  return {
+  return asTheyAre(
     draft,
-    units: roles.map((role) => ({ makes: [role], reads: [role] })),
-    make: (_, contents) => contents,
-    facts: async () => nothingToTell,
-  }
+    named.filter((role) => !offline.has(role) && isAhead(draft, role)),
+  )
 }
 
 const topLevel = ['targets', 'snapshot', 'timestamp']

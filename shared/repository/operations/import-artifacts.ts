@@ -1,5 +1,5 @@
 import type { TargetFile, Targets } from '../../tuf/metadata.ts'
-import { type Bulk, type BulkArtifact, readBulk } from '../bulk.ts'
+import { artifactsOf, type Bulk, type BulkArtifact, inSharedMemory, readBulk } from '../bulk.ts'
 import { artifactWarnings } from '../client-rules.ts'
 import { servedClients } from '../clients.ts'
 import { sha256 } from '../documents.ts'
@@ -7,7 +7,7 @@ import { type Draft, roleFor, setParked } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { encodeHeld, type Held } from '../imported.ts'
 import type { Imported } from '../journal.ts'
-import type { LongWork, Planning, Unit } from '../long-work.ts'
+import type { Found, Lent, LongWork, Planning, Unit } from '../long-work.ts'
 import type { Signer } from '../ports.ts'
 import { isPending } from '../signing.ts'
 import type { ImportArtifactsRequest } from '../task.ts'
@@ -38,9 +38,9 @@ export const importArtifacts: Operation<'import_artifacts'> = {
 }
 
 async function plan(planning: Planning, request: ImportArtifactsRequest): Promise<LongWork> {
-  const { repository, at, later, draft, taskId } = planning
-  const bulk = await readFile(planning, request)
-  const placed = placeArtifacts(draft, bulk, repository.ports.signers)
+  const { repository, at, later, draft, taskId, lent } = planning
+  let source = lent === undefined ? await readSource(planning, request) : sourceIn(lent)
+  const { placed, details } = source
   const parked = new Set<string>(at.parked.changes.filter(({ task }) => task < taskId).map(({ path }) => path))
   const served = servedClients(at.settings.clients)
   const held: Held[] = []
@@ -51,7 +51,7 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
     const content = contents.get(role)
     if (content === undefined) throw new Error(`Role ${role} was read before its targets are added.`)
     const targets = new Map<string, TargetFile>(content.targets)
-    const all = Array.from(placed.get(role) ?? [], (index) => bulk.artifact(index))
+    const all = Array.from(placed.get(role) ?? [], (index) => source.artifact(index))
     const artifacts = later.size === 0 ? all : all.filter(({ path }) => !later.has(path))
     for (const { path, info } of artifacts) {
       const before = targets.get(path)
@@ -62,33 +62,52 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
     if (odd.length < mostOdd && artifactWarnings(served, artifacts).length > 0) odd.push(...artifacts)
     return new Map([[role, { ...content, targets }]])
   }
-  const facts = async (number: number) => {
+  const facts = async (number: number, { held, overtaken, odd }: Found) => {
     const imported: Imported = {
       bulk: request.bulk,
       sha256: request.sha256,
       format: request.format,
-      artifacts: bulk.count,
+      artifacts: details.imported_artifacts,
       ...(request.addTaskIdToCustom && { addedByTaskId: taskId }),
       ...(held.length > 0 && { before: `${request.bulk}.${number}.before` }),
       except: [...later.keys()],
     }
     if (imported.before !== undefined) await repository.ports.state.create(imported.before, encodeHeld(held))
-    const details = { imported_artifacts: bulk.count, updated_roles: placed.size, ...invalidLines(bulk) }
     return { details, warnings: artifactWarnings(served, odd), overtaken, imported }
   }
+  const lend = () => {
+    const lent = source.lend()
+    // So that the file is not in memory twice.
+    source = sourceIn(lent)
+    return lent
+  }
   const units = [...placed.keys()].map((role) => ({ makes: [role], reads: [role] }))
-  return { draft, units, make, facts }
+  return { draft, units, make, found: () => ({ held, overtaken, odd }), facts, lend }
+}
+
+/** Artifacts, and those of each role by their numbers. */
+interface Source extends Pick<Bulk, 'artifact'> {
+  readonly placed: ReadonlyMap<string, Uint32Array>
+  readonly details: { readonly imported_artifacts: number; readonly updated_roles: number }
+  lend(): Lent
+}
+
+async function readSource(planning: Planning, request: ImportArtifactsRequest): Promise<Source> {
+  const bulk = await readFile(planning, request)
+  const placed = placeArtifacts(planning.draft, bulk, planning.repository.ports.signers)
+  const details = { imported_artifacts: bulk.count, updated_roles: placed.size, ...invalidLines(bulk) }
+  const lend = () => ({ bulk: bulk.share(), placed: [...placed], details })
+  return { placed, details, lend, artifact: bulk.artifact }
+}
+
+function sourceIn(lent: Lent): Source {
+  return { ...artifactsOf(lent.bulk), placed: new Map(lent.placed), details: lent.details, lend: () => lent }
 }
 
 /** Throws a Refusal unless it is the file that was submitted, with nothing broken in it that was not to be skipped. */
-async function readFile(
-  { repository: { ports } }: Planning,
-  { bulk: name, sha256: hash, format, skipInvalid }: ImportArtifactsRequest,
-): Promise<Bulk> {
-  const stored = await ports.state.read(name)
-  if (stored === undefined || sha256(stored.bytes) !== hash)
-    throw new Refusal('The file of this import is gone, or is not what was submitted. Begin another import.')
-  const bulk = readBulk(stored.bytes, format)
+async function readFile(planning: Planning, request: ImportArtifactsRequest): Promise<Bulk> {
+  const { format, skipInvalid } = request
+  const bulk = readBulk(await readBytes(planning, request), format)
   if (bulk.brokenCount > 0 && !skipInvalid) {
     const first = bulk.broken.slice(0, 3).map(({ line, reason }) => `line ${line}: ${reason}`)
     throw new Refusal(
@@ -99,6 +118,16 @@ async function readFile(
   }
   if (bulk.count === 0) throw new Refusal('The file holds no artifact.', invalidLines(bulk))
   return bulk
+}
+
+async function readBytes(
+  { repository: { ports }, lends }: Planning,
+  { bulk: name, sha256: hash }: ImportArtifactsRequest,
+): Promise<Uint8Array> {
+  const stored = await ports.state.read(name)
+  if (stored === undefined || sha256(stored.bytes) !== hash)
+    throw new Refusal('The file of this import is gone, or is not what was submitted. Begin another import.')
+  return lends ? inSharedMemory(stored.bytes) : stored.bytes
 }
 
 const invalidLines = ({ brokenCount, broken }: Bulk) =>
@@ -143,7 +172,13 @@ function placeArtifacts(draft: Draft, bulk: Bulk, signers: readonly Signer[]): M
       { invalid_paths: lost },
     )
   }
-  const places = [...roles.values()].map(({ size }) => ({ indexes: new Uint32Array(size), next: 0 }))
+  // In memory that threads share.
+  const all = new Uint32Array(new SharedArrayBuffer(bulk.count * Uint32Array.BYTES_PER_ELEMENT))
+  let from = 0
+  const places = Array.from(roles.values(), ({ size }) => {
+    from += size
+    return { indexes: all.subarray(from - size, from), next: 0 }
+  })
   for (const [index, ordinal] of ordinals.entries()) {
     const place = places[ordinal]
     if (place !== undefined) place.indexes[place.next++] = index

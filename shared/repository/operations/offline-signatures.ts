@@ -1,32 +1,53 @@
-import type { Draft } from '../draft.ts'
-import { setSigning } from '../draft.ts'
+import { type Draft, setSigning } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import type { WaitingChange } from '../signing.ts'
-import { changeOf, pendingOf, pendingTargets, withoutPending, withPending, withSignature } from '../signing.ts'
+import {
+  changeOf,
+  isPending,
+  pendingOf,
+  pendingTargets,
+  withoutPending,
+  withPending,
+  withSignature,
+} from '../signing.ts'
 import type { RequestOf } from '../task.ts'
 import { changeArtifacts, rolesForArtifacts } from './artifacts.ts'
-import { changeDelegations, reroutedDetails, rolesForDelegations } from './delegations.ts'
+import { changeDelegations, isRenewalBelow, reroutedDetails, rolesForDelegations } from './delegations.ts'
 import type { Operation, OperationContext, Outcome } from './operation.ts'
-import { adoptIfComplete, checkForClients, checkNextRoot, rolesToSignFor, rootGroups } from './root-update.ts'
+import { adoptIfComplete, checkForClients, checkNextRoot, rootGroups } from './root-update.ts'
+import { resigning } from './signed-as-they-are.ts'
 import { completeWaiting, withSignedMetadata } from './waiting.ts'
 
 type Request = RequestOf<'sign_metadata'>
 
+const newKeys = resigning<'sign_metadata'>(sign, (draft, { role }) => givesKeys(draft, role))
+
 /** One signature more; the one that completes the metadata publishes it. */
 export const signMetadata: Operation<'sign_metadata'> = {
   refusedMessage: 'Signature Failed',
-  needs(draft, { role }) {
-    if (role === 'root') return rolesToSignFor(draft, pendingOf(draft.signing, 'root', 'root')?.signed)
-    const request = changeOf(draft.signing, role)?.request
-    if (request === undefined) return []
-    return request.kind === 'metadata_delegation'
-      ? rolesForDelegations(draft, request)
-      : rolesForArtifacts(draft, request)
+  needs(draft, request, context) {
+    const waiting = changeOf(draft.signing, request.role)?.request
+    if (request.role === 'root' || (waiting?.kind === 'metadata_delegation' && isRenewalBelow(waiting)))
+      return newKeys.needs(draft, request, context)
+    if (waiting === undefined) return []
+    return waiting.kind === 'metadata_delegation'
+      ? rolesForDelegations(draft, waiting)
+      : rolesForArtifacts(draft, waiting)
   },
-  apply(draft, request, context) {
-    const update = request.role === 'root' ? signRoot(draft, request, context) : signTargets(draft, request, context)
-    return { message: 'Signature Processed', details: update }
-  },
+  long: newKeys.long,
+  apply: sign,
+}
+
+function sign(draft: Draft, request: Request, context: OperationContext): Outcome {
+  const update = request.role === 'root' ? signRoot(draft, request, context) : signTargets(draft, request, context)
+  return { message: 'Signature Processed', details: update }
+}
+
+/** Whether what waits of this role may give other online keys to roles whose content stays, with time to do it. */
+function givesKeys(draft: Draft, role: string): boolean {
+  if (role === 'root') return isPending(draft.signing, role) && draft.signing.roles[role]?.compromised !== true
+  const request = changeOf(draft.signing, role)?.request
+  return request?.kind === 'metadata_delegation' && isRenewalBelow(request)
 }
 
 function signRoot(draft: Draft, { role, signature }: Request, context: OperationContext): Outcome['details'] {

@@ -39,15 +39,15 @@ export interface Operation<Kind extends TaskKind> {
   /** A commit whose targets `apply` wants to know. */
   readonly past?: (request: RequestOf<Kind>) => number
   /** The roles below targets whose metadata `apply` reads or changes; those are loaded into the draft first. */
-  readonly needs: (draft: Draft, request: RequestOf<Kind>, past?: Past) => Iterable<string>
+  readonly needs: (draft: Draft, request: RequestOf<Kind>, context: OperationContext) => Iterable<string>
   /** A metadata file that `apply` wants to have the name of: one with other content may lie there, left by an aborted commit. */
   readonly file?: (request: RequestOf<Kind>) => string | undefined
   /** Where the request may be too much for one commit. */
   readonly long?: {
     /** Whether this one is, so that its roles are signed ahead and `apply` finds them prepared; absent: each one. */
-    readonly is?: (draft: Draft, request: RequestOf<Kind>, aheadFrom: number) => boolean
+    readonly is?: (draft: Draft, request: RequestOf<Kind>, aheadFrom: number, context: OperationContext) => boolean
     /** Throws a Refusal where it cannot be done. */
-    readonly plan: (planning: Planning, request: RequestOf<Kind>) => Promise<LongWork>
+    readonly plan: (planning: Planning, request: RequestOf<Kind>, context: OperationContext) => Promise<LongWork>
   }
   /** Changes the draft, or throws a Refusal before it has changed anything. */
   readonly apply: (draft: Draft, request: RequestOf<Kind>, context: OperationContext) => Outcome

@@ -15,7 +15,7 @@ import { isOnline } from './waiting.ts'
 export const revert: Operation<'revert'> = {
   refusedMessage: 'Revert Failed',
   past: ({ commit }) => commit,
-  needs: (draft, _, past) => [...targetsOf(draft, past).keys()].flatMap((path) => roleFor(draft, path) ?? []),
+  needs: (draft, _, { past }) => [...targetsOf(draft, past).keys()].flatMap((path) => roleFor(draft, path) ?? []),
   apply(draft, { commit }, context) {
     const different = [...targetsOf(draft, context.past)].filter(([path, info]) => !isNow(draft, path, info))
     const roles = rolesOf(draft, different, context)

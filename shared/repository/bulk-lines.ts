@@ -1,0 +1,15 @@
+/** Where each line of a text begins and ends, empty ones too, without what ends it. */
+export function* linesOf(text: Uint8Array): Generator<readonly [start: number, end: number]> {
+  const buffer = Buffer.from(text.buffer, text.byteOffset, text.length)
+  for (let start = startOfText(buffer); start < buffer.length; ) {
+    const newline = buffer.indexOf(0x0a, start)
+    const end = newline === -1 ? buffer.length : newline
+    yield [start, end > start && buffer[end - 1] === 0x0d ? end - 1 : end]
+    start = end + 1
+  }
+}
+
+/** Some editors and spreadsheets begin a file with a byte order mark. */
+function startOfText(buffer: Buffer): number {
+  return buffer.length >= 3 && buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf ? 3 : 0
+}

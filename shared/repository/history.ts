@@ -1,0 +1,128 @@
+import { binOf, hashBins } from '../tuf/bins.ts'
+import { canonicalText } from '../tuf/canonical.ts'
+import type { TargetFile } from '../tuf/metadata.ts'
+import type { Current } from './current.ts'
+import { decodeDocument } from './documents.ts'
+import { type Entry, entryName, type Imported } from './journal.ts'
+import type { ObjectStore } from './ports.ts'
+import { type FinishedTask, taskName } from './task.ts'
+
+/** What the journal tells of how a target came to be what it is, by a number of reads that no repository makes grow. */
+export interface Origin {
+  /** The commit that last changed it; absent where that is too many changes of its role ago to look for. */
+  readonly commit?: number
+  /** Commits that imported files, any of which may have changed it last, the newest one first. Absent where `commit` is there. */
+  readonly imports?: readonly number[]
+}
+
+/** A target, and the role that clients find it in. */
+interface Held {
+  readonly path: string
+  readonly target: TargetFile
+  readonly role: string
+  /** Of that role. */
+  readonly version: number
+}
+
+/** Versions of a role that are looked through, and commits that took over work ahead. */
+const most = 100
+
+/**
+ * Goes from version to version of the role, each made by a commit, back to the one that changed the target. A file that was
+ * imported is not read for that: whether it held the target is told by what came before and after it.
+ */
+export async function originOf(state: ObjectStore, current: Current, held: Held): Promise<Origin> {
+  const { path, target } = held
+  const imports: number[] = []
+  const oneOf = (): Origin => {
+    const [only, ...others] = imports
+    if (only === undefined) return {}
+    return others.length > 0 ? { imports } : { commit: only }
+  }
+  let at: Pick<Held, 'role' | 'version'> = held
+  for (let looked = 0; looked < most; looked++) {
+    const made = await commitOf(state, current, at)
+    if (made === undefined) break
+    const change = made.changes.find((one) => one.path === path)
+    // What an import has changed since is not what it was then.
+    if (change !== undefined) return isSame(change.after, target) ? { commit: made.number } : oneOf()
+    const { imported } = made
+    if (imported !== undefined && !imported.except.includes(path)) {
+      if (imported.addedByTaskId === undefined) imports.push(made.number)
+      else if (isOfTask(target, imported)) return { commit: made.number }
+    }
+    const before = changesBins(made) ? binBefore(current, made, path) : versionBefore(made, at.role)
+    // The role was new and held nothing, so it was imported. An entry without tasks may stand for one that was lost.
+    if (before === undefined && made.tasks.length > 0 && !changesBins(made)) return oneOf()
+    if (before === undefined) break
+    at = before
+  }
+  const commit = await commitOfTask(state, held)
+  if (commit !== undefined) return { commit }
+  return imports.length > 0 ? { imports } : {}
+}
+
+/** The commit that brought out this version: the one of that number, or the one that took it over. */
+async function commitOf(
+  state: ObjectStore,
+  { entry }: Current,
+  { role, version }: Pick<Held, 'role' | 'version'>,
+): Promise<Entry | undefined> {
+  const file = `${version}.${role}.json`
+  // A version that was not given here (signed offline) is the number of some commit, or of none.
+  const claim = await read(state, version)
+  if (claim?.creates.includes(file) !== true) return undefined
+  if (claim.prepares === undefined) return claim
+  let next = entry.prepared === undefined ? entry.ahead : entry.number
+  for (let looked = 0; looked < most && next !== undefined && next > version; looked++) {
+    const later = await read(state, next)
+    if (later?.creates.includes(file)) return later
+    next = later?.ahead
+  }
+  return undefined
+}
+
+async function read(state: ObjectStore, number: number): Promise<Entry | undefined> {
+  const stored = await state.read(entryName(number))
+  return stored && decodeDocument<Entry>(entryName(number), stored.bytes)
+}
+
+function versionBefore({ supersedes }: Entry, role: string): Pick<Held, 'role' | 'version'> | undefined {
+  const file = supersedes.find((name) => name.slice(name.indexOf('.') + 1) === `${role}.json`)
+  return file === undefined ? undefined : { role, version: Number.parseInt(file, 10) }
+}
+
+const changesBins = ({ tasks }: Entry) => tasks.some(({ result }) => result.task === 'change_bins' && result.status)
+
+/** Where the target was before a commit changed the number of hash bins. */
+function binBefore(
+  { settings, snapshot }: Current,
+  made: Entry,
+  path: string,
+): Pick<Held, 'role' | 'version'> | undefined {
+  const number = made.tasks[0]?.result.details['before']
+  if (settings.bins === undefined || typeof number !== 'number') return undefined
+  const { delegation, namePrefix } = settings.bins
+  const role = binOf(hashBins(delegation, number, namePrefix), path)
+  // Bins that are no more stay in the snapshot as they were last.
+  const last = snapshot.signed.meta.get(`${role}.json`)?.version ?? Number.POSITIVE_INFINITY
+  return versionBefore(made, role) ?? (last < made.number ? { role, version: last } : undefined)
+}
+
+/** What the target itself says. */
+async function commitOfTask(state: ObjectStore, { path, target }: Held): Promise<number | undefined> {
+  const id = target.custom?.['added_by_task_id']
+  if (typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) return undefined
+  const stored = await state.read(taskName(id))
+  const number = stored && decodeDocument<FinishedTask>(taskName(id), stored.bytes).commit
+  const entry = number === undefined ? undefined : await read(state, number)
+  if (entry === undefined) return undefined
+  const { changes, imported } = entry
+  const isImported = imported !== undefined && isOfTask(target, imported) && !imported.except.includes(path)
+  return isImported || changes.some((one) => one.path === path && isSame(one.after, target)) ? number : undefined
+}
+
+const isOfTask = ({ custom }: TargetFile, { addedByTaskId }: Imported) =>
+  addedByTaskId !== undefined && custom?.['added_by_task_id'] === addedByTaskId
+
+const isSame = (one: TargetFile | undefined, other: TargetFile) => canonicalText(one ?? null) === canonicalText(other)

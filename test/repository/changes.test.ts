@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { readChanges } from '../../shared/repository/changes.ts'
+import { readCurrent } from '../../shared/repository/current.ts'
+import { changesOf } from '../../shared/repository/imported.ts'
+import { prepare } from '../../shared/repository/prepare.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import type { Repository } from '../../shared/repository/repository.ts'
+import type { ImportArtifactsRequest } from '../../shared/repository/task.ts'
+import { begin, importOf, lines, many } from '../support/long-work.ts'
+import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
+
+/** The changes of the current commit, so many at a time; as `changesOf` tells them, which reads all of it. */
+async function paged(repository: Repository, limit: number) {
+  const { entry } = (await readCurrent(repository)) ?? assert.fail()
+  const pages: number[] = []
+  const changes: unknown[] = []
+  for (let offset: number | undefined = 0; offset !== undefined; ) {
+    const page = await readChanges(repository.ports.state, entry, { offset, limit })
+    pages.push(page.changes.length)
+    changes.push(...page.changes)
+    offset = page.next
+  }
+  assert.deepEqual(changes, [...(await changesOf(repository.ports.state, entry))])
+  return { pages, changes: changes as { path: string; before?: unknown; after?: { length: number } }[] }
+}
+
+async function afterImport(text: readonly string[], options: Partial<ImportArtifactsRequest> = {}) {
+  const repository = await bootstrapped()
+  await run(repository, addRequest([...many(60, 'old'), 'p/2'], 7))
+  const id = await begin(repository, await importOf(repository, text, options))
+  await run(restarted(repository), addRequest(['p/1'], 9))
+  await prepare(repository, id)
+  await publish(repository)
+  return repository
+}
+
+describe('what a commit changed, page by page', () => {
+  it('is told of those that its entry names', async () => {
+    const repository = await bootstrapped()
+    await run(repository, addRequest(many(25)))
+    assert.deepEqual((await paged(repository, 10)).pages, [10, 10, 5])
+    await run(repository, { kind: 'force_online_metadata_update', roles: [] })
+    assert.deepEqual((await paged(repository, 10)).pages, [0])
+  })
+
+  it('is told of an import: old and new values, but not what later tasks had changed before', async () => {
+    const repository = await afterImport(lines([...many(20), ...many(20, 'old')]))
+    const { pages, changes } = await paged(repository, 15)
+    // p/1 is another commit's.
+    assert.deepEqual(pages, [14, 15, 10])
+    const of = (path: string) => changes.find((change) => change.path === path)
+    assert.deepEqual([of('p/1'), of('p/3')?.before, of('p/3')?.after?.length], [undefined, undefined, 1])
+    for (const path of ['p/2', 'old/0', 'old/19'])
+      assert.deepEqual(of(path)?.before, { length: 7, hashes: { sha256: 'ab'.repeat(32) } }, path)
+  })
+
+  it('leaves out lines that were not taken', async () => {
+    const text = ['', ...lines(many(6)), 'broken', ...lines(['p/4']), ...lines(['p/5'], 3), '', ...lines(['p/6'])]
+    for (const addTaskIdToCustom of [false, true]) {
+      const repository = await afterImport(text, { skipInvalid: true, addTaskIdToCustom })
+      const { changes } = await paged(repository, 4)
+      const paths = changes.map(({ path }) => path)
+      assert.deepEqual(paths, ['p/0', 'p/2', 'p/3', 'p/4', 'p/5', 'p/6'])
+    }
+  })
+
+  it('has as much on a page as an answer may hold', async () => {
+    const info = { length: 1, hashes: { sha256: 'ab'.repeat(32) }, custom: { said: 'x'.repeat(600_000) } }
+    const text = many(9).map((path) => JSON.stringify({ path, info }))
+    const repository = await afterImport(text, { format: 'jsonl' })
+    const { pages } = await paged(repository, 1000)
+    assert.deepEqual(pages, [4, 4])
+  })
+})
