@@ -86,6 +86,13 @@ function fileSystemOf(root: DirectoryNode, turn: () => Promise<void>): FileSyste
       if (temporary !== undefined) await call(() => move(root, temporary, path))
       return versionOf(file)
     },
+    overwrite: (path, bytes) =>
+      call(() => {
+        const file = find(root, path)
+        if (file.kind === 'directory') throw failure('EISDIR', path)
+        file.content = Uint8Array.from(bytes)
+        return versionOf(file)
+      }),
     stat: (path) =>
       call(() => {
         try {
@@ -172,10 +179,11 @@ function copyOf(root: DirectoryNode, choose: Choose): DirectoryNode {
     const known = files.get(file)
     if (known !== undefined) return known
     const { content, durable } = file
-    // What was synced is still there, whatever becomes of what was appended to it since.
-    const appended = content.subarray(durable.length)
-    const ends = content === durable ? [] : [appended, torn(appended), appended.map(() => 0)]
-    const left = [durable, ...ends.map((end) => Buffer.concat([durable, end]))]
+    // Where something was appended, what had been synced before is there.
+    const kept = Buffer.compare(content.subarray(0, durable.length), durable) === 0 ? durable : nothing
+    const rest = content.subarray(kept.length)
+    const ends = content === durable ? [] : [rest, torn(rest), rest.map(() => 0)]
+    const left = [durable, ...ends.map((end) => Buffer.concat([kept, end]))]
     const chosen = left[left.length > 1 ? choose(left.length) : 0] ?? content
     const copy: FileNode = { ...file, content: chosen, durable: chosen }
     files.set(file, copy)

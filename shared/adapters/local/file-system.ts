@@ -3,6 +3,8 @@ import {
   fdatasync,
   fstatSync,
   fsync,
+  ftruncateSync,
+  linkSync,
   open,
   openSync,
   read,
@@ -30,6 +32,8 @@ export interface FileSystem {
    * of another, of which nobody may see a half; without it the path has to be free.
    */
   place(path: string, bytes: Uint8Array, temporary?: string): Promise<FileVersion>
+  /** Other content for a file that is there. Not durable, and who looks meanwhile may see some of both. */
+  overwrite(path: string, bytes: Uint8Array): Promise<FileVersion>
   /** Nothing if there is no such file. */
   stat(path: string): Promise<FileVersion | undefined>
 }
@@ -74,7 +78,7 @@ const mostOnTheSpot = 64 * 1024
  */
 export const nodeFileSystem: FileSystem = {
   async open(path, flags, mode) {
-    const file = await descriptor.open(path, flags, mode)
+    const file = flags === 'wx' ? openSync(path, flags, mode) : await descriptor.open(path, flags, mode)
     return {
       async readFile() {
         // At least once, for only that tells a file from a directory.
@@ -95,8 +99,8 @@ export const nodeFileSystem: FileSystem = {
       close: async () => closeSync(file),
     }
   },
-  link: node.link,
-  rename: node.rename,
+  link: async (existing, path) => linkSync(existing, path),
+  rename: async (from, to) => renameSync(from, to),
   unlink: async (path) => unlinkSync(path),
   mkdir: (path) => node.mkdir(path),
   readdir: (path) => node.readdir(path, { withFileTypes: true }),
@@ -109,6 +113,16 @@ export const nodeFileSystem: FileSystem = {
     } catch (error) {
       unlinkSync(temporary ?? path)
       throw error
+    } finally {
+      closeSync(file)
+    }
+  },
+  async overwrite(path, bytes) {
+    const file = openSync(path, 'r+')
+    try {
+      writeAll(file, bytes)
+      ftruncateSync(file, bytes.length)
+      return fstatSync(file)
     } finally {
       closeSync(file)
     }

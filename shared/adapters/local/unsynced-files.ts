@@ -1,7 +1,10 @@
 import { type DurableFiles, durableFiles } from './durable-files.ts'
 import type { FileSystem } from './file-system.ts'
 
-/** Files of one writer, whole, but not durable: what was written outlives the process, and maybe not a power cut. */
+/**
+ * Files of one writer that nobody else reads, and that are not durable: what was written outlives the process, and maybe not a
+ * power cut.
+ */
 export function unsyncedFiles(fs: FileSystem): DurableFiles {
   const files = durableFiles(fs)
   return {
@@ -9,6 +12,7 @@ export function unsyncedFiles(fs: FileSystem): DurableFiles {
     async create(path, bytes, temporary) {
       return (await files.look(path)) === undefined ? fs.place(path, bytes, temporary) : undefined
     },
-    replace: (path, bytes, temporary) => fs.place(path, bytes, temporary),
+    // To rename a file to the name of another one has some file systems write it to the disk first.
+    replace: (path, bytes) => fs.overwrite(path, bytes),
   }
 }

@@ -21,7 +21,8 @@ import { takingTurns } from './taking-turns.ts'
 export interface WriteAheadLog {
   /**
    * Makes the file, or takes its place. Resolves when that is durable and can be seen; rejects with the file system's own errors,
-   * and the change may have taken effect all the same, or do so when the log is opened next. `temporary` as for `place`.
+   * and the change may have taken effect all the same, or do so when the log is opened next. `temporary` is as
+   * for `place`.
    */
   write(path: string, bytes: Uint8Array, temporary?: string): Promise<FileVersion>
   remove(path: string): Promise<void>
@@ -220,6 +221,39 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     })
   }
 
+  /**
+   * The file that takes the place of another one is made meanwhile, and synced: else some file systems write it to the disk
+   * during the rename.
+   */
+  async function replace(path: string, bytes: Uint8Array, temporary: string): Promise<FileVersion> {
+    const making = make(temporary, bytes)
+    try {
+      const [, version] = await Promise.all([
+        change(path, bytes, async () => {
+          await making
+          await fs.rename(temporary, path)
+        }),
+        making,
+      ])
+      return version
+    } catch (error) {
+      await making.catch(() => undefined)
+      await unlink(temporary).catch(() => undefined)
+      throw error
+    }
+  }
+
+  async function make(path: string, bytes: Uint8Array): Promise<FileVersion> {
+    const file = await fs.open(path, 'wx')
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+      return await file.stat()
+    } finally {
+      await file.close()
+    }
+  }
+
   async function unlink(path: string): Promise<void> {
     await fs.unlink(path).catch((error: unknown) => {
       if (systemErrorCode(error) !== 'ENOENT') throw error
@@ -262,7 +296,8 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
   }
 
   return {
-    write: (path, bytes, temporary) => change(path, bytes, () => fs.place(path, bytes, temporary)),
+    write: (path, bytes, temporary) =>
+      temporary === undefined ? change(path, bytes, () => fs.place(path, bytes)) : replace(path, bytes, temporary),
     remove: (path) => change(path, undefined, () => unlink(path)),
     takes: (path, length = Number.POSITIVE_INFINITY) => length <= longest || holders.has(path),
     settle,
