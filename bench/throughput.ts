@@ -174,7 +174,7 @@ function visibleVersions({ data }: Service) {
   }
 }
 
-/** How many files so many writers create in a second, each synced with its directory. */
+/** How many files so many writers create in a second, each synced; what syncs of the directory would add is left out. */
 async function syncedWriters(scratch: string, files: number): Promise<number> {
   const directory = await mkdtemp(join(scratch, 'writers-'))
   await mkdir(directory, { recursive: true })

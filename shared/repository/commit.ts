@@ -70,7 +70,8 @@ export async function commit(
   const { entry, sha256: entryHash } = await claim(repository, base, draft, tasks, now)
   const { number } = entry
   const signing = numbered(draft.signing, draft.waiting, number)
-  const sign = signer(repository, draft, now)
+  const checks: Promise<void>[] = []
+  const sign = signer(repository, draft, now, checks)
 
   const writeRoles = inParallel([...draft.toSign], repository.limits.parallel, async (role) => {
     await lease.renew()
@@ -81,24 +82,28 @@ export async function commit(
     return [role, signed] as const
   })
   const writeSnapshot = async () => {
-    if (base.current !== undefined && !snapshotChanges(draft)) return base.current.snapshot
+    if (base.current !== undefined && !snapshotChanges(draft)) return { snapshot: base.current.snapshot }
     const signed = await sign<Snapshot>('snapshot', snapshotOf(base.current?.snapshot.signed, draft, number))
-    await metadata.create(`${number}.snapshot.json`, signed.bytes)
-    return signed
+    const created = metadata.create(`${number}.snapshot.json`, signed.bytes)
+    // To hash a long one takes about as long as to write it.
+    const described = lengthAndHashes(signed.bytes)
+    await created
+    return { snapshot: signed, described }
   }
-  const [roles, snapshot, offline] = await Promise.all([
+  const [roles, { snapshot, described = lengthAndHashes(snapshot.bytes) }, offline] = await Promise.all([
     writeRoles,
     writeSnapshot(),
     writeSignedElsewhere(repository, draft),
     writeState(repository, { ...draft, signing }, number),
   ])
+  await Promise.all(checks)
 
   const timestamp = await sign<Timestamp>('timestamp', {
     _type: 'timestamp',
     spec_version: specVersion,
     version: number,
     expires: '',
-    meta: new Map([['snapshot.json', { version: snapshot.signed.version, ...lengthAndHashes(snapshot.bytes) }]]),
+    meta: new Map([['snapshot.json', { version: snapshot.signed.version, ...described }]]),
   })
   const written = new Map([...offline, ...roles])
   for (const [role, signed] of written)

@@ -14,15 +14,19 @@ import { heldBy, signersOf } from './tree.ts'
 /** How long the bytes of a role may be to be remembered: an empty hash bin's are. */
 const shortBytes = 1024
 
+/** From so many bytes on they are hashed by another thread. */
+const longBytes = 64 * 1024
+
 /**
  * A function that dates and signs a role of this draft, checks its own work against the role's keys and threshold, and
- * signs equal bytes only once.
+ * signs equal bytes only once. With `checks`, those that take long go on in other threads, and have to be awaited there before
+ * anybody may see what was signed.
  */
-export function signer({ ports, limits }: Repository, draft: Draft, now: Date) {
+export function signer({ ports, limits }: Repository, draft: Draft, now: Date, checks?: Promise<void>[]) {
   const tree = treeOfDraft(draft)
   const previousRoot = previousRootOf(draft.rotation)
   const remembered = new Map<string, Promise<Signed>>()
-  const isOneOfMany = draft.toSign.size > limits.verifiedHere
+  const areMany = draft.toSign.size > limits.verifiedHere
 
   /** While online keys change, a top-level role is signed as both roots ask. */
   const groupsFor = (role: string): SigningGroup[] => {
@@ -35,14 +39,25 @@ export function signer({ ports, limits }: Repository, draft: Draft, now: Date) {
     return previous === undefined || (draft.rotation.compromised && !held) ? [group] : [group, previous]
   }
 
+  const verify = (what: string, { roleKeys, keys }: SigningGroup, signed: Signed): void => {
+    if (checks === undefined || !(areMany || signed.signedBytes.length > longBytes)) {
+      verifyThreshold(what, roleKeys, keys, signed)
+      return
+    }
+    const check = verifyThresholdAside(what, roleKeys, keys, signed)
+    // Whoever awaits all of them is told.
+    check.catch(() => undefined)
+    checks.push(check)
+  }
+
   return async <Role extends Metadata>(role: string, metadata: Role): Promise<Signed<Role>> => {
     const groups = groupsFor(role)
     const days = expirationOf(draft.settings, role)
     const dated = { ...metadata, expires: formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000)) }
     const bytes = canonicalBytes(dated)
-    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups, ports.signers, isOneOfMany)
+    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups, ports.signers, verify)
     const memory = `${JSON.stringify(groups.map(({ roleKeys: { keyids, threshold } }) => [keyids, threshold]))}${bytes}`
-    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, groups, ports.signers, isOneOfMany)
+    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, groups, ports.signers, verify)
     remembered.set(memory, signed)
     return (await signed) as Signed<Role>
   }
@@ -65,7 +80,7 @@ async function signBytes<Role extends Metadata>(
   bytes: Uint8Array,
   groups: readonly SigningGroup[],
   signers: readonly Signer[],
-  isOneOfMany: boolean,
+  verify: (what: string, group: SigningGroup, signed: Signed) => void,
 ): Promise<Signed<Role>> {
   const chosen = new Set<Signer>()
   for (const group of groups) {
@@ -75,11 +90,7 @@ async function signBytes<Role extends Metadata>(
     [...chosen].map(async (one) => ({ keyid: one.keyid, sig: await one.sign(bytes) })),
   )
   const assembled = assemble(signed, bytes, signatures)
-  const what = `What was signed as ${role}`
-  for (const { roleKeys, keys } of groups) {
-    if (isOneOfMany) await verifyThresholdAside(what, roleKeys, keys, assembled)
-    else verifyThreshold(what, roleKeys, keys, assembled)
-  }
+  for (const group of groups) verify(`What was signed as ${role}`, group, assembled)
   return assembled
 }
 

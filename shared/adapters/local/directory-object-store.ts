@@ -100,14 +100,17 @@ export function directoryObjectStore(
 
     create: (name, bytes) =>
       write('create', name, async (path) => {
-        const tag = contentTag(bytes)
         const found = await find(name)
         if (!found) {
           await files.makeDirectory(dirname(path))
-          const version = await files.create(path, bytes, await temporaryPath())
+          const creating = files.create(path, bytes, await temporaryPath())
+          // While the disk is at work.
+          const tag = contentTag(bytes)
+          const version = await creating
           if (version) memory.set(name, { bytes, tag, version })
           if (version) return tag
         }
+        const tag = contentTag(bytes)
         const present = found ?? (await find(name))
         if (present?.tag !== tag) {
           // Whoever is told so counts on it.

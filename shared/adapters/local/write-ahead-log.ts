@@ -57,11 +57,12 @@ interface Appending {
 }
 
 const mostBytesOfSegment = 16 * 1024 * 1024
-/** What has not been settled is not to take longer to read than a start may take. */
-const mostBytesInAll = 128 * 1024 * 1024
+/** Of so much a part is settled at once, for after a crash all of it is read. */
+const mostBytesInAll = 256 * 1024 * 1024
 /** What is longer takes longer to be written twice than the two syncs take that it needs by itself. */
 const longestTaken = 256 * 1024
-const settledAtOnce = 16
+/** Beside other writes it is not to take the disk from them. */
+const settledAtOnce = { all: 16, older: 2 }
 
 /**
  * The log, in `<base>/log`, of files below `base`. What it says is put in its place first, so nobody may have opened those
@@ -118,7 +119,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
       ...change,
       temporary: join(directory, `${index}.tmp`),
     }))
-    await inParallel(changes, settledAtOnce, restore)
+    await inParallel(changes, settledAtOnce.all, restore)
   }
 
   /** Compares first: after a mere crash of the process all of it is in its place. */
@@ -166,7 +167,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
       for (const { failed } of group) failed(error)
     }
     if (active === undefined && segments.reduce((sum, { bytes }) => sum + bytes, 0) > mostBytesInAll)
-      void settle('all').catch(() => undefined)
+      void settle('older').catch(() => undefined)
   }
 
   async function begin() {
@@ -269,7 +270,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
       settlingOfOlder = lastNumber
       for (const segment of segments.filter(({ number }) => number <= last)) {
         if (broken !== undefined) throw broken
-        await settleSegment(segment)
+        await settleSegment(segment, settledAtOnce[what])
       }
     } catch (error) {
       // After a sync that failed the next one may succeed without having written anything.
@@ -278,10 +279,10 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     }
   }
 
-  async function settleSegment(segment: Segment): Promise<void> {
+  async function settleSegment(segment: Segment, atOnce: number): Promise<void> {
     await Promise.all(segment.placing)
     const own = [...segment.paths].filter((path) => holders.get(path) === segment)
-    await inParallel(own, settledAtOnce, syncFile)
+    await inParallel(own, atOnce, syncFile)
     for (const folder of new Set(own.map((path) => dirname(path)))) await files.syncDirectory(folder)
     await drop(segment)
   }
