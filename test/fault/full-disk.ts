@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -35,9 +35,8 @@ const disk = inside
 const mount = (...args: readonly string[]) => execFileSync('mount', args, { stdio: ['ignore', 'ignore', 'pipe'] })
 mount('-t', 'tmpfs', '-o', 'size=24m', 'none', disk)
 const data = join(disk, 'data')
-/** Where every object is written before it gets its name. */
-const folders = ['.metadata.tmp', '.state.tmp'].map((name) => join(data, name))
-for (const folder of folders) mkdirSync(folder, { recursive: true })
+/** Where the service writes what stays. */
+const folders = ['log', 'metadata', 'state'].map((name) => join(data, name))
 // It looks around every second.
 const served = await serveProcess(['--data', data, '--port', '0', '--trial', '--rotation-grace', '1'])
 const writers = Array.from({ length: 4 }, (_, at) => makeWriter(`writer-${at}`, served.url, seededRandom(at), true))

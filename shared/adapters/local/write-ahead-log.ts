@@ -203,7 +203,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
   /** Before a later one is dropped, lest this one gets the last word again. */
   async function drop(segment: Segment): Promise<void> {
     await unlink(pathOf(segment))
-    await files.syncDirectory(directory)
+    await syncOnce(() => files.syncDirectory(directory))
     segments.splice(segments.indexOf(segment), 1)
     for (const path of segment.paths) if (holders.get(path) === segment) holders.delete(path)
   }
@@ -273,17 +273,27 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
         await settleSegment(segment, settledAtOnce[what])
       }
     } catch (error) {
-      // After a sync that failed the next one may succeed without having written anything.
-      broken = error
       throw asStoreError(error, `make what is in ${directory} durable`)
+    }
+  }
+
+  /** After a sync that failed the next one may succeed without having written anything: nothing is dropped any more. */
+  async function syncOnce(sync: () => Promise<void>): Promise<void> {
+    try {
+      await sync()
+    } catch (error) {
+      broken = error
+      throw error
     }
   }
 
   async function settleSegment(segment: Segment, atOnce: number): Promise<void> {
     await Promise.all(segment.placing)
     const own = [...segment.paths].filter((path) => holders.get(path) === segment)
-    await inParallel(own, atOnce, syncFile)
-    for (const folder of new Set(own.map((path) => dirname(path)))) await files.syncDirectory(folder)
+    await syncOnce(async () => {
+      await inParallel(own, atOnce, syncFile)
+      for (const folder of new Set(own.map((path) => dirname(path)))) await files.syncDirectory(folder)
+    })
     await drop(segment)
   }
 

@@ -148,6 +148,22 @@ describe('a write-ahead log', () => {
     assert.deepEqual(await readdir(join(directory.path, 'log')), [])
   })
 
+  it('settles what it could not drop, on a disk that was read-only for a while', async () => {
+    await using directory = await temporaryDirectory()
+    let isReadOnly = false
+    const unlink = async (path: string) => {
+      if (isReadOnly) throw Object.assign(new Error('EROFS'), { code: 'EROFS' })
+      await nodeFileSystem.unlink(path)
+    }
+    const { store, log } = await open(directory.path, { ...nodeFileSystem, unlink })
+    await store.create('a', text('a'))
+    isReadOnly = true
+    await assert.rejects(log.settle('all'), { code: 'read-only' })
+    isReadOnly = false
+    await log.settle('all')
+    assert.deepEqual(await readdir(join(directory.path, 'log')), [])
+  })
+
   it('leaves no pile of files on a full disk', async () => {
     await using directory = await temporaryDirectory()
     let isFull = false
