@@ -20,8 +20,12 @@ async function contractOn(name: string, emulator: Emulator, unmet?: readonly str
   objectStoreContract(`s3ObjectStore on ${name}`, made, unmet)
 }
 await contractOn('ministack', ministack)
-// It compares, then writes, and a deletion in between goes unseen. S3 does both at once.
-await contractOn('versitygw', versitygw, ['leaves nothing when a replacement and a deletion race'])
+// It compares, then writes, and a deletion in between goes unseen; and it reads content and tag one after the other, so that now
+// and then they are of two versions. S3 does both at once.
+await contractOn('versitygw', versitygw, [
+  'leaves nothing when a replacement and a deletion race',
+  'shows readers the whole of one version, with its own tag',
+])
 
 describe('s3ObjectStore', () => {
   it('takes region, endpoint and credentials from the environment', async () => {
