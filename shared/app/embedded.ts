@@ -170,7 +170,10 @@ async function settle(writes: WriteAheadLog, what: 'all' | 'older', log: Logger)
   try {
     await writes.settle(what)
   } catch (err) {
-    log.error({ err }, 'what was written lately is safe, but only a restart can bring it to its places for good')
+    log.error(
+      { err },
+      'the log of writes could not be emptied; what it holds is safe, and the next run or a restart tries again',
+    )
   }
 }
 

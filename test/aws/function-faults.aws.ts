@@ -5,18 +5,11 @@ import type { SQSBatchResponse } from 'aws-lambda'
 import { metrics, variables } from '../../shared/app/environment.ts'
 import { apiEvent, artifact } from '../support/api.ts'
 import { tufClient } from '../support/client.ts'
-import {
-  type Fault,
-  type FaultProxy,
-  jsonFault,
-  type ProxiedRequest,
-  s3Fault,
-  startFaultProxy,
-} from '../support/fault-proxy.ts'
+import { type Fault, type FaultProxy, jsonFault, type ProxiedRequest, s3Fault } from '../support/fault-proxy.ts'
 import { clientConfig } from './clients.ts'
-import { type Deployment, deploy } from './deployment.ts'
-import { type Functions, startFunctions } from './function-harness.ts'
-import { type Ministack, startMinistack } from './ministack.ts'
+import type { Deployment } from './deployment.ts'
+import { type Functions, startBehindProxy, startFunctions } from './function-harness.ts'
+import type { Ministack } from './ministack.ts'
 
 const toKms = ({ headers }: ProxiedRequest) => String(headers['x-amz-target'] ?? '').startsWith('TrentService')
 const toS3 = (request: ProxiedRequest) => !toKms(request)
@@ -31,10 +24,7 @@ describe('the functions, when AWS is in trouble', () => {
   let functions: Functions
 
   before(async () => {
-    ministack = cleanup.use(await startMinistack())
-    proxy = cleanup.use(await startFaultProxy(ministack.endpoint))
-    deployment = await deploy(ministack, proxy.endpoint)
-    functions = cleanup.use(await startFunctions(deployment))
+    ;({ ministack, proxy, deployment, functions } = await startBehindProxy(cleanup))
     await functions.found(16)
   })
   after(() => cleanup.disposeAsync())

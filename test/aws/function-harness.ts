@@ -4,9 +4,11 @@ import { bundle, bundleDirectory } from '../../infra/bundle.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
 import { apiEvent, bootstrapBody, type Sent } from '../support/api.ts'
 import type { Fetch } from '../support/client.ts'
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { makeKey } from '../support/keys.ts'
-import type { Deployment } from './deployment.ts'
+import { type Deployment, deploy } from './deployment.ts'
 import { type FunctionProcess, startFunction } from './function-process.ts'
+import { type Ministack, startMinistack } from './ministack.ts'
 
 /** The three functions over a deployment, each from its bundle and in a process of its own. */
 export interface Functions extends AsyncDisposable {
@@ -80,4 +82,20 @@ export async function startFunctions(deployment: Deployment): Promise<Functions>
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
+}
+
+export interface FunctionsBehindProxy {
+  readonly ministack: Ministack
+  /** Sees, and may disturb, what the functions ask of S3 and KMS. */
+  readonly proxy: FaultProxy
+  readonly deployment: Deployment
+  readonly functions: Functions
+}
+
+/** The functions over an emulator of their own, with a proxy in between; `cleanup` ends all of them. */
+export async function startBehindProxy(cleanup: AsyncDisposableStack): Promise<FunctionsBehindProxy> {
+  const ministack = cleanup.use(await startMinistack())
+  const proxy = cleanup.use(await startFaultProxy(ministack.endpoint))
+  const deployment = await deploy(ministack, proxy.endpoint)
+  return { ministack, proxy, deployment, functions: cleanup.use(await startFunctions(deployment)) }
 }

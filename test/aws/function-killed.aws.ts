@@ -7,13 +7,12 @@ import { bundle, bundleDirectory } from '../../infra/bundle.ts'
 import { metrics, variables } from '../../shared/app/environment.ts'
 import { artifact } from '../support/api.ts'
 import { tufClient } from '../support/client.ts'
-import { type FaultProxy, type ProxiedRequest, startFaultProxy } from '../support/fault-proxy.ts'
+import type { FaultProxy, ProxiedRequest } from '../support/fault-proxy.ts'
 import { sqsRecord } from '../support/sqs.ts'
 import { clientConfig } from './clients.ts'
-import { type Deployment, deploy } from './deployment.ts'
-import { type Functions, startFunctions } from './function-harness.ts'
+import type { Deployment } from './deployment.ts'
+import { type Functions, startBehindProxy } from './function-harness.ts'
 import { type FunctionProcess, startFunction } from './function-process.ts'
-import { startMinistack } from './ministack.ts'
 
 /**
  * Lambda ends the process of a function that is out of time or out of memory. Here its host is killed, from its bundle in a
@@ -28,11 +27,9 @@ describe('a publisher that is killed', () => {
   let publishDirectory: string
 
   before(async () => {
-    const ministack = cleanup.use(await startMinistack())
-    proxy = cleanup.use(await startFaultProxy(ministack.endpoint))
-    deployment = await deploy(ministack, proxy.endpoint)
-    functions = cleanup.use(await startFunctions(deployment))
-    s3 = new S3Client({ ...clientConfig(ministack), forcePathStyle: true })
+    const behind = await startBehindProxy(cleanup)
+    ;({ proxy, deployment, functions } = behind)
+    s3 = new S3Client({ ...clientConfig(behind.ministack), forcePathStyle: true })
     publishDirectory = (await bundle(await bundleDirectory())).publish.directory
     await functions.found(16)
   })

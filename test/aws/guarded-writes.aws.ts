@@ -9,11 +9,11 @@ import { metadataGuards, stateGuards } from '../../infra/guards.ts'
 import { s3ObjectStore } from '../../shared/adapters/aws/s3-object-store.ts'
 import { variables } from '../../shared/app/environment.ts'
 import { artifact } from '../support/api.ts'
-import { type FaultProxy, type ProxiedRequest, startFaultProxy } from '../support/fault-proxy.ts'
+import type { FaultProxy, ProxiedRequest } from '../support/fault-proxy.ts'
 import { clientConfig } from './clients.ts'
-import { type Deployment, deploy } from './deployment.ts'
-import { type Functions, startFunctions } from './function-harness.ts'
-import { type Ministack, startMinistack } from './ministack.ts'
+import type { Deployment } from './deployment.ts'
+import { type Functions, startBehindProxy } from './function-harness.ts'
+import type { Ministack } from './ministack.ts'
 
 /**
  * The emulator does not know the condition keys with which the bucket policies insist on conditional writes. So every
@@ -27,10 +27,7 @@ describe('what functions and clients write', () => {
   let functions: Functions
 
   before(async () => {
-    ministack = cleanup.use(await startMinistack())
-    proxy = cleanup.use(await startFaultProxy(ministack.endpoint))
-    deployment = await deploy(ministack, proxy.endpoint)
-    functions = cleanup.use(await startFunctions(deployment))
+    ;({ ministack, proxy, deployment, functions } = await startBehindProxy(cleanup))
   })
   after(() => cleanup.disposeAsync())
 

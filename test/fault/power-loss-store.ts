@@ -4,7 +4,8 @@ import type { FileSystem } from '../../shared/adapters/local/file-system.ts'
 import { loggedFiles } from '../../shared/adapters/local/logged-files.ts'
 import { openWriteAheadLog, type WriteAheadLog } from '../../shared/adapters/local/write-ahead-log.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
-import { type Choose, type Disk, emptyDisk, power } from './fragile-disk.ts'
+import { type Choose, type Disk, emptyDisk } from './fragile-disk.ts'
+import { power } from './power.ts'
 import { seededRandom } from './world.ts'
 
 export const now = async () => {}

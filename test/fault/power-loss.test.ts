@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import { directoryObjectStore, openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
 import type { FileSystem } from '../../shared/adapters/local/file-system.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
-import { allAfterPowerCut, power } from './fragile-disk.ts'
+import { allAfterPowerCut } from './fragile-disk.ts'
+import { power } from './power.ts'
 import { losePower } from './power-loss.ts'
 import {
   byLog,

@@ -15,9 +15,10 @@ import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { unusedFiles } from '../../shared/repository/unused-files.ts'
 import { type Client, tufClient } from '../support/client.ts'
-import { type Disk, emptyDisk, type Power, power } from './fragile-disk.ts'
+import { type Disk, emptyDisk } from './fragile-disk.ts'
 import { perform } from './model.ts'
 import { emptyModel } from './model-state.ts'
+import { type Power, power } from './power.ts'
 import { make, seededRandom, startProcess, type VirtualTime } from './world.ts'
 
 /** What is sent, by the name of who sends it; the same again until it is answered. */

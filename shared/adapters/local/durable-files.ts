@@ -15,6 +15,8 @@ export interface DurableFiles {
   look(path: string): Promise<FileVersion | undefined>
   /** Nothing, and nothing is written, if the path is taken. */
   create(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<FileVersion | undefined>
+  /** A new file whose content is durable, and its name is not. */
+  make(path: string, bytes: Uint8Array, mode?: number): Promise<FileVersion>
   /** Takes the place of whatever file is there. */
   replace(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<FileVersion>
   /** A file that is not there is a success. */
@@ -22,6 +24,8 @@ export interface DurableFiles {
   /** Makes the directory and those above it, where missing. The path is absolute; its parent has to be readable. */
   makeDirectory(path: string): Promise<void>
   syncDirectory(path: string): Promise<void>
+  /** The content of a file is durable then; one that is not there is a success. */
+  syncFile(path: string): Promise<void>
 }
 
 export interface FileContent {
@@ -53,8 +57,8 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     })
   }
 
-  function writeThrough(temporary: string, bytes: Uint8Array, mode: number | undefined): Promise<FileVersion> {
-    return withFile(temporary, 'wx', mode, async (file) => {
+  function make(path: string, bytes: Uint8Array, mode: number | undefined): Promise<FileVersion> {
+    return withFile(path, 'wx', mode, async (file) => {
       await file.writeFile(bytes)
       const [version] = await Promise.all([file.stat(), file.sync()])
       return version
@@ -114,7 +118,7 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     async create(path, bytes, temporary, mode) {
       let version: FileVersion
       try {
-        version = await writeThrough(temporary, bytes, mode)
+        version = await make(temporary, bytes, mode)
         // A link, because unlike a rename it never takes the place of another file.
         await fs.link(temporary, path)
       } catch (error) {
@@ -128,7 +132,7 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     async replace(path, bytes, temporary, mode) {
       let version: FileVersion
       try {
-        version = await writeThrough(temporary, bytes, mode)
+        version = await make(temporary, bytes, mode)
         await fs.rename(temporary, path)
       } catch (error) {
         await discard(temporary)
@@ -146,8 +150,16 @@ export function durableFiles(fs: FileSystem): DurableFiles {
       }
       await syncDirectory(dirname(path))
     },
+    make,
     makeDirectory,
     syncDirectory,
+    async syncFile(path) {
+      try {
+        await withFile(path, 'r', undefined, (file) => file.sync())
+      } catch (error) {
+        if (!isAbsence(error)) throw error
+      }
+    },
   }
 }
 

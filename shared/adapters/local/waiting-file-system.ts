@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fstatSync, fsync, linkSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, fsync, openSync, readFileSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { type FileSystem, nodeFileSystem } from './file-system.ts'
 
@@ -22,5 +22,4 @@ export const waitingFileSystem: FileSystem = {
       close: async () => closeSync(file),
     }
   },
-  link: async (existing, path) => linkSync(existing, path),
 }

@@ -106,7 +106,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
         continue
       }
       // Who wrote it may have been killed before it was durable, and what it says is about to be seen.
-      await syncFile(join(directory, name))
+      await files.syncFile(join(directory, name))
       const content = await files.read(join(directory, name))
       const segment = newSegment(Number(name), content?.bytes.length ?? 0)
       for (const change of decodeChanges(Buffer.from(content?.bytes ?? []))) {
@@ -227,7 +227,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
    * during the rename.
    */
   async function replace(path: string, bytes: Uint8Array, temporary: string): Promise<FileVersion> {
-    const making = make(temporary, bytes)
+    const making = files.make(temporary, bytes)
     try {
       const [, version] = await Promise.all([
         change(path, bytes, async () => {
@@ -241,17 +241,6 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
       await making.catch(() => undefined)
       await unlink(temporary).catch(() => undefined)
       throw error
-    }
-  }
-
-  async function make(path: string, bytes: Uint8Array): Promise<FileVersion> {
-    const file = await fs.open(path, 'wx')
-    try {
-      await file.writeFile(bytes)
-      await file.sync()
-      return await file.stat()
-    } finally {
-      await file.close()
     }
   }
 
@@ -291,19 +280,10 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     await Promise.all(segment.placing)
     const own = [...segment.paths].filter((path) => holders.get(path) === segment)
     await syncOnce(async () => {
-      await inParallel(own, atOnce, syncFile)
+      await inParallel(own, atOnce, files.syncFile)
       for (const folder of new Set(own.map((path) => dirname(path)))) await files.syncDirectory(folder)
     })
     await drop(segment)
-  }
-
-  async function syncFile(path: string): Promise<void> {
-    try {
-      const file = await fs.open(path, 'r')
-      await file.sync().finally(() => file.close())
-    } catch (error) {
-      if (systemErrorCode(error) !== 'ENOENT') throw error
-    }
   }
 
   return {
