@@ -20,6 +20,7 @@ import {
   submitted,
 } from './service.ts'
 import { quantile, table } from './statistics.ts'
+import { watchVisible } from './visible.ts'
 
 interface Sizes {
   readonly bins: number
@@ -97,10 +98,12 @@ async function growthRows(empty: Service, full: Service, short: boolean): Promis
   await post(empty, 'artifacts', { artifacts: Array.from({ length: 10 }, (_, at) => artifact(`few/${at}`)) })
   // Until the disk has done what filling them left.
   await sleep(short ? 0 : 10_000)
+  using fewVisible = watchVisible(empty)
+  using manyVisible = watchVisible(full)
   const times = { few: [] as number[], many: [] as number[] }
   for (let round = 0; round < (short ? 10 : 100); round++) {
-    times.few.push(await timeOf(() => publishOne(empty, `growth/${round}`)))
-    times.many.push(await timeOf(() => publishOne(full, `growth/${round}`)))
+    times.few.push(await timeOf(() => publishOne(empty, fewVisible, `growth/${round}`)))
+    times.many.push(await timeOf(() => publishOne(full, manyVisible, `growth/${round}`)))
   }
   const [few, many] = [quantile(times.few, 0.5), quantile(times.many, 0.5)]
   const cells = [(many / 1000).toFixed(4), (few / 1000).toFixed(4), `${(many / few).toFixed(2)}x`]

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync, watch } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeFloor } from './floor.ts'
 import { artifact, bootstrap, post, type Service, startService } from './service.ts'
 import { quantile, table, timed } from './statistics.ts'
+import { type Visible, watchVisible } from './visible.ts'
 
 /**
  * From POST to visible, one artifact at a time, over HTTP to an embedded service with synced writes; and as a multiple of
@@ -35,15 +36,16 @@ export async function benchPublish({ short, scratch }: { short: boolean; scratch
 }
 
 async function measure(what: string, service: Service, directory: string, times: number): Promise<string[]> {
-  await publishOne(service, 'bench/first')
-  const { snapshot, bin } = newestBytes(service)
+  using visible = watchVisible(service)
+  await publishOne(service, visible, 'bench/first')
+  const { snapshot, bin } = newestBytes(service, visible.current())
   // Alternating, so that whatever else the machine does meets both.
   const floor = await makeFloor(await mkdtemp(join(directory, 'floor-')), snapshot, bin)
   const warmUp = 5
   const ours: number[] = []
   const floors: number[] = []
   for (let round = 0; round < times + warmUp; round++) {
-    const [own] = await timed(1, () => publishOne(service, `bench/${what.replaceAll(/\W+/g, '-')}/${round}`))
+    const [own] = await timed(1, () => publishOne(service, visible, `bench/${what.replaceAll(/\W+/g, '-')}/${round}`))
     const [plain] = await timed(1, floor)
     if (round < warmUp || own === undefined || plain === undefined) continue
     ours.push(own)
@@ -57,39 +59,22 @@ async function measure(what: string, service: Service, directory: string, times:
   ]
 }
 
-/** Resolves when the file that every client reads first has been replaced. */
-export async function publishOne(service: Service, path: string): Promise<void> {
-  // The kernel tells; asking again and again would take the processor away from what is measured.
-  const watcher = watch(join(service.data, 'metadata'))
-  try {
-    const before = timestampVersion(service)
-    const visible = new Promise<void>((resolve) => {
-      watcher.on('change', (_, file) => {
-        if (file === 'timestamp.json' && timestampVersion(service) !== before) resolve()
-      })
-    })
-    const response = await fetch(`${service.url}/api/v1/artifacts`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ artifacts: [artifact(path)] }),
-    })
-    if (response.status !== 202) throw new Error(`POST artifacts: ${response.status} ${await response.text()}`)
-    await response.arrayBuffer()
-    await visible
-  } finally {
-    watcher.close()
-  }
-}
-
-function timestampVersion(service: Service): number {
-  const timestamp = JSON.parse(readFileSync(join(service.data, 'metadata/timestamp.json'), 'utf8'))
-  return timestamp.signed.version
+/** Resolves when it can be seen. */
+export async function publishOne(service: Service, visible: Visible, path: string): Promise<void> {
+  const next = visible.current() + 1
+  const response = await fetch(`${service.url}/api/v1/artifacts`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ artifacts: [artifact(path)] }),
+  })
+  if (response.status !== 202) throw new Error(`POST artifacts: ${response.status} ${await response.text()}`)
+  await response.arrayBuffer()
+  await visible.reached(next)
 }
 
 /** How long the files of the last publish are: of the snapshot, and of the bin that it changed. */
-function newestBytes(service: Service): { readonly snapshot: number; readonly bin: number } {
+function newestBytes(service: Service, version: number): { readonly snapshot: number; readonly bin: number } {
   const metadata = join(service.data, 'metadata')
-  const version = timestampVersion(service)
   const bin = readdirSync(metadata).find((file) => file.startsWith(`${version}.bins-`))
   if (bin === undefined) throw new Error(`Commit ${version} has changed no bin.`)
   const bytes = (file: string) => statSync(join(metadata, file)).size

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, watch } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { writeSynced } from './floor.ts'
 import { artifact, bootstrap, type Service, startService } from './service.ts'
 import { quantile, table } from './statistics.ts'
+import { type Visible, watchVisible } from './visible.ts'
 
 const connections = 16
 
@@ -76,7 +77,8 @@ function row(what: string, { rate, artifacts, waits }: Sent, compared: string): 
 }
 
 async function send(service: Service, { posts, artifacts, atOnce, name, waits = false }: Load): Promise<Sent> {
-  const visible = visibleVersions(service)
+  using visible = watchVisible(service)
+  const first = visible.current()
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
   const begun = new Map<string, number>()
   const bodies = Array.from({ length: posts }, (_, post) =>
@@ -94,22 +96,21 @@ async function send(service: Service, { posts, artifacts, atOnce, name, waits = 
           const sent = performance.now()
           begun.set(await post(service, agent, body, waits), sent)
           // Alone, the next one is not to meet what this one leaves to be done.
-          if (atOnce === 1) await visible.settled()
+          if (atOnce === 1) await settled(service, visible)
         }
       }),
     )
-    await visible.settled()
+    await settled(service, visible)
     const taken: number[] = []
-    for (const [task, shown] of visible.tasks()) {
+    for (const [task, shown] of tasksAfter(first, service, visible)) {
       const sent = begun.get(task)
       if (sent !== undefined) taken.push(shown - sent)
       begun.delete(task)
     }
     if (begun.size > 0) throw new Error(`${begun.size} tasks are in no commit.`)
-    return { rate: (posts / (visible.last() - start)) * 1000, artifacts, waits: taken }
+    return { rate: (posts / ((visible.versions.at(-1)?.at ?? start) - start)) * 1000, artifacts, waits: taken }
   } finally {
     agent.destroy()
-    visible.close()
   }
 }
 
@@ -137,40 +138,27 @@ function post(service: Service, agent: Agent, body: Buffer, waits: boolean): Pro
   })
 }
 
-/** When each version of `timestamp.json` was there, as the kernel tells it. */
-function visibleVersions({ data }: Service) {
-  const metadata = join(data, 'metadata')
-  const version = (): number => JSON.parse(readFileSync(join(metadata, 'timestamp.json'), 'utf8')).signed.version
-  const first = version()
-  const seen: { readonly version: number; readonly at: number }[] = []
-  const watcher = watch(metadata, (_, file) => {
-    if (file !== 'timestamp.json') return
-    const at = performance.now()
-    const now = version()
-    if (now !== (seen.at(-1)?.version ?? first)) seen.push({ version: now, at })
-  })
-  return {
-    /** Resolves when nothing waits any more. */
-    async settled(): Promise<void> {
-      while (readdirSync(join(data, 'state/inbox')).length > 0) await setTimeout(5)
-      // The kernel may not have told yet.
-      while (version() !== (seen.at(-1)?.version ?? first)) await setTimeout(1)
-    },
-    last: () => seen.at(-1)?.at ?? 0,
-    /** Each task that was committed meanwhile, with when it became visible. */
-    *tasks(): Generator<[string, number]> {
-      let from = first
-      for (const { version, at } of seen) {
-        for (let number = from + 1; number <= version; number++) {
-          const entry = JSON.parse(
-            readFileSync(join(data, `state/commits/${String(number).padStart(12, '0')}.json`), 'utf8'),
-          )
-          for (const { id } of entry.tasks) yield [id, at]
-        }
-        from = version
-      }
-    },
-    close: () => watcher.close(),
+/** Resolves when nothing waits any more, and what became visible by that is known. */
+async function settled({ url, data }: Service, visible: Visible): Promise<void> {
+  for (;;) {
+    const answer = (await (await fetch(`${url}/api/v1/status`)).json()) as { data: { tasks: { waiting: number } } }
+    if (answer.data.tasks.waiting === 0) break
+    await setTimeout(5)
+  }
+  await visible.reached(JSON.parse(readFileSync(join(data, 'metadata/timestamp.json'), 'utf8')).signed.version)
+}
+
+/** Each task that was committed after version `first`, with when it became visible. */
+function* tasksAfter(first: number, { data }: Service, { versions }: Visible): Generator<[string, number]> {
+  let from = first
+  for (const { version, at } of versions) {
+    for (let number = from + 1; number <= version; number++) {
+      const entry = JSON.parse(
+        readFileSync(join(data, `state/commits/${String(number).padStart(12, '0')}.json`), 'utf8'),
+      )
+      for (const { id } of entry.tasks) yield [id, at]
+    }
+    from = version
   }
 }
 
