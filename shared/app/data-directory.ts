@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { lockDirectory } from '../adapters/local/directory-lock.ts'
 import { openDirectoryObjectStore } from '../adapters/local/directory-object-store.ts'
 import { nodeFileSystem } from '../adapters/local/file-system.ts'
@@ -29,7 +29,9 @@ export interface DataStores extends Pick<Ports, 'metadata' | 'state'> {
 /** The stores of a data directory, for the process that has its lock. Throws StoreError. */
 export async function openStores(data: string): Promise<DataStores> {
   const log = await openWriteAheadLog(data)
-  const files = loggedFiles(nodeFileSystem, log)
+  // What waits is gone in milliseconds, and how it ended is rarely asked.
+  const kept = ['inbox', 'tasks'].map((folder) => resolve(data, 'state', folder))
+  const files = loggedFiles(nodeFileSystem, log, kept)
   const [metadata, state] = await Promise.all([
     openDirectoryObjectStore(join(data, 'metadata'), nodeFileSystem, files),
     openDirectoryObjectStore(join(data, 'state'), nodeFileSystem, files),

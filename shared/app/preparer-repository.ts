@@ -15,7 +15,7 @@ export interface PreparerWork {
   readonly data: string
   readonly keys: readonly string[]
   readonly taskId: string
-  /** Takes what is to be written in the state store; absent: nothing is. */
+  /** Lends the state store; absent: nothing is written there, and no task read. */
   readonly state?: MessagePort
 }
 
@@ -53,6 +53,8 @@ function stateStore(directory: string, port: MessagePort | undefined): ObjectSto
   return {
     ...store,
     ...borrowed,
+    // What waits may have no file.
+    read: (name) => (name.startsWith('inbox/') ? borrowed : store).read(name),
     // Long, and nobody else's.
     create: (name, bytes) => (name.startsWith('bulk/') ? store : borrowed).create(name, bytes),
   }

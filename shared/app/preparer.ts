@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import { lendStore, type Writes } from './lent-store.ts'
+import { type Lent, lendStore } from './lent-store.ts'
 import type { Logger } from './logger.ts'
 import type { PreparerWork } from './preparer-repository.ts'
 
@@ -20,7 +20,7 @@ const pauseAfterFailure = 5_000
  */
 export function threadedPreparer(
   work: Pick<PreparerWork, 'data' | 'keys'>,
-  state: Writes,
+  state: Lent,
   log: Logger,
   done: () => void,
 ): Preparer {

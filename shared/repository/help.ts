@@ -1,11 +1,9 @@
 import { readCurrent } from './current.ts'
-import { decodeDocument } from './documents.ts'
 import { nothingFound } from './long-work.ts'
 import { readPreparation, structureOf } from './preparation.ts'
 import { baseOfRound, planned } from './prepare.ts'
 import type { Repository } from './repository.ts'
 import { changedAfter } from './take-over.ts'
-import { type AcceptedTask, inboxName } from './task.ts'
 import { type Made, makeUnits, type Share } from './units.ts'
 
 /**
@@ -14,21 +12,16 @@ import { type Made, makeUnits, type Share } from './units.ts'
  */
 export async function help(repository: Repository, share: Share): Promise<Made> {
   const { state } = repository.ports
-  const { taskId, lent } = share
+  const { task, lent } = share
   const nothing = { nearCaps: {}, found: nothingFound }
-  const [stored, preparation, current] = await Promise.all([
-    state.read(inboxName(taskId)),
-    readPreparation(state, taskId),
-    readCurrent(repository),
-  ])
-  if (stored === undefined || preparation === undefined || current === undefined) return nothing
+  const [preparation, current] = await Promise.all([readPreparation(state, task.id), readCurrent(repository)])
+  if (preparation === undefined || current === undefined) return nothing
   const { document } = preparation
   // The preparer will see that it has to begin anew.
   if (document.rounds[0]?.number !== share.round.number) return nothing
   if (structureOf(current, repository.ports.signers) !== document.structure) return nothing
   const at = await baseOfRound(repository, current, document)
   if (at === undefined) return nothing
-  const task = decodeDocument<AcceptedTask>(inboxName(taskId), stored.bytes)
-  const later = await changedAfter(repository, share.round.base, document.since, taskId)
+  const later = await changedAfter(repository, share.round.base, document.since, task.id)
   return makeUnits(repository, at, await planned(repository, task, at, later, { lends: false, lent }), share)
 }

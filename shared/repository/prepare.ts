@@ -194,7 +194,7 @@ async function firstRound(
     }
     return noting
   }
-  const share: Share = { taskId: task.id, round, isResumed, turns, lent: helper && work.lend?.() }
+  const share: Share = { task, round, isResumed, turns, lent: helper && work.lend?.() }
   const own = makeUnits(repository, at, work, share, { isOver, onMade, again: before.telling })
   const { telling = [], found, ...made } = await allMade(helper === undefined ? [own] : [own, helper(share)])
   await noting

@@ -5,10 +5,11 @@ import { eachInParallel, inParallel } from './parallel.ts'
 import type { Round } from './preparation.ts'
 import type { Current, Repository } from './repository.ts'
 import { signAhead } from './sign-ahead.ts'
+import type { AcceptedTask } from './task.ts'
 
 /** One round of work ahead, for all threads that make its units: each plans the same units, and takes those that no other has. */
 export interface Share {
-  readonly taskId: string
+  readonly task: AcceptedTask
   readonly round: Round
   /** Some of its files may be there. */
   readonly isResumed: boolean

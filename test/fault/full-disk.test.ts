@@ -35,7 +35,12 @@ function breakFileSystem(trouble: Trouble): Disposable {
     ...nodeFileSystem,
     async open(path, flags, mode) {
       if (flags !== 'r') refuse(path)
-      return open(path, flags, mode)
+      const file = await open(path, flags, mode)
+      const writeFile = async (bytes: Uint8Array) => {
+        refuse(path)
+        return file.writeFile(bytes)
+      }
+      return { ...file, writeFile }
     },
     link: failing(link),
     rename: failing(rename),

@@ -37,17 +37,24 @@ const byItself: Open = async (fs) => ({ store: await openDirectoryObjectStore(pa
 /** Of what is written below, some is longer. */
 export const longest = 'folder/b 1'.length
 
+/** `keptIn`: see `loggedFiles`. */
 export const byLog =
-  (mutant = (log: WriteAheadLog) => log): Open =>
+  (mutant = (log: WriteAheadLog) => log, keptIn: readonly string[] = []): Open =>
   async (fs) => {
     const log = mutant(await openWriteAheadLog('/srv', fs, longest))
-    return { store: await openDirectoryObjectStore(path, fs, loggedFiles(fs, log)), tidy: () => log.settle('all') }
+    return {
+      store: await openDirectoryObjectStore(path, fs, loggedFiles(fs, log, keptIn)),
+      tidy: () => log.settle('all'),
+    }
   }
+
+export const inLogAlone = byLog(undefined, [path])
 
 /** Each way in which a directory store makes its files durable; of how many writes all that may be left is looked at. */
 export const ways: Readonly<Record<string, { readonly open: Open; readonly writes: number }>> = {
   'by itself': { open: byItself, writes: 4 },
   'by way of a log': { open: byLog(), writes: 2 },
+  'by a log, and gives them names only when that lets go of them': { open: inLogAlone, writes: 2 },
 }
 
 /** A store in the hands of several writers and readers, each of which knows what it was told. */

@@ -11,6 +11,7 @@ import {
   choosing,
   cutAfter,
   freshDisk,
+  inLogAlone,
   isKept,
   longest,
   now,
@@ -105,6 +106,8 @@ describe('After a power cut the log', () => {
           return isSettled ? { ...file, sync: now } : file
         },
       }),
+    'it is dropped before what it alone has got a file': (fs) =>
+      inLogAlone({ ...fs, place: async () => ({ ino: 0, size: 0, mtimeMs: 0 }) }),
     'a long file goes past what it says of the short one before': byLog((log) => ({
       ...log,
       takes: (_, length = 0) => length <= longest,

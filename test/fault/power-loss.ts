@@ -79,7 +79,11 @@ export async function losePower(seed: number, mutant = (fs: FileSystem) => fs): 
     const fs = mutant(disk.fileSystem(turn))
     const log = await openWriteAheadLog('/data', fs)
     const metadata = await openDirectoryObjectStore('/data/metadata', fs, loggedFiles(fs, log))
-    const state = await openDirectoryObjectStore('/data/state', fs, loggedFiles(fs, log))
+    const state = await openDirectoryObjectStore(
+      '/data/state',
+      fs,
+      loggedFiles(fs, log, ['/data/state/inbox', '/data/state/tasks']),
+    )
     logs.set(state, log)
     const hints = directoryObjectStore('/data/state', fs, unsyncedFiles(fs))
     return startProcess({ metadata, state, hints }, time)

@@ -151,7 +151,7 @@ export function directoryObjectStore(
       return names
 
       async function collect(folder: string): Promise<void> {
-        const entries = (await entriesOf(fs, resolve(root, folder)))
+        const entries = (await files.entries(resolve(root, folder)))
           .map((entry) => folder + entry.name + (entry.isDirectory() ? '/' : ''))
           .filter((entry) => entry.startsWith(prefix) && (entry > after || after.startsWith(entry)))
         // Folders end with their slash, so the names below them fall into place too.
@@ -186,15 +186,6 @@ function isPath(name: string): boolean {
 function pathOf(root: string, name: string): string {
   if (!isPath(name)) throw new StoreError('unavailable', `${JSON.stringify(name)} cannot be the name of an object.`)
   return join(root, name)
-}
-
-async function entriesOf(fs: FileSystem, path: string) {
-  try {
-    return await fs.readdir(path)
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(systemErrorCode(error) ?? '')) return []
-    throw error
-  }
 }
 
 async function recover(root: string, fs: FileSystem): Promise<void> {

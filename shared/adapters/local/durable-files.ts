@@ -1,5 +1,11 @@
 import { dirname } from 'node:path'
-import { type FileSystem, type FileVersion, type OpenFile, systemErrorCode } from './file-system.ts'
+import {
+  type DirectoryEntry,
+  type FileSystem,
+  type FileVersion,
+  type OpenFile,
+  systemErrorCode,
+} from './file-system.ts'
 import { atMost } from './taking-turns.ts'
 
 /**
@@ -13,6 +19,8 @@ export interface DurableFiles {
   read(path: string): Promise<FileContent | undefined>
   /** Which version is there, without reading it. */
   look(path: string): Promise<FileVersion | undefined>
+  /** What lies in a directory; nothing if there is none. */
+  entries(directory: string): Promise<readonly DirectoryEntry[]>
   /** Nothing, and nothing is written, if the path is taken. */
   create(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<FileVersion | undefined>
   /** A new file whose content is durable, and its name is not. */
@@ -112,6 +120,14 @@ export function durableFiles(fs: FileSystem): DurableFiles {
         return await fs.stat(path)
       } catch (error) {
         if (isAbsence(error)) return undefined
+        throw error
+      }
+    },
+    async entries(directory) {
+      try {
+        return await fs.readdir(directory)
+      } catch (error) {
+        if (isAbsence(error)) return []
         throw error
       }
     },

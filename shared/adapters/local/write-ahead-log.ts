@@ -1,15 +1,10 @@
-import { dirname, join, relative } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { inParallel } from '../../repository/parallel.ts'
 import { durableFiles } from './durable-files.ts'
-import {
-  asStoreError,
-  type FileSystem,
-  type FileVersion,
-  nodeFileSystem,
-  type OpenFile,
-  systemErrorCode,
-} from './file-system.ts'
-import { type Change, decodeChanges, encodeChange } from './log-records.ts'
+import { asStoreError, type FileSystem, type FileVersion, nodeFileSystem, type OpenFile } from './file-system.ts'
+import { type KeptFiles, keptFiles } from './kept-files.ts'
+import { encodeChange } from './log-records.ts'
+import { recoverFromLog, segmentName, unlinkIfThere } from './log-recovery.ts'
 import { takingTurns } from './taking-turns.ts'
 
 /**
@@ -25,6 +20,9 @@ export interface WriteAheadLog {
    * for `place`.
    */
   write(path: string, bytes: Uint8Array, temporary?: string): Promise<FileVersion>
+  /** Makes a new file, which may get its place only when the log lets go of it. Until then it is in `kept`. */
+  keep(path: string, bytes: Uint8Array): Promise<FileVersion>
+  readonly kept: Pick<KeptFiles, 'get' | 'pathsIn'>
   remove(path: string): Promise<void>
   /**
    * True if a change of this file, to this many bytes or to none, belongs here: it is short, or a power cut would have the log
@@ -41,8 +39,8 @@ export interface WriteAheadLog {
 /** One file of the log. Those with higher numbers were written later, and have the last word. */
 interface Segment {
   readonly number: number
-  /** What it says something of. */
-  readonly paths: Set<string>
+  /** What it says something of: that there is a file, or none. */
+  readonly paths: Map<string, 'there' | 'gone'>
   /** Changes that are durable and on their way to their places. */
   readonly placing: Set<Promise<unknown>>
   bytes: number
@@ -61,6 +59,8 @@ const mostBytesOfSegment = 16 * 1024 * 1024
 const mostBytesInAll = 256 * 1024 * 1024
 /** What is longer takes longer to be written twice than the two syncs take that it needs by itself. */
 const longestTaken = 256 * 1024
+/** Of one directory, for they are in memory. */
+const mostBytesKept = 8 * 1024 * 1024
 /** Beside other writes it is not to take the disk from them. */
 const settledAtOnce = { all: 16, older: 2 }
 
@@ -74,7 +74,7 @@ export async function openWriteAheadLog(
   longest = longestTaken,
 ): Promise<WriteAheadLog> {
   try {
-    return await open(base, fs, longest)
+    return await open(resolve(base), fs, longest)
   } catch (error) {
     throw asStoreError(error, `open the log in ${base}`)
   }
@@ -83,11 +83,12 @@ export async function openWriteAheadLog(
 async function open(base: string, fs: FileSystem, longest: number): Promise<WriteAheadLog> {
   const files = durableFiles(fs)
   const directory = join(base, 'log')
-  const pathOf = ({ number }: Segment) => join(directory, String(number).padStart(12, '0'))
+  const pathOf = ({ number }: Segment) => join(directory, segmentName(number))
   /** The oldest first. */
   const segments: Segment[] = []
   /** By path: the newest segment that says something of it. */
   const holders = new Map<string, Segment>()
+  const kept = keptFiles(fs)
   const turns = takingTurns()
   let lastNumber = 0
   let active: { readonly segment: Segment; readonly file: OpenFile } | undefined
@@ -96,51 +97,22 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
   let broken: unknown
 
   await files.makeDirectory(directory)
-  await recover()
-
-  async function recover(): Promise<void> {
-    const latest = new Map<string, Change>()
-    for (const name of (await fs.readdir(directory)).map((entry) => entry.name).sort()) {
-      if (!/^\d{12}$/.test(name)) {
-        await fs.unlink(join(directory, name))
-        continue
-      }
-      // Who wrote it may have been killed before it was durable, and what it says is about to be seen.
-      await files.syncFile(join(directory, name))
-      const content = await files.read(join(directory, name))
-      const segment = newSegment(Number(name), content?.bytes.length ?? 0)
-      for (const change of decodeChanges(Buffer.from(content?.bytes ?? []))) {
-        latest.set(change.path, change)
-        hold(join(base, change.path), segment)
-      }
-    }
-    await files.syncDirectory(directory)
-    const changes = [...latest.values()].map((change, index) => ({
-      ...change,
-      temporary: join(directory, `${index}.tmp`),
-    }))
-    await inParallel(changes, settledAtOnce.all, restore)
+  for (const { number, bytes, paths } of await recoverFromLog(base, directory, fs)) {
+    const segment = newSegment(number, bytes)
+    for (const path of paths) hold(path, segment)
   }
-
-  /** Compares first: after a mere crash of the process all of it is in its place. */
-  async function restore({ path: name, bytes, temporary }: Change & { readonly temporary: string }): Promise<void> {
-    const path = join(base, name)
-    if (bytes === undefined) return unlink(path)
-    const present = await files.read(path)
-    if (present !== undefined && Buffer.compare(present.bytes, bytes) === 0) return
-    await files.makeDirectory(dirname(path))
-    await fs.place(path, bytes, temporary)
-  }
+  // All of it was written before anything is asked of this one.
+  settlingOfOlder = lastNumber
 
   function newSegment(number: number, bytes: number): Segment {
-    const segment: Segment = { number, paths: new Set(), placing: new Set(), bytes }
+    const segment: Segment = { number, paths: new Map(), placing: new Set(), bytes }
     lastNumber = number
     segments.push(segment)
     return segment
   }
 
-  function hold(path: string, segment: Segment): void {
-    segment.paths.add(path)
+  function hold(path: string, segment: Segment, what: 'there' | 'gone' = 'there'): void {
+    segment.paths.set(path, what)
     holders.set(path, segment)
   }
 
@@ -202,17 +174,17 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
 
   /** Before a later one is dropped, lest this one gets the last word again. */
   async function drop(segment: Segment): Promise<void> {
-    await unlink(pathOf(segment))
+    await unlinkIfThere(fs, pathOf(segment))
     await syncOnce(() => files.syncDirectory(directory))
     segments.splice(segments.indexOf(segment), 1)
-    for (const path of segment.paths) if (holders.get(path) === segment) holders.delete(path)
+    for (const path of segment.paths.keys()) if (holders.get(path) === segment) holders.delete(path)
   }
 
   function change<T>(path: string, bytes: Uint8Array | undefined, place: () => Promise<T>): Promise<T> {
     const record = encodeChange({ path: relative(base, path), bytes })
     return new Promise((resolve, failed) => {
       const done = (segment: Segment) => {
-        hold(path, segment)
+        hold(path, segment, bytes === undefined ? 'gone' : 'there')
         const placing = place()
         resolve(placing)
         const end: Promise<unknown> = placing.catch(() => undefined).then(() => segment.placing.delete(end))
@@ -232,6 +204,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
       const [, version] = await Promise.all([
         change(path, bytes, async () => {
           await making
+          await kept.place(path)
           await fs.rename(temporary, path)
         }),
         making,
@@ -239,15 +212,9 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
       return version
     } catch (error) {
       await making.catch(() => undefined)
-      await unlink(temporary).catch(() => undefined)
+      await unlinkIfThere(fs, temporary).catch(() => undefined)
       throw error
     }
-  }
-
-  async function unlink(path: string): Promise<void> {
-    await fs.unlink(path).catch((error: unknown) => {
-      if (systemErrorCode(error) !== 'ENOENT') throw error
-    })
   }
 
   const settle = (what: 'all' | 'older') => turns.take('settle', () => settleNow(what))
@@ -278,18 +245,30 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
 
   async function settleSegment(segment: Segment, atOnce: number): Promise<void> {
     await Promise.all(segment.placing)
-    const own = [...segment.paths].filter((path) => holders.get(path) === segment)
+    const own = [...segment.paths.keys()].filter((path) => holders.get(path) === segment)
+    const there = own.filter((path) => segment.paths.get(path) === 'there')
+    await inParallel(there, atOnce, kept.place)
     await syncOnce(async () => {
-      await inParallel(own, atOnce, files.syncFile)
+      await inParallel(there, atOnce, files.syncFile)
       for (const folder of new Set(own.map((path) => dirname(path)))) await files.syncDirectory(folder)
     })
     await drop(segment)
   }
 
+  const write: WriteAheadLog['write'] = (path, bytes, temporary) =>
+    temporary === undefined ? change(path, bytes, () => fs.place(path, bytes)) : replace(path, bytes, temporary)
+
   return {
-    write: (path, bytes, temporary) =>
-      temporary === undefined ? change(path, bytes, () => fs.place(path, bytes)) : replace(path, bytes, temporary),
-    remove: (path) => change(path, undefined, () => unlink(path)),
+    write,
+    keep: (path, bytes) =>
+      kept.bytesIn(dirname(path)) + bytes.length > mostBytesKept
+        ? write(path, bytes)
+        : change(path, bytes, async () => kept.keep(path, bytes)),
+    kept,
+    remove: (path) =>
+      change(path, undefined, async () => {
+        if (await kept.forget(path)) await unlinkIfThere(fs, path)
+      }),
     takes: (path, length = Number.POSITIVE_INFINITY) => length <= longest || holders.has(path),
     settle,
   }

@@ -15,13 +15,14 @@ import { temporaryDirectory } from './temporary-directory.ts'
 
 const short = 'of so many bytes'.length
 
-for (const [name, longest] of [
-  ['directory with a log', undefined],
-  ['directory with a log for what is short', 4],
+for (const [name, longest, kept] of [
+  ['directory with a log', undefined, undefined],
+  ['directory with a log for what is short', 4, undefined],
+  ['directory with a log that alone has what is short', undefined, 'objects'],
 ] as const) {
   objectStoreContract(name, async () => {
     const directory = await temporaryDirectory()
-    const { store } = await open(directory.path, nodeFileSystem, longest)
+    const { store } = await open(directory.path, nodeFileSystem, longest, kept)
     return { store, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() }
   })
 }
@@ -223,9 +224,11 @@ describe('records of a log', () => {
   })
 })
 
-async function open(base: string, fs = nodeFileSystem, longest?: number) {
+/** `kept`: a directory below `base`, see `loggedFiles`. */
+async function open(base: string, fs = nodeFileSystem, longest?: number, kept?: string) {
   const log = await openWriteAheadLog(base, fs, longest)
-  return { log, store: await openDirectoryObjectStore(join(base, 'objects'), fs, loggedFiles(fs, log)) }
+  const files = loggedFiles(fs, log, kept === undefined ? [] : [join(base, kept)])
+  return { log, store: await openDirectoryObjectStore(join(base, 'objects'), fs, files) }
 }
 
 interface Watcher {

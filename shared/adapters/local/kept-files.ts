@@ -1,0 +1,80 @@
+import { dirname } from 'node:path'
+import type { FileContent } from './durable-files.ts'
+import type { FileSystem, FileVersion } from './file-system.ts'
+
+/**
+ * Files that are durable elsewhere and that no file system has yet: some are gone before it would have to. Whoever reads asks here
+ * first, then the file system.
+ */
+export interface KeptFiles {
+  /** Of a path that is free. */
+  keep(path: string, bytes: Uint8Array): FileVersion
+  /** Not to be changed. */
+  get(path: string): FileContent | undefined
+  /** Those that lie right in this directory. */
+  pathsIn(directory: string): string[]
+  /** Of all in this directory. */
+  bytesIn(directory: string): number
+  /** Hands it over to the file system, where it is not durable. One that is not here is a success. */
+  place(path: string): Promise<void>
+  /** Resolves with true if the file system may have it, now that it is not here any more. */
+  forget(path: string): Promise<boolean>
+}
+
+interface Kept extends FileContent {
+  placing?: Promise<unknown>
+}
+
+interface Directory {
+  readonly files: Map<string, Kept>
+  bytes: number
+}
+
+export function keptFiles(fs: FileSystem): KeptFiles {
+  const directories = new Map<string, Directory>()
+  let last = 0
+
+  const find = (path: string) => directories.get(dirname(path))?.files.get(path)
+
+  function drop(path: string, file: Kept): void {
+    const directory = directories.get(dirname(path))
+    if (directory?.files.get(path) !== file) return
+    directory.files.delete(path)
+    directory.bytes -= file.bytes.length
+  }
+
+  return {
+    keep(path, bytes) {
+      // Numbers that no file system gives, so that it is told from the file that it becomes.
+      const version = { ino: --last, size: bytes.length, mtimeMs: Date.now() }
+      const directory = directories.get(dirname(path)) ?? { files: new Map(), bytes: 0 }
+      directories.set(dirname(path), directory)
+      directory.files.set(path, { bytes: new Uint8Array(bytes), version })
+      directory.bytes += bytes.length
+      return version
+    },
+    get: find,
+    pathsIn: (directory) => [...(directories.get(directory)?.files.keys() ?? [])],
+    bytesIn: (directory) => directories.get(directory)?.bytes ?? 0,
+    async place(path) {
+      const file = find(path)
+      if (file === undefined) return
+      file.placing ??= fs.place(path, file.bytes)
+      try {
+        await file.placing
+      } catch (error) {
+        delete file.placing
+        throw error
+      }
+      drop(path, file)
+    },
+    async forget(path) {
+      const file = find(path)
+      if (file === undefined) return true
+      drop(path, file)
+      if (file.placing === undefined) return false
+      await file.placing.catch(() => undefined)
+      return true
+    },
+  }
+}

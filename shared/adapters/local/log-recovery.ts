@@ -1,0 +1,60 @@
+import { dirname, join } from 'node:path'
+import { inParallel } from '../../repository/parallel.ts'
+import { durableFiles } from './durable-files.ts'
+import { type FileSystem, systemErrorCode } from './file-system.ts'
+import { type Change, decodeChanges } from './log-records.ts'
+
+/** One file of a log, as it was found. */
+export interface FoundSegment {
+  readonly number: number
+  readonly bytes: number
+  /** What it says something of. */
+  readonly paths: readonly string[]
+}
+
+const restoredAtOnce = 16
+
+export const segmentName = (number: number) => String(number).padStart(12, '0')
+
+/** Makes the files below `base` what the log in `directory` says; they are not durable. Returns its segments, the oldest first. */
+export async function recoverFromLog(base: string, directory: string, fs: FileSystem): Promise<FoundSegment[]> {
+  const files = durableFiles(fs)
+  const latest = new Map<string, Change>()
+  const segments: FoundSegment[] = []
+  for (const name of (await fs.readdir(directory)).map((entry) => entry.name).sort()) {
+    if (!/^\d{12}$/.test(name)) {
+      await fs.unlink(join(directory, name))
+      continue
+    }
+    // Who wrote it may have been killed before it was durable, and what it says is about to be seen.
+    await files.syncFile(join(directory, name))
+    const content = await files.read(join(directory, name))
+    const changes = decodeChanges(Buffer.from(content?.bytes ?? []))
+    for (const change of changes) latest.set(change.path, change)
+    const paths = changes.map(({ path }) => join(base, path))
+    segments.push({ number: Number(name), bytes: content?.bytes.length ?? 0, paths })
+  }
+  await files.syncDirectory(directory)
+  const changes = [...latest.values()].map((change, index) => ({
+    ...change,
+    temporary: join(directory, `${index}.tmp`),
+  }))
+  await inParallel(changes, restoredAtOnce, restore)
+  return segments
+
+  /** Compares first: after a mere crash of the process nearly all of it is in its place. */
+  async function restore({ path: name, bytes, temporary }: Change & { readonly temporary: string }): Promise<void> {
+    const path = join(base, name)
+    if (bytes === undefined) return unlinkIfThere(fs, path)
+    const present = await files.read(path)
+    if (present !== undefined && Buffer.compare(present.bytes, bytes) === 0) return
+    await files.makeDirectory(dirname(path))
+    await fs.place(path, bytes, temporary)
+  }
+}
+
+export async function unlinkIfThere(fs: FileSystem, path: string): Promise<void> {
+  await fs.unlink(path).catch((error: unknown) => {
+    if (systemErrorCode(error) !== 'ENOENT') throw error
+  })
+}
