@@ -95,7 +95,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
     })
     ring()
     const warn = warner(repository, log)
-    let tending = warn()
+    // What a crash has left of the log is not to be there when the next one leaves more.
+    let tending = settle(stores.log, 'older', log).then(warn)
     const timer = setInterval(
       () => {
         ring()

@@ -42,6 +42,15 @@ export async function readCurrent(repository: Repository): Promise<Current | und
   }
 }
 
+/** True once clients can read it. Costs one read, whatever has been committed since. Throws RepositoryError 'corrupt'. */
+export async function isFounded({ ports, cache }: Repository): Promise<boolean> {
+  const stored = await ports.metadata.read('timestamp.json')
+  if (stored === undefined) return false
+  if (stored.tag !== cache.current?.timestampTag)
+    understand('timestamp.json', () => decodeSigned('timestamp', stored.bytes))
+  return true
+}
+
 async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag): Promise<Current> {
   const { state } = repository.ports
   const timestamp = understand('timestamp.json', () => decodeSigned('timestamp', bytes))

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import { isFounded } from '../../repository/current.ts'
 import { waitForTask } from '../../repository/read.ts'
 import { readFounding } from '../../repository/status.ts'
 import { type Submission, submit, wasSubmitted } from '../../repository/submit.ts'
@@ -51,8 +52,8 @@ export async function accept(
 /** Throws ApiError 'not-found' before clients can read a repository. */
 export function requireBootstrap(title: string) {
   return async ({ repository }: Service): Promise<void> => {
+    if (await isFounded(repository)) return
     const founding = await readFounding(repository)
-    if (founding?.state === 'finished') return
     const state = founding?.state ?? 'none'
     throw new ApiError('not-found', title, `It requires bootstrap finished. State: ${state}. Run the ceremony first.`)
   }
