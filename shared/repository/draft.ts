@@ -1,5 +1,6 @@
 import { canonicalText } from '../tuf/canonical.ts'
 import { isHiddenFromSome, rolesTrustedWith } from '../tuf/delegation.ts'
+import { EditedMap } from '../tuf/edited-map.ts'
 import type { Delegations, MetaFile, Root, TargetFile, Targets } from '../tuf/metadata.ts'
 import { isTopLevel } from '../tuf/names.ts'
 import type { Signed } from '../tuf/signed.ts'
@@ -46,7 +47,7 @@ export interface Draft {
   /** By path: old and new value, against what the draft was made from. */
   readonly changes: Map<string, TargetChange>
   /** The targets of roles in `roles` that are this draft's own to write to. */
-  readonly copies: Map<string, Map<string, TargetFile>>
+  readonly copies: Map<string, EditedMap<TargetFile>>
   readonly sizes: RoleSizes
 }
 
@@ -170,11 +171,11 @@ export function setRole(draft: Draft, role: string, content: Targets): void {
   sign(draft, role)
 }
 
-function copyOfTargets(draft: Draft, role: string): Map<string, TargetFile> {
+function copyOfTargets(draft: Draft, role: string): EditedMap<TargetFile> {
   const known = draft.copies.get(role)
   if (known !== undefined) return known
   const content = roleOf(draft, role)
-  const targets = new Map(content.targets)
+  const targets = new EditedMap(content.targets)
   draft.roles.set(role, { ...content, targets })
   draft.copies.set(role, targets)
   return targets

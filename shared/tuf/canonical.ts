@@ -1,5 +1,6 @@
 import { CarriedMap } from './carried-map.ts'
 import { inOrder } from './code-points.ts'
+import { EditedMap } from './edited-map.ts'
 import { TufError } from './errors.ts'
 import { OrderedMap, type Piece } from './ordered-map.ts'
 
@@ -96,7 +97,7 @@ const partsOfPieces = new WeakMap<Piece<unknown>, Part>()
 function partOfPiece(piece: Piece<unknown>): Part {
   const known = partsOfPieces.get(piece)
   if (known !== undefined) return known
-  const part = partOf(piece.map(([key, value]) => `${quoted(key)}:${canonicalText(value)}`).join(','))
+  const part = partOf(piece.map(([key, value]) => member(key, value)).join(','))
   partsOfPieces.set(piece, part)
   return part
 }
@@ -112,6 +113,7 @@ export function canonicalText(value: unknown): string {
       return value ? 'true' : 'false'
     case 'object':
       if (value === null) return 'null'
+      if (value instanceof EditedMap) return `{${value.members(member).join(',')}}`
       if (Array.isArray(value)) return `[${Array.from(value, canonicalText).join(',')}]`
       return isMap(value)
         ? `{${members(inOrder([...value.keys()]), (key) => value.get(key))}}`
@@ -122,18 +124,20 @@ export function canonicalText(value: unknown): string {
 }
 
 const isMap = (value: object): value is ReadonlyMap<string, unknown> =>
-  value instanceof Map || value instanceof OrderedMap || value instanceof CarriedMap
+  value instanceof Map || value instanceof OrderedMap || value instanceof CarriedMap || value instanceof EditedMap
+
+const member = (key: string, value: unknown) => `${quoted(key)}:${canonicalText(value)}`
 
 function members(keys: readonly string[], get: (key: string) => unknown): string {
   const [only] = keys
   if (only !== undefined && keys.length === 1) {
-    const member = get(only)
-    return member === undefined ? '' : `${quoted(only)}:${canonicalText(member)}`
+    const value = get(only)
+    return value === undefined ? '' : member(only, value)
   }
   const texts: string[] = []
   for (const key of keys) {
-    const member = get(key)
-    if (member !== undefined) texts.push(`${quoted(key)}:${canonicalText(member)}`)
+    const value = get(key)
+    if (value !== undefined) texts.push(member(key, value))
   }
   // Joined rather than added up: what is added up stays in its pieces, and is put together again each time it is used.
   return texts.join(',')
