@@ -9,7 +9,7 @@ import { type Entry, encodeEntry, entryName, lastClaimed, type StateName, stateO
 import type { Lease } from './lease.ts'
 import { inParallel } from './parallel.ts'
 import { StoreError, type Tag } from './ports.ts'
-import { cacheCommitTime, cacheRole, type Repository, type Upcoming } from './repository.ts'
+import { cacheCommitTime, cacheRole, type Repository, type Upcoming, uncacheRole } from './repository.ts'
 import { delegatorsOf } from './settings.ts'
 import { signer, writeSignedElsewhere } from './sign.ts'
 import { numbered } from './signing.ts'
@@ -108,6 +108,7 @@ export async function commit(
   const written = new Map([...offline, ...roles])
   for (const [role, signed] of written)
     if (role !== 'targets') cacheRole(repository, `${signed.signed.version}.${role}.json`, signed)
+  for (const file of entry.supersedes) uncacheRole(repository.cache, file)
   cacheCommitTime(repository.cache, number, now)
   const delegators = delegatorsAfter(base, draft, written)
   const targets = delegators.get('targets')

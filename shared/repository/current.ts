@@ -55,15 +55,16 @@ async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag
   const { state } = repository.ports
   const timestamp = understand('timestamp.json', () => decodeSigned('timestamp', bytes))
   const stored = await readEntry(state, timestamp.signed.version)
-  const root = await readPart(repository, 'state', stateObjectName(stored.entry.state.root, 'root'), (part) =>
+  const reading = readPart(repository, 'state', stateObjectName(stored.entry.state.root, 'root'), (part) =>
     decodeSigned('root', part),
   )
-  const [settings, parked, signing, rotation, snapshot] = await Promise.all([
+  const [root, settings, parked, signing, rotation, snapshot] = await Promise.all([
+    reading,
     readState<Settings>(repository, stored.entry, 'settings'),
     readState(repository, stored.entry, 'parked', nothingParked),
     readState(repository, stored.entry, 'signing', nothingPending),
     readState(repository, stored.entry, 'rotation', noRotation),
-    readSnapshot(repository, timestamp.signed, root.signed),
+    readSnapshot(repository, timestamp.signed, reading),
   ])
   const { keys, roles } = root.signed
   understand('timestamp.json', () => verifyThreshold('timestamp.json', roles.timestamp, keys, timestamp))
@@ -97,15 +98,17 @@ async function readState<Kind extends Document>(
 async function readSnapshot(
   repository: Repository,
   timestamp: Timestamp,
-  { roles, keys }: Root,
+  reading: Promise<Signed<Root>>,
 ): Promise<Signed<Snapshot>> {
   const meta = timestamp.meta.get('snapshot.json')
   const file = `${meta?.version}.snapshot.json`
-  return readPart(repository, 'metadata', file, (part) => {
+  const [bytes, root] = await Promise.all([readBytes(repository, 'metadata', file), reading])
+  const { roles, keys } = root.signed
+  return understand(file, () => {
     const expected = meta?.hashes?.['sha256']
-    if (expected !== undefined && sha256(part) !== expected)
+    if (expected !== undefined && sha256(bytes) !== expected)
       throw new Error('its hash is not the one that timestamp.json names')
-    return decodeSigned('snapshot', part, ({ signedBytes, signatures }) => {
+    return decodeSigned('snapshot', bytes, ({ signedBytes, signatures }) => {
       return goodSignatures(roles.snapshot, keys, signedBytes, signatures).length >= roles.snapshot.threshold
     })
   })
@@ -191,9 +194,14 @@ async function readPart<Part>(
   name: string,
   decode: (bytes: Uint8Array) => Part,
 ): Promise<Part> {
-  const stored = await repository.ports[store].read(name)
+  const bytes = await readBytes(repository, store, name)
+  return understand(name, () => decode(bytes))
+}
+
+async function readBytes({ ports }: Repository, store: 'metadata' | 'state', name: string): Promise<Uint8Array> {
+  const stored = await ports[store].read(name)
   if (stored === undefined) throw corrupt(name, 'it is missing')
-  return understand(name, () => decode(stored.bytes))
+  return stored.bytes
 }
 
 function understand<Part>(name: string, decode: () => Part): Part {

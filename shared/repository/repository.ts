@@ -77,7 +77,7 @@ export const defaultLimits: Limits = {
   rotationGrace: 600_000,
   retention: 24 * 60 * 60_000,
   collectEvery: 60 * 60_000,
-  cachedRoleBytes: 4 * 1024 * 1024,
+  cachedRoleBytes: 8 * 1024 * 1024,
   collectedPerCycle: 20_000,
 }
 
@@ -156,6 +156,12 @@ export function cacheRole({ cache, limits }: Repository, file: string, role: Sig
     cache.roles.delete(name)
     cache.roleBytes -= oldest.bytes.length
   }
+}
+
+/** Of a file that has been superseded. */
+export function uncacheRole(cache: Cache, file: string): void {
+  cache.roleBytes -= cache.roles.get(file)?.bytes.length ?? 0
+  cache.roles.delete(file)
 }
 
 const attempts = 4
