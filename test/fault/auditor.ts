@@ -10,7 +10,7 @@ import { type Client, tufClient } from '../support/client.ts'
 import { collectionRules } from './collection-rules.ts'
 import { changesAreExplained, everythingIsDone, filesExpireAsSettingsSay } from './commit-rules.ts'
 import { countedSigners } from './counted-signers.ts'
-import { type Drafts, draftsAfter, draftsBefore } from './drafts.ts'
+import { type Drafts, draftsAfter, draftsBefore, noteSigned } from './drafts.ts'
 import { isLong, laterThan } from './long-work.ts'
 import { perform } from './model.ts'
 import { emptyModel, type Model } from './model-state.ts'
@@ -64,6 +64,7 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
   let exposed = 0
   /** The newest version of each role below targets. */
   const versions = new Map<string, number>()
+  let draftsOfHead: Drafts = new Map()
 
   const fresh = () =>
     tufClient(
@@ -144,6 +145,7 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
     }
     if (request.kind === 'upload_delegated_metadata' && task.state === 'SUCCESS')
       versions.set(request.role, versionIn(request.metadata))
+    if (request.kind === 'sign_metadata') noteSigned(draftsOfHead, model, versions)
     decided.set(task.id, { schema: 1, ...task, commit })
   }
 
@@ -160,6 +162,7 @@ export function audit(time: VirtualTime, { everyClient }: { readonly everyClient
     } else {
       const drafted = draftsAfter(entry, document)
       for (const task of entry.tasks) decide(task, entry.number, drafted)
+      draftsOfHead = drafted
     }
     changesAreExplained(entry, before, model.targets, (name) => objects.state.get(name))
     head = entry

@@ -213,14 +213,18 @@ export function bringingOutOwnRoots(stores: Stores): Stores {
   }
 }
 
-/** What the inbox holds is what it held before the current commit was read. */
+/** What the inbox holds is what it held when the cycle before this one began, so before the current commit was read. */
 export function listingTooSoon(stores: Stores): Stores {
+  let next: string[] | undefined
   let listed: string[] | undefined
   return {
     metadata: {
       ...stores.metadata,
       async read(name) {
-        if (name === 'timestamp.json') listed = await stores.state.list('inbox/')
+        if (name === 'timestamp.json') {
+          listed = next
+          next = await stores.state.list('inbox/')
+        }
         return stores.metadata.read(name)
       },
     },

@@ -15,6 +15,7 @@ import { upload } from './long-work.ts'
 import { makePlans, type Plan } from './plans.ts'
 import { calm, chooseRates, type Process, scheduled, scheduledSigner, scheduler } from './scheduler.ts'
 import { liveAsClient } from './simulated-client.ts'
+import { isLeased } from './stored.ts'
 import { type Mutant, type Role, seededRandom, startProcess, type VirtualTime, virtualClock } from './world.ts'
 
 export interface Simulated {
@@ -164,10 +165,10 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
       )
       for (;;) {
         await schedule.turn(process, 'sleep', async () => {}, { from: time.now + minute })
-        if (!(await published(repository))) continue
+        if (!(await published(repository)) || (await isLeased(auditor.state, time.now))) continue
         refreshes++
         // Less than half of the shortest life, and not before the refresher, whom others may keep waiting for as long
-        // as their leases last, has seen to the last one.
+        // as their leases last, even if each of them fails, has seen to the last one.
         const mayJump = refreshes >= refreshesAtJump + 4 && schedule.rates !== calm && schedule.ghosts() === 0
         // Submitters send again for as long as an Idempotency-Key is remembered, and not for longer.
         if (mayJump && time.now < began + 6 * day && random() < 0.3) {

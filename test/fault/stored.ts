@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Entry, entryName } from '../../shared/repository/journal.ts'
+import type { ObjectStore } from '../../shared/repository/ports.ts'
 import type { DecidedTask, TaskRequest } from '../../shared/repository/task.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
 import type { Signature } from '../../shared/tuf/signed.ts'
@@ -37,3 +38,10 @@ export function isBlocked(request: TaskRequest, { result }: DecidedTask, { metad
 }
 
 export const versionIn = (metadata: Json) => (metadata as { signed: { version: number } }).signed.version
+
+/** True while somebody holds the lease, who may fail again and again and sends everybody else away. */
+export async function isLeased(state: Pick<ObjectStore, 'read'>, now: number): Promise<boolean> {
+  const stored = await state.read('lease.json')
+  const { holder, until } = stored === undefined ? {} : JSON.parse(Buffer.from(stored.bytes).toString())
+  return holder !== undefined && Date.parse(until) > now
+}
