@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import { type ObjectStore, StoreError } from '../../repository/ports.ts'
 import { contentTag } from './content-tag.ts'
 import { type DurableFiles, durableFiles } from './durable-files.ts'
@@ -48,13 +48,13 @@ export function directoryObjectStore(
     try {
       return await writers.take(name, () => work(pathOf(root, name)))
     } catch (error) {
-      if (!(error instanceof StoreError)) unsure.add(dirname(join(root, name)))
+      if (!(error instanceof StoreError)) unsure.add(dirname(below(root, name)))
       throw asStoreError(error, `${attempt} ${name}`)
     }
   }
 
   async function find(name: string): Promise<Remembered | undefined> {
-    const path = join(root, name)
+    const path = below(root, name)
     const version = await files.look(path)
     const known = version && memory.get(name)
     if (known && isSameVersion(known.version, version)) return { ...known, bytes: new Uint8Array(known.bytes) }
@@ -89,7 +89,7 @@ export function directoryObjectStore(
         const found = await find(name)
         // What is there may not be durable yet; nobody shall see what a power cut could take back.
         await writers.ended(name)
-        await settle(dirname(join(root, name)))
+        if (unsure.size > 0) await settle(dirname(below(root, name)))
         if (!found) return undefined
         const age = Math.max(0, Date.now() - found.version.mtimeMs)
         return { bytes: found.bytes, tag: found.tag, age }
@@ -185,8 +185,11 @@ function isPath(name: string): boolean {
 
 function pathOf(root: string, name: string): string {
   if (!isPath(name)) throw new StoreError('unavailable', `${JSON.stringify(name)} cannot be the name of an object.`)
-  return join(root, name)
+  return below(root, name)
 }
+
+/** Not `join`, which takes as long as to look at the file: neither has parts to be resolved. */
+const below = (root: string, name: string) => `${root}${sep}${name}`
 
 async function recover(root: string, fs: FileSystem): Promise<void> {
   const files = durableFiles(fs)

@@ -1,4 +1,4 @@
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { inParallel } from '../../repository/parallel.ts'
 import { durableFiles } from './durable-files.ts'
 import { asStoreError, type FileSystem, type FileVersion, nodeFileSystem, type OpenFile } from './file-system.ts'
@@ -15,7 +15,7 @@ import { takingTurns } from './taking-turns.ts'
  */
 export interface WriteAheadLog {
   /**
-   * Makes the file, or takes its place. Resolves when that is durable and can be seen; rejects with the file system's own errors,
+   * Makes the file, or takes its place; the path is absolute. Resolves when that is durable and can be seen; rejects with the file system's own errors,
    * and the change may have taken effect all the same, or do so when the log is opened next. `temporary` is as
    * for `place`.
    */
@@ -181,7 +181,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
   }
 
   function change<T>(path: string, bytes: Uint8Array | undefined, place: () => Promise<T>): Promise<T> {
-    const record = encodeChange({ path: relative(base, path), bytes })
+    const record = encodeChange({ path: path.slice(base.length + 1), bytes })
     return new Promise((resolve, failed) => {
       const done = (segment: Segment) => {
         hold(path, segment, bytes === undefined ? 'gone' : 'there')
