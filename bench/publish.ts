@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeFloor } from './floor.ts'
@@ -29,7 +29,6 @@ export async function benchPublish({ short, scratch }: { short: boolean; scratch
       rows.push(await measure(`${bins} bins, ${present} artifacts`, service, directory, times))
     } finally {
       await service.stop()
-      await rm(directory, { recursive: true })
     }
   }
   return table(['POST to visible, ms', 'p50', 'p95', 'floor p50', 'floor p95', 'p50 / floor'], rows)

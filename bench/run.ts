@@ -7,7 +7,8 @@ import { benchThroughput } from './throughput.ts'
 
 /**
  * `npm run bench` runs every benchmark and prints its table; `-- --short` runs each just long enough to show that it works.
- * The scratch files lie in the checkout, so the disk is the one that the service would use.
+ * The scratch files lie in the checkout, so the disk is the one that the service would use; and until the end, for after many were deleted
+ * some file systems take longer to create others.
  */
 const short = process.argv.includes('--short')
 const home = join(import.meta.dirname, '../.cache')
