@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -138,7 +138,8 @@ async function checkTheEnd(): Promise<void> {
     }
   }
   assert.deepEqual([...seen], [], 'targets that nobody asked for')
-  assert.deepEqual(await readdir(join(data, 'state', 'inbox')), [])
+  const status = await fetch(new URL('api/v1/status', victim.url))
+  assert.equal(((await status.json()) as { data: { tasks: { waiting: number } } }).data.tasks.waiting, 0)
 }
 
 /** The journal has each accepted task once, and no other. */
