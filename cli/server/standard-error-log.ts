@@ -19,15 +19,15 @@ export function standardErrorLog(): { readonly log: Logger; readonly flush: () =
     lines += line
   }
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write })
-  return {
-    log,
-    flush() {
-      try {
-        writeLines()
-        destination.flushSync()
-      } catch {
-        // Nobody reads any more.
-      }
-    },
+  const flush = () => {
+    try {
+      writeLines()
+      destination.flushSync()
+    } catch {
+      // Nobody reads any more.
+    }
   }
+  // However the process ends, short of being killed.
+  process.once('exit', flush)
+  return { log, flush }
 }

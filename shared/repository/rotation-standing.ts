@@ -11,13 +11,14 @@ export interface RotationStanding {
 export async function readRotation(
   { ports, limits }: Repository,
   { rotation, root }: Current,
+  now = ports.clock.now(),
 ): Promise<RotationStanding | undefined> {
   const { previousRoot, compromised } = rotation
   if (previousRoot === undefined) return undefined
   const visible = await ports.metadata.read(`${root.signed.version}.root.json`)
   if (visible === undefined) return { compromised }
   const left = compromised ? 0 : limits.rotationGrace - visible.age
-  return { compromised, ends: new Date(ports.clock.now().getTime() + left) }
+  return { compromised, ends: new Date(now.getTime() + left) }
 }
 
 /**
@@ -25,6 +26,8 @@ export async function readRotation(
  * client's refresh and every cache last.
  */
 export async function rotationIsOver(repository: Repository, current: Current): Promise<boolean> {
-  const standing = await readRotation(repository, current)
-  return standing?.ends !== undefined && standing.ends <= repository.ports.clock.now()
+  // Asked once: a clock that is set meanwhile is not to make it look over.
+  const now = repository.ports.clock.now()
+  const standing = await readRotation(repository, current, now)
+  return standing?.ends !== undefined && standing.ends <= now
 }
