@@ -20,17 +20,26 @@ export type Later = ReadonlyMap<string, TargetFile | undefined>
  * has changed or because other long work was taken over meanwhile.
  */
 export async function changedSince(
-  { ports, limits }: Repository,
+  repository: Repository,
   current: Current,
   base: number,
   structure: string,
 ): Promise<Later | undefined> {
+  const chain = await chainSince(repository, current, base, structure)
+  return chain && changesOf(chain)
+}
+
+async function chainSince({ ports, limits }: Repository, current: Current, base: number, structure: string) {
   if (structureOf(current, ports.signers) !== structure) return undefined
   const { number } = current.entry
   const chain = await committedSince(ports.state, number, base, limits.parallel)
   // Else a backup was restored.
   const isWhole = number === base || chain.at(-1)?.base.number === base
   if (!isWhole || chain.some((entry) => entry.prepared !== undefined || bringsOutRoles(entry))) return undefined
+  return chain
+}
+
+function changesOf(chain: readonly Entry[]): Later {
   const later = new Map<string, TargetFile | undefined>()
   for (const { changes } of chain) for (const { path, after } of changes) if (!later.has(path)) later.set(path, after)
   return later
@@ -47,7 +56,10 @@ export async function stillGood(
   // Earlier tasks that were seen later: their clocks differ.
   const isKnown = (task: string) => task > id || facts === undefined || facts.parkedBy.includes(task)
   if (last === undefined || !current.parked.changes.every(({ task }) => isKnown(task))) return undefined
-  return changedSince(repository, current, last.base, structure)
+  const chain = await chainSince(repository, current, last.base, structure)
+  // What earlier tasks have changed an import is to change once more, if another publisher was late to make it visible.
+  const isLate = ({ tasks, changes }: Entry) => changes.length > 0 && tasks.every((task) => task.id < id)
+  return facts?.imported !== undefined && chain?.some(isLate) ? undefined : chain && changesOf(chain)
 }
 
 /** What commits after `since`, up to this one, have changed that were made of tasks later than this one. */
@@ -57,12 +69,8 @@ export async function changedAfter(
   since: number,
   taskId: string,
 ): Promise<Later> {
-  const later = new Map<string, TargetFile | undefined>()
-  for (const { changes, tasks } of await committedSince(ports.state, number, since, limits.parallel)) {
-    if (!tasks.some(({ id }) => id > taskId)) continue
-    for (const { path, after } of changes) if (!later.has(path)) later.set(path, after)
-  }
-  return later
+  const chain = await committedSince(ports.state, number, since, limits.parallel)
+  return changesOf(chain.filter(({ tasks }) => tasks.some(({ id }) => id > taskId)))
 }
 
 /** The commits after `base`, the newest one first, up to where the journal is whole. */
