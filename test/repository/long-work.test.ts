@@ -93,6 +93,22 @@ describe('work ahead', () => {
     await isClean(repository)
   })
 
+  it('comes after an earlier task that another publisher was late to make visible', async () => {
+    const repository = await bootstrapped({ delegations: { delegation: 'succinct_roles', number: 4 } })
+    const [path = ''] = many(20)
+    const id = await begin(repository, await importOf(repository, lines(many(20))))
+    assert.equal(await prepare(repository, id), 'ready')
+    const earlier = `00${id.slice(2)}`
+    const request = addRequest([path, 'another'], 9)
+    const task = { schema: 1, id: earlier, principal: 'test', accepted: new Date().toISOString(), request }
+    await repository.ports.state.create(`inbox/${earlier}.json`, Buffer.from(JSON.stringify(task)))
+    assert.equal((await publish(repository)).unprepared, id)
+    assert.deepEqual(await seen(repository), { [path]: 9, another: 9 })
+    assert.equal((await finish(repository, id)).state, 'SUCCESS')
+    assert.deepEqual(await seen(repository), { ...lengths(many(20)), another: 9 })
+    await isClean(repository)
+  })
+
   it('is refused as a whole where a line is broken, or skips it if asked', async () => {
     const repository = await bootstrapped()
     const broken = [...lines(['a']), 'b;x;sha256;00']
