@@ -151,10 +151,9 @@ export function cacheRole({ cache, limits }: Repository, file: string, role: Sig
   if (cache.roles.has(file)) return
   cache.roles.set(file, role)
   cache.roleBytes += role.bytes.length
-  for (const [name, oldest] of cache.roles) {
+  for (const oldest of cache.roles.keys()) {
     if (cache.roleBytes <= limits.cachedRoleBytes) return
-    cache.roles.delete(name)
-    cache.roleBytes -= oldest.bytes.length
+    uncacheRole(cache, oldest)
   }
 }
 

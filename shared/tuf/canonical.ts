@@ -3,6 +3,7 @@ import { inOrder } from './code-points.ts'
 import { EditedMap } from './edited-map.ts'
 import { TufError } from './errors.ts'
 import { OrderedMap, type Piece } from './ordered-map.ts'
+import { ReadOnlyMap } from './read-only-map.ts'
 
 /**
  * The OLPC canonical JSON of a value, as TUF signs it (specification, section 4.1): keys in the order of their code points,
@@ -124,7 +125,7 @@ export function canonicalText(value: unknown): string {
 }
 
 const isMap = (value: object): value is ReadonlyMap<string, unknown> =>
-  value instanceof Map || value instanceof OrderedMap || value instanceof CarriedMap || value instanceof EditedMap
+  value instanceof Map || value instanceof OrderedMap || value instanceof ReadOnlyMap
 
 const member = (key: string, value: unknown) => `${quoted(key)}:${canonicalText(value)}`
 

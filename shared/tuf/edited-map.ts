@@ -1,4 +1,5 @@
 import { compareCodePoints, inOrder } from './code-points.ts'
+import { ReadOnlyMap } from './read-only-map.ts'
 
 interface Member {
   readonly key: string
@@ -10,78 +11,47 @@ interface Member {
  * of, was put into canonical JSON: to write a hash bin again takes what changes in it, not what it holds. So values never change
  * themselves.
  */
-export class EditedMap<Value> implements ReadonlyMap<string, Value> {
-  readonly #entries: Map<string, Value>
+export class EditedMap<Value> extends ReadOnlyMap<Value> {
+  protected readonly known: Map<string, Value>
   /** In code-point order. */
   #written: readonly Member[] | undefined
   /** Keys that were set or deleted since. */
   readonly #changed: Set<string>
 
   constructor(from: ReadonlyMap<string, Value>) {
+    super()
     const isEdited = from instanceof EditedMap
-    this.#entries = new Map(isEdited ? from.#entries : from)
+    this.known = new Map(isEdited ? from.known : from)
     this.#written = isEdited ? from.#written : undefined
     this.#changed = new Set(isEdited ? from.#changed : [])
   }
 
   set(key: string, value: Value): this {
-    this.#entries.set(key, value)
+    this.known.set(key, value)
     this.#changed.add(key)
     return this
   }
 
   delete(key: string): boolean {
     this.#changed.add(key)
-    return this.#entries.delete(key)
+    return this.known.delete(key)
   }
 
   /** Its members in code-point order, as `write` makes them; of those that it knows `write` is not asked. */
   members(write: (key: string, value: Value) => string): string[] {
-    const member = (key: string): Member => ({ key, text: write(key, this.#entries.get(key) as Value) })
-    if (this.#written === undefined) this.#written = inOrder([...this.#entries.keys()]).map(member)
+    const member = (key: string): Member => ({ key, text: write(key, this.known.get(key) as Value) })
+    if (this.#written === undefined) this.#written = inOrder([...this.known.keys()]).map(member)
     else if (this.#changed.size > 0) {
       const members = [...this.#written]
       for (const key of this.#changed) {
         const place = placeOf(key, members)
         const old = members[place]?.key === key ? 1 : 0
-        members.splice(place, old, ...(this.#entries.has(key) ? [member(key)] : []))
+        members.splice(place, old, ...(this.known.has(key) ? [member(key)] : []))
       }
       this.#written = members
     }
     this.#changed.clear()
     return this.#written.map(({ text }) => text)
-  }
-
-  get size(): number {
-    return this.#entries.size
-  }
-
-  get(key: string): Value | undefined {
-    return this.#entries.get(key)
-  }
-
-  has(key: string): boolean {
-    return this.#entries.has(key)
-  }
-
-  entries() {
-    return this.#entries.entries()
-  }
-
-  keys() {
-    return this.#entries.keys()
-  }
-
-  values() {
-    return this.#entries.values()
-  }
-
-  [Symbol.iterator]() {
-    return this.#entries.entries()
-  }
-
-  forEach(work: (value: Value, key: string, map: ReadonlyMap<string, Value>) => void): void {
-    for (const [key, value] of this) work(value, key, this)
   }
 }
 

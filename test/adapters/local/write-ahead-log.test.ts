@@ -103,6 +103,30 @@ describe('a write-ahead log', () => {
     assert.deepEqual(await store.list(''), ['a', 'b', 'c'])
   })
 
+  it('gives what is kept no file before it lets go of it', async () => {
+    await using directory = await temporaryDirectory()
+    const { store, log } = await open(directory.path, nodeFileSystem, undefined, 'objects/inbox')
+    for (const name of ['inbox/stays', 'inbox/goes', 'other/placed']) await store.create(name, text(name))
+    await store.delete('inbox/goes')
+    const files = () => readdir(join(directory.path, 'objects/inbox'))
+    assert.deepEqual(await files(), [])
+    assert.deepEqual(await readdir(join(directory.path, 'objects/other')), ['placed'])
+    assert.deepEqual(await store.list('inbox/'), ['inbox/stays'])
+    await log.settle('all')
+    assert.deepEqual(await files(), ['stays'])
+    assert.equal(await content(store, 'inbox/stays'), 'inbox/stays')
+  })
+
+  it('is emptied of what a crash has left by the first settling', async () => {
+    await using directory = await temporaryDirectory()
+    const { store: crashed } = await open(directory.path)
+    await crashed.create('a', text('a'))
+    const { store, log } = await open(directory.path)
+    await log.settle('older')
+    assert.deepEqual(await readdir(join(directory.path, 'log')), [])
+    assert.equal(await content(store, 'a'), 'a')
+  })
+
   it('does not let what was refused come back over what was taken later, in short or at length', async () => {
     await using directory = await temporaryDirectory()
     let isBroken = false
