@@ -33,9 +33,10 @@ export function embeddedServer({ service, log, artifacts, open }: ServerOptions)
   // The API reads bodies itself, to the byte and whatever type they claim to be of.
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', async (_: FastifyRequest, payload: IncomingMessage) => bodyOf(payload))
-  server.addHook('onSend', async (_, reply) => {
+  server.addHook('onSend', (_, reply, payload, done) => {
     reply.header('x-content-type-options', 'nosniff')
     reply.header('referrer-policy', 'no-referrer')
+    done(null, payload)
   })
   server.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   server.setNotFoundHandler((_, reply) => {
@@ -47,8 +48,9 @@ export function embeddedServer({ service, log, artifacts, open }: ServerOptions)
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: `${prefix}/*`,
     exposeHeadRoute: false,
-    onRequest: async (request) => {
+    onRequest: (request, _, done) => {
       if (open) refuseOtherSites(request)
+      done()
     },
     handler: (request, reply) => limit(() => answer(reply, service.api(apiEvent(request)))),
   })

@@ -1,9 +1,9 @@
 import { createPublicKey, generateKeyPair, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { durableFiles } from '../shared/adapters/local/durable-files.ts'
+import { durableFiles, freePathBeside } from '../shared/adapters/local/durable-files.ts'
 import { nodeFileSystem } from '../shared/adapters/local/file-system.ts'
 import { keyFileSigner } from '../shared/adapters/local/key-file-signer.ts'
 import { type Signer, SignerError } from '../shared/repository/ports.ts'
@@ -46,10 +46,10 @@ async function makePair(kind: KeyKind) {
 /** Writes a new file, whole and durable. Throws CliError 'refused' if there is one, or none can be written. */
 export async function createFile(file: string, content: string, mode: number): Promise<void> {
   const path = resolve(file)
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
   let created: boolean
   try {
-    created = (await durableFiles(nodeFileSystem).create(path, Buffer.from(content), temporary, mode)) !== undefined
+    created =
+      (await durableFiles(nodeFileSystem).create(path, Buffer.from(content), freePathBeside(path), mode)) !== undefined
   } catch (cause) {
     throw new CliError('refused', `${file} cannot be written: ${(cause as Error).message}`, { cause })
   }

@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { durableFiles } from '../shared/adapters/local/durable-files.ts'
+import { resolve } from 'node:path'
+import { durableFiles, freePathBeside } from '../shared/adapters/local/durable-files.ts'
 import { nodeFileSystem } from '../shared/adapters/local/file-system.ts'
 import { canonicalText } from '../shared/tuf/canonical.ts'
 import { type Json, parseJson } from '../shared/tuf/json.ts'
@@ -43,6 +42,5 @@ export async function savePayload(file: string, payload: RootPayload, root: Sign
   const isSame = before !== undefined && canonicalText(before.root.signed) === canonicalText(root.signed)
   if (!isSame) return createFile(file, content, 0o644)
   const path = resolve(file)
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
-  await durableFiles(nodeFileSystem).replace(path, Buffer.from(content), temporary)
+  await durableFiles(nodeFileSystem).replace(path, Buffer.from(content), freePathBeside(path))
 }

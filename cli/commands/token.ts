@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { durableFiles } from '../../shared/adapters/local/durable-files.ts'
+import { durableFiles, freePathBeside } from '../../shared/adapters/local/durable-files.ts'
 import { nodeFileSystem } from '../../shared/adapters/local/file-system.ts'
 import type { Permission } from '../../shared/app/principal.ts'
 import { wholeNumber } from '../arguments.ts'
@@ -75,5 +74,5 @@ function unusedName(permission: Permission, before: readonly { readonly name: st
 async function save(file: string, content: Buffer, exists: boolean): Promise<void> {
   if (!exists) return createFile(file, content.toString(), 0o600)
   const path = resolve(file)
-  await durableFiles(nodeFileSystem).replace(path, content, join(dirname(path), `.${randomUUID()}.tmp`), 0o600)
+  await durableFiles(nodeFileSystem).replace(path, content, freePathBeside(path), 0o600)
 }

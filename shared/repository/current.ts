@@ -42,12 +42,16 @@ export async function readCurrent(repository: Repository): Promise<Current | und
   }
 }
 
-/** True once clients can read it. Costs one read, whatever has been committed since. Throws RepositoryError 'corrupt'. */
+/**
+ * True once clients can read it, and from then on: that costs one read in the life of a process. Throws RepositoryError
+ * 'corrupt'.
+ */
 export async function isFounded({ ports, cache }: Repository): Promise<boolean> {
+  if (cache.isFounded || cache.current !== undefined) return true
   const stored = await ports.metadata.read('timestamp.json')
   if (stored === undefined) return false
-  if (stored.tag !== cache.current?.timestampTag)
-    understand('timestamp.json', () => decodeSigned('timestamp', stored.bytes))
+  understand('timestamp.json', () => decodeSigned('timestamp', stored.bytes))
+  cache.isFounded = true
   return true
 }
 

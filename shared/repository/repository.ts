@@ -90,6 +90,8 @@ export interface RoleRead {
 /** Saves reading; never decides anything. Role files never change, so what was read once holds. */
 export interface Cache {
   current?: Current
+  /** Clients could read it once. */
+  isFounded?: boolean
   /** What this process has made last, visible or not: it is once `timestamp.json` has the bytes of its timestamp. */
   upcoming?: Upcoming
   /** By file name, the least recently used first. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { StoreError } from '../../shared/repository/ports.ts'
 import { apiOver, artifact } from '../support/api.ts'
-import { bootstrapped, testRepository } from '../support/repository.ts'
+import { bootstrapped, restarted, testRepository } from '../support/repository.ts'
 
 describe('a repository that is broken', () => {
   it('answers 503 that says what to do, and accepts and changes nothing', async () => {
@@ -10,7 +10,7 @@ describe('a repository that is broken', () => {
     const stored = await repository.ports.metadata.read('timestamp.json')
     assert.ok(stored)
     await repository.ports.metadata.replace('timestamp.json', Buffer.from('{"signed": {}}'), stored.tag)
-    const api = apiOver(repository)
+    const api = apiOver(restarted(repository))
     for (const request of ['POST /artifacts', 'GET /status', 'GET /config']) {
       const refused = await api.call(request, { body: { artifacts: [artifact('a')] } })
       assert.equal(refused.status, 503, request)
@@ -18,6 +18,19 @@ describe('a repository that is broken', () => {
     }
     assert.deepEqual(await repository.ports.state.list('inbox/'), [])
     assert.equal(api.lines.at(-1)?.level, 'error')
+  })
+
+  it('keeps for later what comes to a process that has seen it whole', async () => {
+    const repository = await bootstrapped()
+    const api = apiOver(restarted(repository), { ring: async () => {} })
+    const first = await api.call('POST /artifacts', { body: { artifacts: [artifact('a')] } })
+    assert.equal(first.status, 202)
+    const stored = await repository.ports.metadata.read('timestamp.json')
+    assert.ok(stored)
+    await repository.ports.metadata.replace('timestamp.json', Buffer.from('{"signed": {}}'), stored.tag)
+    const second = await api.call('POST /artifacts', { body: { artifacts: [artifact('b')] } })
+    assert.equal(second.status, 202)
+    assert.equal((await repository.ports.state.list('inbox/')).length, 2)
   })
 })
 

@@ -143,9 +143,9 @@ export async function storeBreaks(
   mutant: (fs: FileSystem) => FileSystem,
 ): Promise<number | undefined> {
   for (let seed = 1; seed <= seeds; seed++) {
-    const { disk, objects, random } = await cutAfter(open, 1 + ((seed * 37) % 200), seed, { mutant })
-    const choose = choosing(random)
     try {
+      const { disk, objects, random } = await cutAfter(open, 1 + ((seed * 37) % 200), seed, { mutant })
+      const choose = choosing(random)
       for (let times = 0; times < 4; times++) await isKept(open, disk.afterPowerCut(choose), objects, choose)
       // Killed without a power cut, it may have left what only the next one takes away.
       await isKept(open, disk, objects, choose)

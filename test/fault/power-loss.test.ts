@@ -119,8 +119,8 @@ describe('After a power cut the log', () => {
   }
   for (const [name, open] of Object.entries(broken)) {
     it(`shows it when ${name}`, async (test) => {
-      const seed = await storeBreaks(open, 100, (fs) => fs)
-      assert.ok(seed, '100 seeds have not found it')
+      const seed = await storeBreaks(open, 1000, (fs) => fs)
+      assert.ok(seed, '1,000 seeds have not found it')
       test.diagnostic(`caught by seed ${seed}`)
     })
   }

@@ -103,7 +103,7 @@ export function directoryObjectStore(
         const found = await find(name)
         if (!found) {
           await files.makeDirectory(dirname(path))
-          const creating = files.create(path, bytes, await temporaryPath())
+          const creating = files.create(path, bytes, temporaryPath)
           // While the disk is at work.
           const tag = contentTag(bytes)
           const version = await creating
@@ -128,7 +128,7 @@ export function directoryObjectStore(
         const wanted = contentTag(bytes)
         if (found.tag === wanted) await files.syncDirectory(dirname(path))
         else if (found.tag === tag) {
-          const version = await files.replace(path, bytes, await temporaryPath())
+          const version = await files.replace(path, bytes, temporaryPath)
           memory.set(name, { bytes, tag: wanted, version })
         } else throw new StoreError('changed', `${name} has been replaced by another version.`)
         return wanted

@@ -1,4 +1,5 @@
-import { dirname } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { dirname, join } from 'node:path'
 import {
   type DirectoryEntry,
   type FileSystem,
@@ -12,7 +13,7 @@ import { atMost } from './taking-turns.ts'
  * Files that are written whole or not at all, and directories. What resolves is durable: content and directory entry are
  * synced. Rejects with the file system's own errors; the write may have taken effect all the same.
  *
- * `temporary` is a path that does not exist, on the same file system; a crash may leave a file there.
+ * `temporary` gives a path that does not exist, on the same file system; a crash may leave a file there.
  */
 export interface DurableFiles {
   /** Nothing if there is no such file. */
@@ -22,11 +23,11 @@ export interface DurableFiles {
   /** What lies in a directory; nothing if there is none. */
   entries(directory: string): Promise<readonly DirectoryEntry[]>
   /** Nothing, and nothing is written, if the path is taken. */
-  create(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<FileVersion | undefined>
+  create(path: string, bytes: Uint8Array, temporary: FreePath, mode?: number): Promise<FileVersion | undefined>
   /** A new file whose content is durable, and its name is not. */
   make(path: string, bytes: Uint8Array, mode?: number): Promise<FileVersion>
   /** Takes the place of whatever file is there. */
-  replace(path: string, bytes: Uint8Array, temporary: string, mode?: number): Promise<FileVersion>
+  replace(path: string, bytes: Uint8Array, temporary: FreePath, mode?: number): Promise<FileVersion>
   /** A file that is not there is a success. */
   remove(path: string): Promise<void>
   /** Makes the directory and those above it, where missing. The path is absolute; its parent has to be readable. */
@@ -35,6 +36,14 @@ export interface DurableFiles {
   /** The content of a file is durable then; one that is not there is a success. */
   syncFile(path: string): Promise<void>
 }
+
+/** Asked only where a file is made by way of another one. */
+export type FreePath = () => Promise<string>
+
+export const freePathBeside =
+  (path: string): FreePath =>
+  async () =>
+    join(dirname(path), `.${randomUUID()}.tmp`)
 
 export interface FileContent {
   readonly bytes: Uint8Array
@@ -131,7 +140,8 @@ export function durableFiles(fs: FileSystem): DurableFiles {
         throw error
       }
     },
-    async create(path, bytes, temporary, mode) {
+    async create(path, bytes, freePath, mode) {
+      const temporary = await freePath()
       let version: FileVersion
       try {
         version = await make(temporary, bytes, mode)
@@ -145,7 +155,8 @@ export function durableFiles(fs: FileSystem): DurableFiles {
       await Promise.all([syncDirectory(dirname(path)), discard(temporary)])
       return version
     },
-    async replace(path, bytes, temporary, mode) {
+    async replace(path, bytes, freePath, mode) {
+      const temporary = await freePath()
       let version: FileVersion
       try {
         version = await make(temporary, bytes, mode)

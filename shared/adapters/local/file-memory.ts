@@ -1,5 +1,6 @@
 import type { Tag } from '../../repository/ports.ts'
 import type { FileVersion } from './file-system.ts'
+import { isKept } from './kept-files.ts'
 
 /** What was in a file when it was last read or written. */
 export interface Remembered {
@@ -11,7 +12,7 @@ export interface Remembered {
 /** Small files, so that who has one need only see that it is still the same version. Forgets what was not used for longest. */
 export interface FileMemory {
   get(name: string): Remembered | undefined
-  /** Takes a copy. Too large a file is forgotten. */
+  /** Takes a copy. Too large a file is forgotten, and one that is kept in memory elsewhere. */
   set(name: string, file: Remembered): void
   delete(name: string): void
 }
@@ -25,7 +26,9 @@ export function fileMemory(): FileMemory {
   let bytesInAll = 0
 
   function forget(name: string): void {
-    bytesInAll -= files.get(name)?.bytes.length ?? 0
+    const file = files.get(name)
+    if (file === undefined) return
+    bytesInAll -= file.bytes.length
     files.delete(name)
   }
 
@@ -39,7 +42,7 @@ export function fileMemory(): FileMemory {
     },
     set(name, { bytes, tag, version }) {
       forget(name)
-      if (bytes.length > mostBytes) return
+      if (bytes.length > mostBytes || isKept(version)) return
       files.set(name, { bytes: new Uint8Array(bytes), tag, version })
       bytesInAll += bytes.length
       for (const oldest of files.keys()) {

@@ -7,7 +7,7 @@ import type { FileSystem, FileVersion } from './file-system.ts'
  * first, then the file system.
  */
 export interface KeptFiles {
-  /** Of a path that is free. */
+  /** Of a path that is free. The bytes are not copied: nobody may change them. */
   keep(path: string, bytes: Uint8Array): FileVersion
   /** Not to be changed. */
   get(path: string): FileContent | undefined
@@ -20,6 +20,9 @@ export interface KeptFiles {
   /** Resolves with true if the file system may have it, now that it is not here any more. */
   forget(path: string): Promise<boolean>
 }
+
+/** True for one that only these files have: it lies in memory already. */
+export const isKept = ({ ino }: FileVersion) => ino < 0
 
 interface Kept extends FileContent {
   placing?: Promise<unknown>
@@ -49,7 +52,7 @@ export function keptFiles(fs: FileSystem): KeptFiles {
       const version = { ino: --last, size: bytes.length, mtimeMs: Date.now() }
       const directory = directories.get(dirname(path)) ?? { files: new Map(), bytes: 0 }
       directories.set(dirname(path), directory)
-      directory.files.set(path, { bytes: new Uint8Array(bytes), version })
+      directory.files.set(path, { bytes, version })
       directory.bytes += bytes.length
       return version
     },

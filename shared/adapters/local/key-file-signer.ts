@@ -1,19 +1,11 @@
-import {
-  constants,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair,
-  type KeyObject,
-  randomUUID,
-  sign,
-} from 'node:crypto'
+import { constants, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { type Signer, SignerError, StoreError } from '../../repository/ports.ts'
 import { TufError } from '../../tuf/errors.ts'
 import { type Key, keyFromPublicKey, keyid } from '../../tuf/keys.ts'
-import { durableFiles } from './durable-files.ts'
+import { durableFiles, freePathBeside } from './durable-files.ts'
 import { asStoreError, nodeFileSystem, systemErrorCode } from './file-system.ts'
 
 const signAsync = promisify(sign)
@@ -50,10 +42,9 @@ export async function createKeyFile(file: string): Promise<void> {
   const { privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })
   const pem = Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }))
   const path = resolve(file)
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
   let created: boolean
   try {
-    created = (await durableFiles(nodeFileSystem).create(path, pem, temporary, 0o600)) !== undefined
+    created = (await durableFiles(nodeFileSystem).create(path, pem, freePathBeside(path), 0o600)) !== undefined
   } catch (error) {
     throw asStoreError(error, `make the key file ${file}`)
   }

@@ -23,6 +23,9 @@ export function encodeChange({ path, bytes }: Change): Buffer {
   return record
 }
 
+/** The copy of its content, of so many bytes, in a record. */
+export const contentOf = (record: Buffer, length: number): Uint8Array => record.subarray(record.length - length)
+
 /** The changes up to the end, or up to the first that is not whole: nobody was told that it, or one after it, was durable. */
 export function decodeChanges(log: Buffer): Change[] {
   const changes: Change[] = []

@@ -1,4 +1,4 @@
-import { basename, sep } from 'node:path'
+import { basename, dirname, sep } from 'node:path'
 import { type DurableFiles, durableFiles } from './durable-files.ts'
 import type { DirectoryEntry, FileSystem } from './file-system.ts'
 import type { WriteAheadLog } from './write-ahead-log.ts'
@@ -11,28 +11,71 @@ import type { WriteAheadLog } from './write-ahead-log.ts'
 export function loggedFiles(fs: FileSystem, log: WriteAheadLog, keptIn: readonly string[] = []): DurableFiles {
   const files = durableFiles(fs)
   const { kept } = log
+  const lastNames = new Map(keptIn.map((directory) => [directory, lastName(files, directory)]))
+
+  /** True if the file system cannot have it, without asking. */
+  async function isBeyond(path: string): Promise<boolean> {
+    const directory = dirname(path)
+    return (await lastNames.get(directory)?.isBefore(path.slice(directory.length + 1))) === true
+  }
+
   return {
     ...files,
     async read(path) {
       const file = kept.get(path)
       return file === undefined ? files.read(path) : { ...file, bytes: new Uint8Array(file.bytes) }
     },
-    look: async (path) => kept.get(path)?.version ?? files.look(path),
+    look: async (path) => kept.get(path)?.version ?? ((await isBeyond(path)) ? undefined : files.look(path)),
     create(path, bytes, temporary, mode) {
+      const directory = keptIn.find((directory) => path.startsWith(directory + sep))
+      if (directory !== undefined) lastNames.get(directory)?.add(path.slice(directory.length + 1))
       if (!log.takes(path, bytes.length)) return files.create(path, bytes, temporary, mode)
-      return keptIn.some((directory) => path.startsWith(directory + sep))
-        ? log.keep(path, bytes)
-        : log.write(path, bytes)
+      return directory === undefined ? log.write(path, bytes) : log.keep(path, bytes)
     },
-    replace: (path, bytes, temporary, mode) =>
-      log.takes(path, bytes.length) ? log.write(path, bytes, temporary) : files.replace(path, bytes, temporary, mode),
+    replace: async (path, bytes, temporary, mode) =>
+      log.takes(path, bytes.length)
+        ? log.write(path, bytes, await temporary())
+        : files.replace(path, bytes, temporary, mode),
     remove: (path) => (log.takes(path) ? log.remove(path) : files.remove(path)),
     async entries(directory) {
       // Before the others: one that gets its place meanwhile may be seen twice, and never not at all.
       const inMemory = kept.pathsIn(directory).map(fileEntry)
       const there = await files.entries(directory)
+      for (const { name } of there) lastNames.get(directory)?.add(name)
       const names = new Set(inMemory.map(({ name }) => name))
       return [...inMemory, ...there.filter(({ name }) => !names.has(name))]
+    },
+  }
+}
+
+interface LastName {
+  add(name: string): void
+  /** True if nothing that was ever there is called so, or comes after it. */
+  isBefore(name: string): Promise<boolean>
+}
+
+/**
+ * The last name of all that a directory ever held, in code-unit order. Where names grow with time it tells without a look
+ * at the disk that one is new.
+ */
+function lastName(files: DurableFiles, directory: string): LastName {
+  let last = ''
+  const add = (name: string) => {
+    if (name > last) last = name
+  }
+  let listed: Promise<void> | undefined
+  const list = async () => {
+    for (const { name } of await files.entries(directory)) add(name)
+  }
+  return {
+    add,
+    async isBefore(name) {
+      listed ??= list().catch((error: unknown) => {
+        listed = undefined
+        throw error
+      })
+      await listed
+      return last < name
     },
   }
 }

@@ -10,7 +10,7 @@ export function unsyncedFiles(fs: FileSystem): DurableFiles {
   return {
     ...files,
     async create(path, bytes, temporary) {
-      return (await files.look(path)) === undefined ? fs.place(path, bytes, temporary) : undefined
+      return (await files.look(path)) === undefined ? fs.place(path, bytes, await temporary()) : undefined
     },
     // To rename a file to the name of another one has some file systems write it to the disk first.
     replace: (path, bytes) => fs.overwrite(path, bytes),

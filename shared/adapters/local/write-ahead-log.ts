@@ -3,7 +3,7 @@ import { inParallel } from '../../repository/parallel.ts'
 import { durableFiles } from './durable-files.ts'
 import { asStoreError, type FileSystem, type FileVersion, nodeFileSystem, type OpenFile } from './file-system.ts'
 import { type KeptFiles, keptFiles } from './kept-files.ts'
-import { encodeChange } from './log-records.ts'
+import { contentOf, encodeChange } from './log-records.ts'
 import { recoverFromLog, segmentName, unlinkIfThere } from './log-recovery.ts'
 import { takingTurns } from './taking-turns.ts'
 
@@ -180,12 +180,13 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     for (const path of segment.paths.keys()) if (holders.get(path) === segment) holders.delete(path)
   }
 
-  function change<T>(path: string, bytes: Uint8Array | undefined, place: () => Promise<T>): Promise<T> {
+  /** `place` gets a copy of the bytes that is its own. */
+  function change<T>(path: string, bytes: Uint8Array | undefined, place: (copy: Uint8Array) => Promise<T>): Promise<T> {
     const record = encodeChange({ path: path.slice(base.length + 1), bytes })
     return new Promise((resolve, failed) => {
       const done = (segment: Segment) => {
         hold(path, segment, bytes === undefined ? 'gone' : 'there')
-        const placing = place()
+        const placing = place(contentOf(record, bytes?.length ?? 0))
         resolve(placing)
         const end: Promise<unknown> = placing.catch(() => undefined).then(() => segment.placing.delete(end))
         segment.placing.add(end)
@@ -263,7 +264,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     keep: (path, bytes) =>
       kept.bytesIn(dirname(path)) + bytes.length > mostBytesKept
         ? write(path, bytes)
-        : change(path, bytes, async () => kept.keep(path, bytes)),
+        : change(path, bytes, async (copy) => kept.keep(path, copy)),
     kept,
     remove: (path) =>
       change(path, undefined, async () => {
