@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { publish } from '../../shared/repository/publish.ts'
+import { readCommits, readTask } from '../../shared/repository/read.ts'
+import { openRepository, type Repository } from '../../shared/repository/repository.ts'
+import { submit } from '../../shared/repository/submit.ts'
+import { addRequest, bootstrapped } from '../support/repository.ts'
+
+describe('A commit that becomes visible just before a publisher looks, and whose own publisher died', () => {
+  it('is finished: its task is not applied again, and nothing of it is left in the inbox', async () => {
+    const repository = await bootstrapped()
+    const task = { id: '' }
+    const late = whileItLooks(repository, async () => {
+      task.id = (await submit(repository, { request: addRequest(['a']), principal: 'test' })).id
+      await assert.rejects(publish(dyingBeforeItFinishes(repository)), /died/)
+    })
+    await publish(late)
+    await publish(late)
+    const commits = await readCommits(repository, { limit: 10 })
+    const ofTask = commits.filter(({ tasks }) => tasks.some(({ id }) => id === task.id))
+    assert.equal(ofTask.length, 1)
+    assert.equal((await readTask(repository, task.id))?.state, 'SUCCESS')
+    assert.deepEqual(await repository.ports.state.list('inbox/'), [])
+  })
+})
+
+/** Another process, for which `meanwhile` happens between its asking for `timestamp.json` and the answer, the first time. */
+function whileItLooks({ ports, limits }: Repository, meanwhile: () => Promise<void>): Repository {
+  let happening: Promise<void> | undefined
+  const read: typeof ports.metadata.read = async (name) => {
+    if (name === 'timestamp.json') happening ??= meanwhile()
+    await happening
+    return ports.metadata.read(name)
+  }
+  return openRepository({ ...ports, metadata: { ...ports.metadata, read } }, limits)
+}
+
+/** Another process, which dies as soon as its commit is visible. */
+function dyingBeforeItFinishes({ ports, limits }: Repository): Repository {
+  const create: typeof ports.state.create = async (name, bytes) => {
+    if (name.startsWith('tasks/')) throw new Error('It died.')
+    return ports.state.create(name, bytes)
+  }
+  return openRepository({ ...ports, state: { ...ports.state, create } }, limits)
+}
