@@ -62,8 +62,8 @@ export function monthlyCost({ bins, changesADay, changesPerRequest, requestsPerC
   costs.set('KMS: keys', fixed.keys * price.onlineKey)
   // Each changed or re-signed bin, and snapshot and timestamp of each commit.
   costs.set('KMS: signatures', (signedBins + 2 * commits) * price.signature)
-  // Of a request: the task and its record. The bins. Of a commit: lease twice, journal, snapshot, timestamp; and two lists, which cost the same.
-  costs.set('S3: writes and lists', (2 * requests + signedBins + 7 * commits) * price.put)
+  // Of a request: the task and its record. The bins. Of a commit: lease, journal, snapshot, timestamp; and two lists, which cost the same.
+  costs.set('S3: writes and lists', (2 * requests + signedBins + 6 * commits) * price.put)
   // Every minute the refresher lists the inbox twice, once to publish and once to measure.
   costs.set('S3: the refresher’s lists', minutesOfMonth * 2 * price.put)
   // Of a request: two by the publisher, and about three by the API when somebody looks for the result. Of a commit: three by the

@@ -9,6 +9,8 @@ import type { Repository } from './repository.ts'
 interface LeaseDocument extends Document {
   /** Absent: nobody holds it. */
   readonly holder?: string | undefined
+  /** The commit that the holder builds on, 0 where there is none. Once a later one is visible, nobody holds it. */
+  readonly base: number
   /** ISO 8601, UTC, by the holder's clock. */
   readonly until: string
   /** The tasks that the holder works on. */
@@ -28,27 +30,37 @@ export interface Lease {
   renew(): Promise<void>
   /**
    * Lets others in. Who releases it looks at the inbox once more: a publisher that was sent away has seen a task there.
-   * `crashed`: the next one is to find it as if this one had died.
+   * 'committed': the commit has let them in already, so nothing is written. 'crashed': the next one is to find it as if this one
+   * had died.
    */
-  release(crashed: boolean): Promise<void>
+  release(end: LeaseEnd): Promise<void>
 }
+
+export type LeaseEnd = 'committed' | 'idle' | 'crashed'
 
 const name = 'lease.json'
 const crashesOfPoison = 3
 const longAgo = new Date(0).toISOString()
 
-/** Takes the lease for these tasks; nothing if another publisher holds it, who will look at the inbox once more. */
-export async function takeLease(repository: Repository, ids: readonly string[]): Promise<Lease | undefined> {
+/**
+ * Takes the lease for these tasks, to build on commit `base` (0: on none); nothing if another publisher holds it, who will look at the inbox once
+ * more after its commit. Whether that has been, while the lease was read, only `timestamp.json` can tell.
+ */
+export async function takeLease(
+  repository: Repository,
+  ids: readonly string[],
+  base: number,
+): Promise<Lease | undefined> {
   const store = storeOf(repository.ports)
   for (;;) {
     const stored = await store.read(name)
     const before = stored && understood(stored)
     const now = repository.ports.clock.now()
-    const isHeld = before?.holder !== undefined && before.holder !== repository.cache.unreleased
+    const isHeld = before?.holder !== undefined && before.base >= base && before.holder !== repository.cache.unreleased
     if (isHeld && new Date(before.until) > now) return undefined
     const { batch, crashes } = isHeld ? afterCrash(before, ids) : { batch: ids, crashes: 0 }
     const holder = repository.ports.clock.newId()
-    const document: LeaseDocument = { schema: schemaVersion, holder, until: end(repository), batch, crashes }
+    const document: LeaseDocument = { schema: schemaVersion, holder, base, until: end(repository), batch, crashes }
     const written = await writeDocument(store, name, document, stored)
     if (written !== undefined) return held(repository, document, written)
   }
@@ -110,11 +122,12 @@ function held(repository: Repository, first: LeaseDocument, written: Stored): Le
       })
       await renewing
     },
-    async release(crashed) {
+    async release(end) {
       await renewing
-      // It may fail, on a disk that is full, say; then this process is not to wait for itself.
-      if (!crashed) repository.cache.unreleased = first.holder
-      await change(crashed ? { until: longAgo } : { holder: undefined, batch: [], crashes: 0 })
+      // This process is not to wait for itself, whatever becomes of the write and of the commit.
+      if (end !== 'crashed') repository.cache.unreleased = first.holder
+      if (end !== 'committed')
+        await change(end === 'crashed' ? { until: longAgo } : { holder: undefined, batch: [], crashes: 0 })
     },
   }
 }

@@ -6,7 +6,7 @@ import { evaluate, type Upkeep } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
 import { foundRepository, readHead } from './found.ts'
 import { listInbox, readTasks, type WaitingTask } from './inbox.ts'
-import { type Lease, takeLease } from './lease.ts'
+import { type Lease, type LeaseEnd, takeLease } from './lease.ts'
 import { preparationName } from './preparation.ts'
 import { dueRoles } from './refresh.ts'
 import type { Repository } from './repository.ts'
@@ -79,21 +79,28 @@ async function publishOnce(
     current === undefined ? head?.document.sealed === undefined : repository.cache.finished === current.sha256
   if (finished && ids.length === 0 && isNothing(upkeep)) return 'nothing to do'
 
-  const lease = await takeLease(repository, ids)
-  // Whoever holds it has been told to look again.
-  if (lease === undefined) return 'nothing to do'
-  let crashed = false
+  const lease = await takeLease(repository, ids, current?.entry.number ?? 0)
+  // Whoever holds it looks again after its commit. If that was before we saw that it holds it, it may have looked already.
+  if (lease === undefined) return (await isCurrent(repository, current)) ? 'nothing to do' : 'go on'
+  let end: LeaseEnd = 'idle'
   try {
-    if (current === undefined) return await foundRepository(repository, head, ids, lease, now)
-    await finishBase(repository, current, ids)
-    return await publishOn(repository, current, lease, upkeep, now)
+    const cycle =
+      current === undefined
+        ? await foundRepository(repository, head, ids, lease, now)
+        : await publishOn(repository, current, ids, lease, upkeep, now)
+    if (cycle !== 'go on' && 'commit' in cycle) end = 'committed'
+    return cycle
   } catch (error) {
     // Whatever nobody foresaw counts as a crash, so that half of the batch is tried next, and at last one task alone.
-    crashed = !(error instanceof Overtaken || isNoTasksFault(error))
+    if (!(error instanceof Overtaken || isNoTasksFault(error))) end = 'crashed'
     throw error
   } finally {
-    await lease.release(crashed)
+    await lease.release(end)
   }
+}
+
+async function isCurrent({ ports }: Repository, current: Current | undefined): Promise<boolean> {
+  return (await ports.metadata.read('timestamp.json'))?.tag === current?.timestampTag
 }
 
 const noUpkeep: Upkeep = { due: [], endRotation: false }
@@ -123,10 +130,12 @@ export async function finishBase(
 async function publishOn(
   repository: Repository,
   current: Current,
+  ids: readonly string[],
   lease: Lease,
   upkeep: Upkeep,
   now: Date,
 ): Promise<Published | Unprepared | 'go on'> {
+  await finishBase(repository, current, ids)
   const waiting = await readTasks(repository, lease.batch, lease.poisoned)
   if (waiting.length === 0 && isNothing(upkeep)) return 'go on'
   const { signers } = repository.ports

@@ -165,7 +165,7 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
       )
       for (;;) {
         await schedule.turn(process, 'sleep', async () => {}, { from: time.now + minute })
-        if (!(await published(repository)) || (await isLeased(auditor.state, time.now))) continue
+        if (!(await published(repository)) || (await isLeased(auditor, time.now))) continue
         refreshes++
         // Less than half of the shortest life, and not before the refresher, whom others may keep waiting for as long
         // as their leases last, even if each of them fails, has seen to the last one.

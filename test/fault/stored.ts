@@ -4,6 +4,7 @@ import type { ObjectStore } from '../../shared/repository/ports.ts'
 import type { DecidedTask, TaskRequest } from '../../shared/repository/task.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
 import type { Signature } from '../../shared/tuf/signed.ts'
+import type { Stores } from './world.ts'
 
 /** What two stores hold, read without any code of the service that writes there. */
 export type Objects = Readonly<Record<'metadata' | 'state', Map<string, Uint8Array>>>
@@ -40,8 +41,13 @@ export function isBlocked(request: TaskRequest, { result }: DecidedTask, { metad
 export const versionIn = (metadata: Json) => (metadata as { signed: { version: number } }).signed.version
 
 /** True while somebody holds the lease, who may fail again and again and sends everybody else away. */
-export async function isLeased(state: Pick<ObjectStore, 'read'>, now: number): Promise<boolean> {
-  const stored = await state.read('lease.json')
-  const { holder, until } = stored === undefined ? {} : JSON.parse(Buffer.from(stored.bytes).toString())
-  return holder !== undefined && Date.parse(until) > now
+export async function isLeased({ state, metadata }: Stores, now: number): Promise<boolean> {
+  const { holder, base, until } = (await parsed(state, 'lease.json')) ?? {}
+  const current = (await parsed(metadata, 'timestamp.json'))?.signed.version ?? 0
+  return holder !== undefined && base >= current && Date.parse(until) > now
+}
+
+async function parsed(store: Pick<ObjectStore, 'read'>, name: string) {
+  const stored = await store.read(name)
+  return stored && JSON.parse(Buffer.from(stored.bytes).toString())
 }

@@ -4,7 +4,7 @@ import { publish } from '../../shared/repository/publish.ts'
 import { readCommits, readTask } from '../../shared/repository/read.ts'
 import { openRepository, type Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
-import { addRequest, bootstrapped } from '../support/repository.ts'
+import { addRequest, bootstrapped, restarted } from '../support/repository.ts'
 
 describe('A commit that becomes visible just before a publisher looks, and whose own publisher died', () => {
   it('is finished: its task is not applied again, and nothing of it is left in the inbox', async () => {
@@ -22,7 +22,32 @@ describe('A commit that becomes visible just before a publisher looks, and whose
     assert.equal((await readTask(repository, task.id))?.state, 'SUCCESS')
     assert.deepEqual(await repository.ports.state.list('inbox/'), [])
   })
+
+  it('sends nobody away who saw its lease, and a task that its publisher did not see', async () => {
+    const repository = await bootstrapped()
+    const add = async (path: string) =>
+      (await submit(repository, { request: addRequest([path]), principal: 'test' })).id
+    const task = { id: '' }
+    const late = afterItLooked(repository, async () => {
+      await add('a')
+      await publish(restarted(repository))
+      task.id = await add('b')
+    })
+    await publish(late)
+    assert.equal((await readTask(repository, task.id))?.state, 'SUCCESS')
+  })
 })
+
+/** Another process, for which `meanwhile` happens between its look at `timestamp.json` and that at the inbox, the first time. */
+function afterItLooked({ ports, limits }: Repository, meanwhile: () => Promise<void>): Repository {
+  let happening: Promise<void> | undefined
+  const list: typeof ports.state.list = async (...parameters) => {
+    happening ??= meanwhile()
+    await happening
+    return ports.state.list(...parameters)
+  }
+  return openRepository({ ...ports, state: { ...ports.state, list } }, limits)
+}
 
 /** Another process, for which `meanwhile` happens between its asking for `timestamp.json` and the answer, the first time. */
 function whileItLooks({ ports, limits }: Repository, meanwhile: () => Promise<void>): Repository {

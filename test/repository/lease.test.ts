@@ -7,13 +7,15 @@ import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
-import { addRequest, bootstrapped, restarted, type TestRepository } from '../support/repository.ts'
+import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
 
 const minute = 60_000
 const ids = ['1', '2', '3', '4', '5']
+/** That which founds a repository. */
+const base = 1
 
 async function taken(repository: TestRepository, waiting: readonly string[] = ids): Promise<Lease> {
-  const lease = await takeLease(restarted(repository), waiting)
+  const lease = await takeLease(restarted(repository), waiting, base)
   assert.ok(lease, 'another publisher holds it')
   return lease
 }
@@ -23,9 +25,30 @@ describe('The lease', () => {
     const repository = await bootstrapped()
     const lease = await taken(repository)
     assert.deepEqual(lease.batch, ids)
-    assert.equal(await takeLease(restarted(repository), ids), undefined)
-    await lease.release(false)
+    assert.equal(await takeLease(restarted(repository), ids, base), undefined)
+    await lease.release('idle')
     assert.deepEqual((await taken(repository)).batch, ids)
+  })
+
+  it('is free once a later commit is visible than that on which its holder builds', async () => {
+    const repository = await bootstrapped()
+    await taken(repository)
+    assert.equal(await takeLease(restarted(repository), ids, base), undefined)
+    assert.equal(await takeLease(restarted(repository), ids, base - 1), undefined)
+    // All of them: nobody has crashed.
+    assert.deepEqual((await takeLease(restarted(repository), ids, base + 1))?.batch, ids)
+  })
+
+  it('is written once for a commit', async () => {
+    const repository = await bootstrapped()
+    await run(repository, addRequest(['a']))
+    const [written, current] = await Promise.all([
+      repository.ports.state.read('lease.json'),
+      repository.ports.metadata.read('timestamp.json'),
+    ])
+    assert.ok(written && current)
+    assert.equal(JSON.parse(String(Buffer.from(written.bytes))).base, 1)
+    assert.equal(JSON.parse(String(Buffer.from(current.bytes))).signed.version, 2)
   })
 
   it('is over after its time, and then no longer its holder’s to renew or release', async () => {
@@ -34,11 +57,11 @@ describe('The lease', () => {
     repository.pass(minute)
     assert.equal(lease.isOver(), true)
     const next = await taken(repository)
-    await lease.release(false)
+    await lease.release('idle')
     await lease.renew()
     assert.equal(lease.isOver(), true)
     assert.equal(next.isOver(), false)
-    assert.equal(await takeLease(restarted(repository), ids), undefined)
+    assert.equal(await takeLease(restarted(repository), ids, base), undefined)
   })
 
   it('lasts as long as it is renewed', async () => {
@@ -49,7 +72,7 @@ describe('The lease', () => {
       await Promise.all([lease.renew(), lease.renew()])
     }
     assert.equal(lease.isOver(), false)
-    assert.equal(await takeLease(restarted(repository), ids), undefined)
+    assert.equal(await takeLease(restarted(repository), ids, base), undefined)
   })
 
   it('of a crashed publisher brings half of its batch, then half of that, then one alone, until that is poison', async () => {
@@ -85,13 +108,13 @@ describe('The lease', () => {
       await taken(repository, ['1'])
       repository.pass(minute)
     }
-    await (await taken(repository, ['1'])).release(false)
+    await (await taken(repository, ['1'])).release('idle')
     assert.equal((await taken(repository, ['1'])).poisoned, undefined)
   })
 
   it('released as crashed, or expired by one who knows, is that of a crashed publisher at once', async () => {
     const repository = await bootstrapped()
-    await (await taken(repository)).release(true)
+    await (await taken(repository)).release('crashed')
     assert.deepEqual((await taken(repository)).batch, ['1', '2', '3'])
     await expireLease(repository.ports)
     assert.deepEqual((await taken(repository)).batch, ['1', '2'])
@@ -115,7 +138,7 @@ describe('The lease', () => {
   it('lies where hints lie, if there is such a place', async () => {
     const repository = await bootstrapped()
     const hints = memoryObjectStore()
-    const lease = await takeLease(openRepository({ ...repository.ports, hints }), ids)
+    const lease = await takeLease(openRepository({ ...repository.ports, hints }), ids, base)
     assert.deepEqual(lease?.batch, ids)
     assert.ok(await hints.read('lease.json'))
     assert.equal((await taken(repository)).batch.length, ids.length)
@@ -130,13 +153,13 @@ describe('The lease', () => {
       return hints.replace(...parameters)
     }
     const own = openRepository({ ...repository.ports, hints: { ...hints, replace } })
-    const lease = await takeLease(own, ids)
+    const lease = await takeLease(own, ids, base)
     isFull = true
-    await assert.rejects(async () => lease?.release(false), { code: 'full' })
+    await assert.rejects(async () => lease?.release('idle'), { code: 'full' })
     isFull = false
-    assert.equal(await takeLease(openRepository({ ...repository.ports, hints }), ids), undefined)
+    assert.equal(await takeLease(openRepository({ ...repository.ports, hints }), ids, base), undefined)
     // All of them: nobody has crashed.
-    assert.deepEqual((await takeLease(own, ids))?.batch, ids)
+    assert.deepEqual((await takeLease(own, ids, base))?.batch, ids)
   })
 
   it('has a task that crashed three publishers end as FAILURE, unread, and the others as SUCCESS', async () => {

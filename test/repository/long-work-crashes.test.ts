@@ -40,7 +40,7 @@ describe('work ahead, after a crash', () => {
     assert.equal(await prepare(repository, id), 'ready')
     // Publishers have died over it, alone.
     const { state } = repository.ports
-    const died = { schema: 1, holder: 'dead', until: new Date(0).toISOString(), batch: [id], crashes: 2 }
+    const died = { schema: 1, holder: 'dead', base: 1, until: new Date(0).toISOString(), batch: [id], crashes: 2 }
     const stored = await state.read('lease.json')
     assert.ok(stored)
     await state.replace('lease.json', Buffer.from(JSON.stringify(died)), stored.tag)

@@ -26,9 +26,9 @@ export async function repair(repository: Repository, plan: Plan): Promise<number
   }
   await finishBase(repository, plan.current)
   if (plan.commit === undefined) return undefined
-  const lease = await takeLease(repository, [])
-  if (lease === undefined) throw new RepositoryError('overtaken', 'Somebody else publishes. Stop that service first.')
   const { current, timestampTag } = plan
+  const lease = await takeLease(repository, [], current.entry.number)
+  if (lease === undefined) throw new RepositoryError('overtaken', 'Somebody else publishes. Stop that service first.')
   const base = { number: current.entry.number, sha256: current.sha256, current, above: plan.commit.above }
   try {
     const draft = draftOf(plan, plan.commit)
@@ -42,7 +42,7 @@ export async function repair(repository: Repository, plan: Plan): Promise<number
     await finishBase(repository, next)
     return next.entry.number
   } finally {
-    await lease.release(false)
+    await lease.release('idle')
   }
 }
 
