@@ -66,9 +66,9 @@ export function monthlyCost({ bins, changesADay, changesPerRequest, requestsPerC
   costs.set('S3: writes and lists', (2 * requests + signedBins + 6 * commits) * price.put)
   // Every minute the refresher lists the inbox twice, once to publish and once to measure.
   costs.set('S3: the refresher’s lists', minutesOfMonth * 2 * price.put)
-  // Of a request: two by the publisher, and about three by the API when somebody looks for the result. Of a commit: three by the
+  // Of a request: two by the publisher, and about three by the API when somebody looks for the result. Of a commit: two by the
   // publisher. Every minute: five.
-  costs.set('S3: reads', (5 * requests + 3 * commits + 5 * minutesOfMonth) * price.get)
+  costs.set('S3: reads', (5 * requests + 2 * commits + 5 * minutesOfMonth) * price.get)
   const snapshotGigabytes = (bins * snapshotBytesOfBin * (commits / daysOfMonth) * daysKept) / 1e9
   const smallGigabytes = (bins * 2_000 + requests * 2_000 + changes * 1_000) / 1e9
   costs.set('S3: storage, in the first month', (snapshotGigabytes + smallGigabytes) * price.storedGigabyte)

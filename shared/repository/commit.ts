@@ -81,16 +81,26 @@ export async function commit(
     await metadata.create(`${number}.${role}.json`, signed.bytes)
     return [role, signed] as const
   })
+  const signTimestamp = ({ bytes, signed: { version } }: Signed<Snapshot>) =>
+    sign<Timestamp>('timestamp', {
+      _type: 'timestamp',
+      spec_version: specVersion,
+      version: number,
+      expires: '',
+      meta: new Map([['snapshot.json', { version, ...lengthAndHashes(bytes) }]]),
+    })
   const writeSnapshot = async () => {
-    if (base.current !== undefined && !snapshotChanges(draft)) return { snapshot: base.current.snapshot }
-    const signed = await sign<Snapshot>('snapshot', snapshotOf(base.current?.snapshot.signed, draft, number))
-    const created = metadata.create(`${number}.snapshot.json`, signed.bytes)
-    // To hash a long one takes about as long as to write it.
-    const described = lengthAndHashes(signed.bytes)
-    await created
-    return { snapshot: signed, described }
+    if (base.current !== undefined && !snapshotChanges(draft)) {
+      const { snapshot } = base.current
+      return { snapshot, timestamp: await signTimestamp(snapshot) }
+    }
+    const snapshot = await sign<Snapshot>('snapshot', snapshotOf(base.current?.snapshot.signed, draft, number))
+    const creating = metadata.create(`${number}.snapshot.json`, snapshot.bytes)
+    // Meanwhile, for to hash a long one takes about as long as to write it.
+    const [timestamp] = await Promise.all([signTimestamp(snapshot), creating])
+    return { snapshot, timestamp }
   }
-  const [roles, { snapshot, described = lengthAndHashes(snapshot.bytes) }, offline] = await Promise.all([
+  const [roles, { snapshot, timestamp }, offline] = await Promise.all([
     writeRoles,
     writeSnapshot(),
     writeSignedElsewhere(repository, draft),
@@ -98,13 +108,6 @@ export async function commit(
   ])
   await Promise.all(checks)
 
-  const timestamp = await sign<Timestamp>('timestamp', {
-    _type: 'timestamp',
-    spec_version: specVersion,
-    version: number,
-    expires: '',
-    meta: new Map([['snapshot.json', { version: snapshot.signed.version, ...described }]]),
-  })
   const written = new Map([...offline, ...roles])
   for (const [role, signed] of written)
     if (role !== 'targets') cacheRole(repository, `${signed.signed.version}.${role}.json`, signed)

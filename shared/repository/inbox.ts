@@ -34,11 +34,13 @@ export async function readTasks(
   let bytes = 0
   for (let from = 0; from < ids.length && bytes < limits.bytesPerCycle; from += limits.parallel) {
     const read = await inParallel(ids.slice(from, from + limits.parallel), limits.parallel, async (id) => {
-      if ((await state.read(taskName(id))) !== undefined) {
-        await state.delete(inboxName(id))
-        return undefined
-      }
-      return id === poisoned ? { id, bytes: undefined } : { id, bytes: (await state.read(inboxName(id)))?.bytes }
+      const [record, task] = await Promise.all([
+        state.read(taskName(id)),
+        id === poisoned ? undefined : state.read(inboxName(id)),
+      ])
+      if (record === undefined) return { id, bytes: task?.bytes }
+      await state.delete(inboxName(id))
+      return undefined
     })
     for (const task of read) {
       if (task === undefined) continue

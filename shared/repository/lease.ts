@@ -52,11 +52,14 @@ export async function takeLease(
   base: number,
 ): Promise<Lease | undefined> {
   const store = storeOf(repository.ports)
-  for (;;) {
-    const stored = await store.read(name)
+  const { leftLease, upcoming } = repository.cache
+  // If nobody has committed since, nobody is likely to have had it.
+  for (let known = upcoming?.entry.number === base ? leftLease?.stored : undefined; ; known = undefined) {
+    const stored = known ?? (await store.read(name))
     const before = stored && understood(stored)
     const now = repository.ports.clock.now()
-    const isHeld = before?.holder !== undefined && before.base >= base && before.holder !== repository.cache.unreleased
+    const isHeld =
+      before?.holder !== undefined && before.base >= base && before.holder !== repository.cache.leftLease?.holder
     if (isHeld && new Date(before.until) > now) return undefined
     const { batch, crashes } = isHeld ? afterCrash(before, ids) : { batch: ids, crashes: 0 }
     const holder = repository.ports.clock.newId()
@@ -124,10 +127,12 @@ function held(repository: Repository, first: LeaseDocument, written: Stored): Le
     },
     async release(end) {
       await renewing
-      // This process is not to wait for itself, whatever becomes of the write and of the commit.
-      if (end !== 'crashed') repository.cache.unreleased = first.holder
-      if (end !== 'committed')
-        await change(end === 'crashed' ? { until: longAgo } : { holder: undefined, batch: [], crashes: 0 })
+      if (end === 'crashed') return change({ until: longAgo })
+      // Even if the write fails, this process is not to wait for itself.
+      repository.cache.leftLease = { holder: first.holder, stored }
+      if (end === 'committed') return
+      await change({ holder: undefined, batch: [], crashes: 0 })
+      repository.cache.leftLease = { holder: first.holder, stored }
     },
   }
 }

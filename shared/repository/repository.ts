@@ -2,7 +2,7 @@ import type { Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
 import type { StoredEntry } from './journal.ts'
 import type { Parked } from './parked.ts'
-import { type ObjectStore, type Ports, StoreError, type Tag } from './ports.ts'
+import { type ObjectStore, type Ports, type Stored, StoreError, type Tag } from './ports.ts'
 import type { Rotation } from './rotation.ts'
 import type { Settings } from './settings.ts'
 import type { Signing, SigningGroup } from './signing.ts'
@@ -101,8 +101,8 @@ export interface Cache {
   lastRead?: RoleRead
   /** SHA-256 of the entry of the last commit that this process has seen finished: see `finish`. */
   finished?: string
-  /** Who held the lease for this process, and has no use for it any more. */
-  unreleased?: string | undefined
+  /** The lease as this process left it when it had no use for it any more, and who held it. */
+  leftLease?: { readonly holder: string | undefined; readonly stored: Stored | undefined }
   /** When commits were made, by number, the one that was asked for least recently first. */
   readonly commitTimes: Map<number, Date>
   /** Before this time no role is due for refresh, as long as the settings are those of this version. */

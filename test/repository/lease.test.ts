@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import { expireLease, type Lease, takeLease } from '../../shared/repository/lease.ts'
-import { StoreError } from '../../shared/repository/ports.ts'
+import { type ObjectStore, StoreError } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
@@ -49,6 +49,27 @@ describe('The lease', () => {
     assert.ok(written && current)
     assert.equal(JSON.parse(String(Buffer.from(written.bytes))).base, 1)
     assert.equal(JSON.parse(String(Buffer.from(current.bytes))).signed.version, 2)
+  })
+
+  it('is read by who left it only if another has had it since', async () => {
+    let reads = 0
+    const around = (store: ObjectStore): ObjectStore => ({
+      ...store,
+      read: (name) => {
+        if (name === 'lease.json') reads++
+        return store.read(name)
+      },
+    })
+    const repository = await bootstrapped({ around })
+    await run(repository, addRequest(['a']))
+    reads = 0
+    const lease = await takeLease(repository, ids, 2)
+    assert.deepEqual([lease?.batch, reads], [ids, 0])
+    await lease?.release('committed')
+    const other = await takeLease(restarted(repository), ids, 3)
+    assert.equal(await takeLease(repository, ids, 2), undefined)
+    await other?.release('idle')
+    assert.deepEqual((await takeLease(repository, ids, 2))?.batch, ids)
   })
 
   it('is over after its time, and then no longer its holder’s to renew or release', async () => {

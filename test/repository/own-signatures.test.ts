@@ -6,27 +6,27 @@ import { openRepository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { addRequest, bootstrapped, restarted } from '../support/repository.ts'
 
-const isTargets = (bytes: Uint8Array) => Buffer.from(bytes).includes('"_type":"targets"')
-
 describe('A commit checks its own signatures, and', () => {
   for (const [where, verifiedHere] of [
     ['on the spot', Number.POSITIVE_INFINITY],
     ['by other threads', 0],
   ] as const) {
-    it(`shows nothing that it has signed wrongly: verified ${where}`, async () => {
-      const repository = await bootstrapped()
-      const before = await repository.ports.metadata.read('timestamp.json')
-      const signers = repository.ports.signers.map((signer) => ({
-        ...signer,
-        // Only the bin is signed wrongly; what is above it would be good.
-        sign: (bytes: Uint8Array) => signer.sign(isTargets(bytes) ? Buffer.from('other bytes') : bytes),
-      }))
-      const { id } = await submit(repository, { request: addRequest(['a']), principal: 'build' })
-      const faulty = openRepository({ ...repository.ports, signers }, { verifiedHere })
-      await assert.rejects(publish(faulty), { code: 'threshold' })
-      assert.deepEqual((await repository.ports.metadata.read('timestamp.json'))?.tag, before?.tag)
-      await publish(restarted(repository))
-      assert.equal((await readTask(repository, id))?.state, 'SUCCESS')
-    })
+    for (const type of ['targets', 'snapshot', 'timestamp'])
+      it(`shows nothing that it has signed wrongly: ${type}, verified ${where}`, async () => {
+        const repository = await bootstrapped()
+        const before = await repository.ports.metadata.read('timestamp.json')
+        const signers = repository.ports.signers.map((signer) => ({
+          ...signer,
+          // Only this is signed wrongly; what is above it would be good.
+          sign: (bytes: Uint8Array) =>
+            signer.sign(Buffer.from(bytes).includes(`"_type":"${type}"`) ? Buffer.from('other bytes') : bytes),
+        }))
+        const { id } = await submit(repository, { request: addRequest(['a']), principal: 'build' })
+        const faulty = openRepository({ ...repository.ports, signers }, { verifiedHere })
+        await assert.rejects(publish(faulty), { code: 'threshold' })
+        assert.deepEqual((await repository.ports.metadata.read('timestamp.json'))?.tag, before?.tag)
+        await publish(restarted(repository))
+        assert.equal((await readTask(repository, id))?.state, 'SUCCESS')
+      })
   }
 })
