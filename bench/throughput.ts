@@ -21,7 +21,7 @@ export async function benchThroughput({ short, scratch }: { short: boolean; scra
     const unloaded = await send(service, { ...load(shrink(100), 1, 'unloaded'), atOnce: 1 })
     const writers = shrink(4000)
     const before = await syncedWriters(directory, writers)
-    const small = await send(service, load(shrink(4000), 1, 'small'))
+    const small = await send(service, load(shrink(8000), 1, 'small'))
     const after = await syncedWriters(directory, writers)
     const patient = await send(service, { ...load(shrink(2000), 1, 'patient'), waits: true })
     const middle = await send(service, load(shrink(100), 100, 'middle'))
