@@ -48,8 +48,7 @@ export async function createFile(file: string, content: string, mode: number): P
   const path = resolve(file)
   let created: boolean
   try {
-    created =
-      (await durableFiles(nodeFileSystem).create(path, Buffer.from(content), freePathBeside(path), mode)) !== undefined
+    created = await durableFiles(nodeFileSystem).create(path, Buffer.from(content), freePathBeside(path), mode)
   } catch (cause) {
     throw new CliError('refused', `${file} cannot be written: ${(cause as Error).message}`, { cause })
   }

@@ -84,7 +84,6 @@ function fileSystemOf(root: DirectoryNode, turn: () => Promise<void>): FileSyste
         file.content = Uint8Array.from(bytes)
       })
       if (temporary !== undefined) await call(() => move(root, temporary, path))
-      return versionOf(file)
     },
     overwrite: (path, bytes) =>
       call(() => {

@@ -106,9 +106,7 @@ export function directoryObjectStore(
           const creating = files.create(path, bytes, temporaryPath)
           // While the disk is at work.
           const tag = contentTag(bytes)
-          const version = await creating
-          if (version) memory.set(name, { bytes, tag, version })
-          if (version) return tag
+          if (await creating) return tag
         }
         const tag = contentTag(bytes)
         const present = found ?? (await find(name))

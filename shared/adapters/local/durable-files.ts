@@ -22,8 +22,8 @@ export interface DurableFiles {
   look(path: string): Promise<FileVersion | undefined>
   /** What lies in a directory; nothing if there is none. */
   entries(directory: string): Promise<readonly DirectoryEntry[]>
-  /** Nothing, and nothing is written, if the path is taken. */
-  create(path: string, bytes: Uint8Array, temporary: FreePath, mode?: number): Promise<FileVersion | undefined>
+  /** False, and nothing is written, if the path is taken. */
+  create(path: string, bytes: Uint8Array, temporary: FreePath, mode?: number): Promise<boolean>
   /** A new file whose content is durable, and its name is not. */
   make(path: string, bytes: Uint8Array, mode?: number): Promise<FileVersion>
   /** Takes the place of whatever file is there. */
@@ -142,18 +142,17 @@ export function durableFiles(fs: FileSystem): DurableFiles {
     },
     async create(path, bytes, freePath, mode) {
       const temporary = await freePath()
-      let version: FileVersion
       try {
-        version = await make(temporary, bytes, mode)
+        await make(temporary, bytes, mode)
         // A link, because unlike a rename it never takes the place of another file.
         await fs.link(temporary, path)
       } catch (error) {
         await discard(temporary)
-        if (systemErrorCode(error) === 'EEXIST') return undefined
+        if (systemErrorCode(error) === 'EEXIST') return false
         throw error
       }
       await Promise.all([syncDirectory(dirname(path)), discard(temporary)])
-      return version
+      return true
     },
     async replace(path, bytes, freePath, mode) {
       const temporary = await freePath()

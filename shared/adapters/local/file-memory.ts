@@ -2,7 +2,7 @@ import type { Tag } from '../../repository/ports.ts'
 import type { FileVersion } from './file-system.ts'
 import { isKept } from './kept-files.ts'
 
-/** What was in a file when it was last read or written. */
+/** What was in a file when it was last read or replaced. */
 export interface Remembered {
   readonly bytes: Uint8Array
   readonly tag: Tag

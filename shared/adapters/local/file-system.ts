@@ -31,7 +31,7 @@ export interface FileSystem {
    * A whole file under this path; not durable. `temporary`, a path on the same file system that is free, is for one that takes the place
    * of another, of which nobody may see a half; without it the path has to be free.
    */
-  place(path: string, bytes: Uint8Array, temporary?: string): Promise<FileVersion>
+  place(path: string, bytes: Uint8Array, temporary?: string): Promise<void>
   /** Other content for a file that is there. Not durable, and who looks meanwhile may see some of both. */
   overwrite(path: string, bytes: Uint8Array): Promise<FileVersion>
   /** Nothing if there is no such file. */
@@ -109,7 +109,6 @@ export const nodeFileSystem: FileSystem = {
     try {
       writeAll(file, bytes)
       if (temporary !== undefined) renameSync(temporary, path)
-      return fstatSync(file)
     } catch (error) {
       unlinkSync(temporary ?? path)
       throw error

@@ -8,7 +8,7 @@ import type { FileSystem, FileVersion } from './file-system.ts'
  */
 export interface KeptFiles {
   /** Of a path that is free. The bytes are not copied: nobody may change them. */
-  keep(path: string, bytes: Uint8Array): FileVersion
+  keep(path: string, bytes: Uint8Array): void
   /** Not to be changed. */
   get(path: string): FileContent | undefined
   /** Those that lie right in this directory. */
@@ -29,20 +29,27 @@ interface Kept extends FileContent {
 }
 
 interface Directory {
-  readonly files: Map<string, Kept>
+  readonly paths: Set<string>
   bytes: number
 }
 
 export function keptFiles(fs: FileSystem): KeptFiles {
+  const files = new Map<string, Kept>()
   const directories = new Map<string, Directory>()
   let last = 0
 
-  const find = (path: string) => directories.get(dirname(path))?.files.get(path)
+  function directoryOf(path: string): Directory {
+    const name = dirname(path)
+    const directory = directories.get(name) ?? { paths: new Set(), bytes: 0 }
+    directories.set(name, directory)
+    return directory
+  }
 
   function drop(path: string, file: Kept): void {
-    const directory = directories.get(dirname(path))
-    if (directory?.files.get(path) !== file) return
-    directory.files.delete(path)
+    if (files.get(path) !== file) return
+    files.delete(path)
+    const directory = directoryOf(path)
+    directory.paths.delete(path)
     directory.bytes -= file.bytes.length
   }
 
@@ -50,17 +57,16 @@ export function keptFiles(fs: FileSystem): KeptFiles {
     keep(path, bytes) {
       // Numbers that no file system gives, so that it is told from the file that it becomes.
       const version = { ino: --last, size: bytes.length, mtimeMs: Date.now() }
-      const directory = directories.get(dirname(path)) ?? { files: new Map(), bytes: 0 }
-      directories.set(dirname(path), directory)
-      directory.files.set(path, { bytes, version })
+      files.set(path, { bytes, version })
+      const directory = directoryOf(path)
+      directory.paths.add(path)
       directory.bytes += bytes.length
-      return version
     },
-    get: find,
-    pathsIn: (directory) => [...(directories.get(directory)?.files.keys() ?? [])],
+    get: (path) => files.get(path),
+    pathsIn: (directory) => [...(directories.get(directory)?.paths ?? [])],
     bytesIn: (directory) => directories.get(directory)?.bytes ?? 0,
     async place(path) {
-      const file = find(path)
+      const file = files.get(path)
       if (file === undefined) return
       file.placing ??= fs.place(path, file.bytes)
       try {
@@ -72,7 +78,7 @@ export function keptFiles(fs: FileSystem): KeptFiles {
       drop(path, file)
     },
     async forget(path) {
-      const file = find(path)
+      const file = files.get(path)
       if (file === undefined) return true
       drop(path, file)
       if (file.placing === undefined) return false

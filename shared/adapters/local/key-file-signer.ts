@@ -44,7 +44,7 @@ export async function createKeyFile(file: string): Promise<void> {
   const path = resolve(file)
   let created: boolean
   try {
-    created = (await durableFiles(nodeFileSystem).create(path, pem, freePathBeside(path), 0o600)) !== undefined
+    created = await durableFiles(nodeFileSystem).create(path, pem, freePathBeside(path), 0o600)
   } catch (error) {
     throw asStoreError(error, `make the key file ${file}`)
   }

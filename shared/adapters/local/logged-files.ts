@@ -26,15 +26,16 @@ export function loggedFiles(fs: FileSystem, log: WriteAheadLog, keptIn: readonly
       return file === undefined ? files.read(path) : { ...file, bytes: new Uint8Array(file.bytes) }
     },
     look: async (path) => kept.get(path)?.version ?? ((await isBeyond(path)) ? undefined : files.look(path)),
-    create(path, bytes, temporary, mode) {
+    async create(path, bytes, temporary, mode) {
       const directory = keptIn.find((directory) => path.startsWith(directory + sep))
       if (directory !== undefined) lastNames.get(directory)?.add(path.slice(directory.length + 1))
       if (!log.takes(path, bytes.length)) return files.create(path, bytes, temporary, mode)
-      return directory === undefined ? log.write(path, bytes) : log.keep(path, bytes)
+      await (directory === undefined ? log.create(path, bytes) : log.keep(path, bytes))
+      return true
     },
     replace: async (path, bytes, temporary, mode) =>
       log.takes(path, bytes.length)
-        ? log.write(path, bytes, await temporary())
+        ? log.replace(path, bytes, await temporary())
         : files.replace(path, bytes, temporary, mode),
     remove: (path) => (log.takes(path) ? log.remove(path) : files.remove(path)),
     async entries(directory) {

@@ -10,7 +10,9 @@ export function unsyncedFiles(fs: FileSystem): DurableFiles {
   return {
     ...files,
     async create(path, bytes, temporary) {
-      return (await files.look(path)) === undefined ? fs.place(path, bytes, await temporary()) : undefined
+      if ((await files.look(path)) !== undefined) return false
+      await fs.place(path, bytes, await temporary())
+      return true
     },
     // To rename a file to the name of another one has some file systems write it to the disk first.
     replace: (path, bytes) => fs.overwrite(path, bytes),

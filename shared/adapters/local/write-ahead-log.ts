@@ -15,13 +15,14 @@ import { takingTurns } from './taking-turns.ts'
  */
 export interface WriteAheadLog {
   /**
-   * Makes the file, or takes its place; the path is absolute. Resolves when that is durable and can be seen; rejects with the file system's own errors,
-   * and the change may have taken effect all the same, or do so when the log is opened next. `temporary` is as
-   * for `place`.
+   * Makes a new file; the path is absolute. Resolves when that is durable and can be seen; rejects with the file system's own errors,
+   * and the change may have taken effect all the same, or do so when the log is opened next. The same goes for all changes.
    */
-  write(path: string, bytes: Uint8Array, temporary?: string): Promise<FileVersion>
+  create(path: string, bytes: Uint8Array): Promise<void>
   /** Makes a new file, which may get its place only when the log lets go of it. Until then it is in `kept`. */
-  keep(path: string, bytes: Uint8Array): Promise<FileVersion>
+  keep(path: string, bytes: Uint8Array): Promise<void>
+  /** Takes the place of a file. `temporary` is as for `place`. */
+  replace(path: string, bytes: Uint8Array, temporary: string): Promise<FileVersion>
   readonly kept: Pick<KeptFiles, 'get' | 'pathsIn'>
   remove(path: string): Promise<void>
   /**
@@ -256,14 +257,14 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     await drop(segment)
   }
 
-  const write: WriteAheadLog['write'] = (path, bytes, temporary) =>
-    temporary === undefined ? change(path, bytes, () => fs.place(path, bytes)) : replace(path, bytes, temporary)
+  const create = (path: string, bytes: Uint8Array) => change(path, bytes, () => fs.place(path, bytes))
 
   return {
-    write,
+    create,
+    replace,
     keep: (path, bytes) =>
       kept.bytesIn(dirname(path)) + bytes.length > mostBytesKept
-        ? write(path, bytes)
+        ? create(path, bytes)
         : change(path, bytes, async (copy) => kept.keep(path, copy)),
     kept,
     remove: (path) =>

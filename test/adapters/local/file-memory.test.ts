@@ -26,6 +26,7 @@ describe('What the directory store remembers of files', () => {
     const store = directoryObjectStore(directory.path, fs)
     const tag = await store.create('a', text('one'))
     const replaced = await store.replace('a', text('two'), tag)
+    reads = 0
     assert.deepEqual([await content(store, 'a'), reads], ['two', 0])
     assert.equal((await store.read('a'))?.tag, replaced)
 
