@@ -11,7 +11,7 @@ describe('A commit that becomes visible just before a publisher looks, and whose
     const repository = await bootstrapped()
     const task = { id: '' }
     const late = whileItLooks(repository, async () => {
-      task.id = (await submit(repository, { request: addRequest(['a']), principal: 'test' })).id
+      task.id = await add(repository, 'a')
       await assert.rejects(publish(dyingBeforeItFinishes(repository)), /died/)
     })
     await publish(late)
@@ -25,25 +25,25 @@ describe('A commit that becomes visible just before a publisher looks, and whose
 
   it('sends nobody away who saw its lease, and a task that its publisher did not see', async () => {
     const repository = await bootstrapped()
-    const add = async (path: string) =>
-      (await submit(repository, { request: addRequest([path]), principal: 'test' })).id
     const task = { id: '' }
     const late = afterItLooked(repository, async () => {
-      await add('a')
+      await add(repository, 'a')
       await publish(restarted(repository))
-      task.id = await add('b')
+      task.id = await add(repository, 'b')
     })
     await publish(late)
     assert.equal((await readTask(repository, task.id))?.state, 'SUCCESS')
   })
 })
 
+const add = async (repository: Repository, path: string) =>
+  (await submit(repository, { request: addRequest([path]), principal: 'test' })).id
+
 /** Another process, for which `meanwhile` happens between its look at `timestamp.json` and that at the inbox, the first time. */
 function afterItLooked({ ports, limits }: Repository, meanwhile: () => Promise<void>): Repository {
-  let happening: Promise<void> | undefined
+  const happening = once(meanwhile)
   const list: typeof ports.state.list = async (...parameters) => {
-    happening ??= meanwhile()
-    await happening
+    await happening()
     return ports.state.list(...parameters)
   }
   return openRepository({ ...ports, state: { ...ports.state, list } }, limits)
@@ -51,13 +51,20 @@ function afterItLooked({ ports, limits }: Repository, meanwhile: () => Promise<v
 
 /** Another process, for which `meanwhile` happens between its asking for `timestamp.json` and the answer, the first time. */
 function whileItLooks({ ports, limits }: Repository, meanwhile: () => Promise<void>): Repository {
-  let happening: Promise<void> | undefined
+  const happening = once(meanwhile)
   const read: typeof ports.metadata.read = async (name) => {
-    if (name === 'timestamp.json') happening ??= meanwhile()
-    await happening
+    if (name === 'timestamp.json') await happening()
     return ports.metadata.read(name)
   }
   return openRepository({ ...ports, metadata: { ...ports.metadata, read } }, limits)
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let working: Promise<void> | undefined
+  return () => {
+    working ??= work()
+    return working
+  }
 }
 
 /** Another process, which dies as soon as its commit is visible. */

@@ -39,18 +39,6 @@ describe('The lease', () => {
     assert.deepEqual((await takeLease(restarted(repository), ids, base + 1))?.batch, ids)
   })
 
-  it('is written once for a commit', async () => {
-    const repository = await bootstrapped()
-    await run(repository, addRequest(['a']))
-    const [written, current] = await Promise.all([
-      repository.ports.state.read('lease.json'),
-      repository.ports.metadata.read('timestamp.json'),
-    ])
-    assert.ok(written && current)
-    assert.equal(JSON.parse(String(Buffer.from(written.bytes))).base, 1)
-    assert.equal(JSON.parse(String(Buffer.from(current.bytes))).signed.version, 2)
-  })
-
   it('is read by who left it only if another has had it since', async () => {
     let reads = 0
     const around = (store: ObjectStore): ObjectStore => ({
