@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readdir, readFile, rm, stat, symlink } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { tuffet } from '../support/tuffet.ts'
 
 const checkout = join(import.meta.dirname, '../..')
 
@@ -103,6 +104,16 @@ describe('npm start', { timeout: 60_000 }, () => {
     } finally {
       other.close()
     }
+  })
+
+  it('starts a service that does long work, too, which has threads of its own', async () => {
+    const { serving, child, ended } = begin()
+    const url = await serving()
+    await writeFile(path('many.csv'), `imported;7;sha256;${'ab'.repeat(32)}\n`)
+    const { code, stderr } = await tuffet(['import', path('many.csv')], '', { env: { TUFFET_API: url.origin } })
+    assert.equal(code, 0, stderr)
+    child.kill('SIGINT')
+    assert.deepEqual(await ended, [0, null])
   })
 
   it('leaves no service behind when it is killed', async () => {
