@@ -1,7 +1,7 @@
 import { App, CfnOutput, Stack, Tags, Validations } from 'aws-cdk-lib'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { bundledHandlers } from './bundle.ts'
-import { readSettings } from './context.ts'
+import { ConfigurationError, readSettings } from './context.ts'
 import { TufRepository } from './tuf-repository.ts'
 
 /**
@@ -9,7 +9,7 @@ import { TufRepository } from './tuf-repository.ts'
  * `-c tuffet:NAME=VALUE`. docs/deploy.md explains every setting.
  */
 const app = new App()
-const { repository: settings, tags } = readSettings(app.node)
+const { repository: settings, tags } = settingsOf(app)
 const stage = settings.stage ?? 'main'
 
 const stack = new Stack(app, `tuffet-${stage}`, { description: 'Tuffet: a repository service for TUF' })
@@ -34,3 +34,14 @@ output(
   'Makes the root and boots the repository.',
   `tuffet ceremony --api ${apiUrl} --metadata-url ${metadataUrl} --send`,
 )
+
+/** Whoever deploys has made the mistake: a sentence helps there, and where in this code it was found does not. */
+function settingsOf({ node }: App) {
+  try {
+    return readSettings(node)
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    process.stderr.write(`error: ${error.message}\n`)
+    process.exit(1)
+  }
+}

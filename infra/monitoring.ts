@@ -76,7 +76,7 @@ export class Monitoring extends Construct {
       missing: TreatMissingData.BREACHING,
     })
     this.#alarm('dead-letters', {
-      says: 'A task crashed its publisher again and again, or a bell could not be answered',
+      says: 'A task ended as FAILURE, or the schedule could not deliver',
       metric: metrics.deadLetters,
       over: 0,
       minutes: 1,
@@ -112,7 +112,7 @@ export class Monitoring extends Construct {
   /** Several alarms may share a section, each for a `part` of what it is about. */
   #alarm(section: string, { says, metric, over, under, minutes, missing }: AlarmOptions, part?: string): void {
     const alarm = new Alarm(this, part === undefined ? section : `${section}-${part}`, {
-      alarmDescription: `${says}. What to do: docs/runbook.md#${section}`,
+      alarmDescription: `${says}${part === undefined ? '' : ` (${section}-${part})`}. What to do: docs/runbook.md#${section}`,
       metric,
       threshold: over ?? under ?? 0,
       comparisonOperator:

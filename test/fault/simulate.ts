@@ -20,7 +20,10 @@ const { values } = parseArgs({
 const first = Number(values.seed)
 const end = first + Number(values.seeds)
 const mutant = values.mutant === undefined ? undefined : mutants[values.mutant]
-if (values.mutant !== undefined && mutant === undefined) throw new Error(`There is no mutant "${values.mutant}".`)
+if (values.mutant !== undefined && mutant === undefined) {
+  console.error(`There is no mutant "${values.mutant}". There are:\n  ${Object.keys(mutants).join('\n  ')}`)
+  process.exit(2)
+}
 
 interface Tried {
   steps: number
