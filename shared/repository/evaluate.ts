@@ -2,11 +2,11 @@ import { decodeSigned } from '../tuf/signed.ts'
 import { type Current, readRole } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { type Draft, draftFrom, NextCommit, provide, setRotation, signAgain, treeOfDraft } from './draft.ts'
-import { isNoTasksFault, Refusal } from './errors.ts'
+import { isNoTasksFault, Refusal, RepositoryError } from './errors.ts'
 import { checkRoleSizes } from './fit.ts'
 import type { WaitingTask } from './inbox.ts'
 import { type Entry, entryName } from './journal.ts'
-import { operationFor } from './operations/index.ts'
+import { isKnown, operationFor } from './operations/index.ts'
 import type { OperationContext, Outcome } from './operations/operation.ts'
 import { failed, poisoned, refused, succeeded } from './outcomes.ts'
 import { inParallel } from './parallel.ts'
@@ -16,7 +16,7 @@ import { askToPrepare, readPreparation, structureOf } from './preparation.ts'
 import type { Limits, Repository } from './repository.ts'
 import { noRotation } from './rotation.ts'
 import { endPreparation, stillGood, takeOver } from './take-over.ts'
-import type { AcceptedTask, DecidedTask, TaskRequest } from './task.ts'
+import { type AcceptedTask, type DecidedTask, inboxName, type TaskRequest } from './task.ts'
 import { canSign, signersOf } from './tree.ts'
 
 /** The next state, how each task ended, and what was thrown by the operations that broke. */
@@ -59,15 +59,17 @@ class BrokenTask extends Error {
 /**
  * Makes the next state: the upkeep done, and the tasks applied one after the other in the order of
  * acceptance. Each ends as SUCCESS; as ERRORED if its operation refuses it, with nothing changed; or as FAILURE if it was
- * poisoned or its operation broke, and then the others are applied as if it had not been there.
+ * poisoned or its operation broke, and then the others are applied as if it had not been there. Throws RepositoryError if
+ * there is nothing to do but what only a later version of this service can.
  */
 export async function evaluate(
   repository: Repository,
   current: Current,
   upkeep: Upkeep,
-  tasks: readonly WaitingTask[],
+  waiting: readonly WaitingTask[],
   now: Date,
 ): Promise<Evaluation> {
+  const tasks = understood(waiting, upkeep)
   const prepared = draftFrom(current)
   const needed = rolesNeeded(repository, current, prepared, tasks, now)
   await load(repository, current, prepared, [...upkeep.due.filter(isDelegated), ...needed])
@@ -100,6 +102,22 @@ export async function evaluate(
       else throw error
     }
   }
+}
+
+/**
+ * The tasks up to one of a kind that this version does not know. A later one has accepted it, and does it once it runs here:
+ * that one waits, and so do those behind it, for they may rest on it.
+ */
+function understood(waiting: readonly WaitingTask[], upkeep: Upkeep): readonly WaitingTask[] {
+  const at = waiting.findIndex((task) => !('poisoned' in task || isKnown(task.request)))
+  const strange = waiting[at]
+  if (strange === undefined || 'poisoned' in strange) return waiting
+  if (at === 0 && upkeep.due.length === 0 && !upkeep.endRotation)
+    throw new RepositoryError(
+      'corrupt',
+      `${inboxName(strange.id)} asks for ${JSON.stringify(strange.request.kind)}, which this version does not know. It and what came after it wait. Upgrade.`,
+    )
+  return waiting.slice(0, at)
 }
 
 /** From here on the new keys sign alone. */

@@ -28,6 +28,9 @@ export const operations: { readonly [Kind in Exclude<TaskKind, 'bootstrap'>]: Op
   revert,
 }
 
+/** Whether this version of the service knows the kind of task: a later one may have accepted it. */
+export const isKnown = ({ kind }: TaskRequest) => kind === 'bootstrap' || Object.hasOwn(operations, kind)
+
 /** The kind says which operation takes which request; TypeScript cannot follow that through a table. */
 export function operationFor(request: TaskRequest): Operation<TaskKind> {
   if (request.kind === 'bootstrap') throw new Error('A bootstrap is no operation on a repository that exists.')
