@@ -36,7 +36,7 @@ export interface Lease {
   release(end: LeaseEnd): Promise<void>
 }
 
-export type LeaseEnd = 'committed' | 'idle' | 'crashed'
+type LeaseEnd = 'committed' | 'idle' | 'crashed'
 
 const name = 'lease.json'
 const crashesOfPoison = 3

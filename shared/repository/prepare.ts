@@ -63,21 +63,37 @@ export async function prepare(
   const held = await holdPreparation(repository, taskId)
   if (held === 'busy' || held === 'gone') return held
   try {
+    const end = await prepareOrSayWhy(repository, task, held, until, helper)
+    await held.release()
+    return end
+  } catch (error) {
+    if (error instanceof LostHold) return 'busy'
+    // What went wrong first is what has to be told.
+    await held.release().catch(() => undefined)
+    throw error
+  }
+}
+
+async function prepareOrSayWhy(
+  repository: Repository,
+  task: AcceptedTask,
+  held: HeldPreparation,
+  until: Date | undefined,
+  helper: Helper | undefined,
+): Promise<Prepared> {
+  try {
     if (held.document.begun > maximumBegun) await held.note({ phase: 'ready', broken: true })
     else await prepareHeld(repository, task, held, until, helper)
     return 'ready'
   } catch (error) {
     if (error instanceof OutOfTime) return 'out of time'
-    if (error instanceof LostHold) return 'busy'
     if (error instanceof Refusal) {
       await held.note({ phase: 'ready', refusal: { message: error.message, details: error.details } })
       return 'ready'
     }
     // The next one tries again, but not for ever.
-    if (isNoTasksFault(error)) await held.note({ begun: 0 })
+    if (isNoTasksFault(error)) await held.note({ begun: 0 }).catch(() => undefined)
     throw error
-  } finally {
-    await held.release()
   }
 }
 

@@ -6,7 +6,7 @@ import { evaluate, type Upkeep } from './evaluate.ts'
 import { finishTasks } from './finish.ts'
 import { foundRepository, readHead } from './found.ts'
 import { listInbox, readTasks, type WaitingTask } from './inbox.ts'
-import { type Lease, type LeaseEnd, takeLease } from './lease.ts'
+import { type Lease, takeLease } from './lease.ts'
 import { preparationName } from './preparation.ts'
 import { dueRoles } from './refresh.ts'
 import type { Repository } from './repository.ts'
@@ -82,21 +82,21 @@ async function publishOnce(
   const lease = await takeLease(repository, ids, current?.entry.number ?? 0)
   // Whoever holds it looks again after its commit. If that was before we saw that it holds it, it may have looked already.
   if (lease === undefined) return (await isCurrent(repository, current)) ? 'nothing to do' : 'go on'
-  let end: LeaseEnd = 'idle'
+  let cycle: Published | Unprepared | 'go on'
   try {
-    const cycle =
+    cycle =
       current === undefined
         ? await foundRepository(repository, head, ids, lease, now)
         : await publishOn(repository, current, ids, lease, upkeep, now)
-    if (cycle !== 'go on' && 'commit' in cycle) end = 'committed'
-    return cycle
   } catch (error) {
     // Whatever nobody foresaw counts as a crash, so that half of the batch is tried next, and at last one task alone.
-    if (!(error instanceof Overtaken || isNoTasksFault(error))) end = 'crashed'
+    const end = error instanceof Overtaken || isNoTasksFault(error) ? 'idle' : 'crashed'
+    // What went wrong first is what has to be told.
+    await lease.release(end).catch(() => undefined)
     throw error
-  } finally {
-    await lease.release(end)
   }
+  await lease.release(cycle !== 'go on' && 'commit' in cycle ? 'committed' : 'idle')
+  return cycle
 }
 
 async function isCurrent({ ports }: Repository, current: Current | undefined): Promise<boolean> {

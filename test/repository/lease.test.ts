@@ -171,6 +171,28 @@ describe('The lease', () => {
     assert.deepEqual((await takeLease(own, ids, base))?.batch, ids)
   })
 
+  it('that could not be released does not hide what went wrong before', async () => {
+    const hints = memoryObjectStore()
+    let isFull = false
+    const full = async () => {
+      throw new StoreError('full', 'No room.')
+    }
+    const repository = await bootstrapped({
+      around: (store, which) => ({
+        ...store,
+        create: (name, bytes) =>
+          isFull && which === 'metadata'
+            ? Promise.reject(new StoreError('unavailable', 'The store is down.'))
+            : store.create(name, bytes),
+      }),
+    })
+    const replace: typeof hints.replace = (...parameters) => (isFull ? full() : hints.replace(...parameters))
+    const own = openRepository({ ...repository.ports, hints: { ...hints, replace } })
+    await submit(own, { request: addRequest(['a']), principal: 'test' })
+    isFull = true
+    await assert.rejects(publish(own), { code: 'unavailable' })
+  })
+
   it('has a task that crashed three publishers end as FAILURE, unread, and the others as SUCCESS', async () => {
     const repository = await bootstrapped()
     const submitted = []

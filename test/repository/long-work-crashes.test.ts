@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
+import { type Document, encodeDocument } from '../../shared/repository/documents.ts'
 import { StoreError } from '../../shared/repository/ports.ts'
+import { preparationName, readPreparation } from '../../shared/repository/preparation.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
+import type { Repository } from '../../shared/repository/repository.ts'
 import { begin, ended, finish, importOf, lengths, lines, many, seen } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
@@ -50,4 +53,65 @@ describe('work ahead, after a crash', () => {
     const entry = (await readCurrent(repository))?.entry
     assert.deepEqual([entry?.prepared?.task, entry?.prepared?.claimed.length], [id, 1])
   })
+
+  it('is left to another preparer that has taken over, whatever this one had to say', async () => {
+    // A refusal, work that is done, one that has killed too many: each is noted down last.
+    const cases = [
+      { lines: lines(['a']).map((line) => `${line};`), begun: 0 },
+      { lines: lines(['a']), begun: 0 },
+      { lines: lines(['a']), begun: 5 },
+    ]
+    for (const { lines, begun } of cases) {
+      let takesOver = false
+      const repository = await bootstrapped({
+        ...bins,
+        around: (store) => ({
+          ...store,
+          async replace(name, bytes, tag) {
+            if (takesOver && Buffer.from(bytes).includes('"phase":"ready"')) {
+              takesOver = false
+              const before = await store.read(name)
+              const other = { ...JSON.parse(Buffer.from(before?.bytes ?? '').toString()), holder: 'another' }
+              await store.replace(name, Buffer.from(JSON.stringify(other)), tag)
+            }
+            return store.replace(name, bytes, tag)
+          },
+        }),
+      })
+      const id = await begin(repository, await importOf(repository, lines))
+      await noteBegun(repository, id, begun)
+      takesOver = true
+      assert.equal(await prepare(repository, id), 'busy')
+      assert.equal((await readPreparation(repository.ports.state, id))?.document.holder, 'another')
+    }
+  })
+
+  it('says what went wrong first, also if it cannot be noted down', async () => {
+    let isFull = false
+    let unnoted = 0
+    const repository = await bootstrapped({
+      ...bins,
+      around: (store, which) => ({
+        ...store,
+        async create(name, bytes) {
+          isFull ||= which === 'metadata' && name.endsWith('.bins-0.json') && !name.startsWith('1.')
+          if (isFull) throw new StoreError('full', 'No room.')
+          return store.create(name, bytes)
+        },
+        async replace(name, bytes, tag) {
+          if (isFull) unnoted++
+          if (isFull) throw new StoreError('unavailable', 'The store is down.')
+          return store.replace(name, bytes, tag)
+        },
+      }),
+    })
+    const id = await begin(repository, await importOf(repository, lines(many(200))))
+    await assert.rejects(prepare(repository, id), { code: 'full' })
+    assert.notEqual(unnoted, 0)
+  })
 })
+
+async function noteBegun({ ports: { state } }: Repository, id: string, begun: number): Promise<void> {
+  const { document, stored } = (await readPreparation(state, id)) ?? assert.fail('nothing is to be prepared')
+  await state.replace(preparationName(id), encodeDocument({ ...document, begun } as Document), stored.tag)
+}
