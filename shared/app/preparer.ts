@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
+import type { Prepared } from '../repository/prepare.ts'
 import { type Lent, lendStore } from './lent-store.ts'
 import type { Logger } from './logger.ts'
 import type { PreparerWork } from './preparer-repository.ts'
@@ -11,8 +12,8 @@ export interface Preparer {
   close(): Promise<void>
 }
 
-/** A failed one is not tried again at once: a full disk stays full for a while. Milliseconds. */
-const pauseAfterFailure = 5_000
+/** What was in vain is not tried again at once: a full disk stays full for a while, and so does a dead thread hold its work. Milliseconds. */
+const pauseBeforeNext = 5_000
 
 /**
  * Does long work beside the publisher, so that neither waits for the other's processor time. `done` is called when the next
@@ -38,20 +39,20 @@ export function threadedPreparer(
         transferList: [port2],
       })
       worker = thread
-      let failed = true
-      thread.on('message', (prepared) => {
-        failed = false
+      let inVain = true
+      thread.on('message', (prepared: Prepared) => {
+        inVain = prepared === 'busy'
         log.info({ task: taskId, prepared }, 'prepared')
       })
       thread.on('error', (err) => log.error({ task: taskId, err }, 'long work failed; it is tried again'))
       thread.on('exit', () => {
         worker = undefined
         if (closed) return
-        if (!failed) return done()
+        if (!inVain) return done()
         pause = setTimeout(() => {
           pause = undefined
           done()
-        }, pauseAfterFailure)
+        }, pauseBeforeNext)
       })
     },
     async close() {

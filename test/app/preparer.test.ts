@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, mock } from 'node:test'
+import type { Worker } from 'node:worker_threads'
+import { openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
+import { createKeyFile } from '../../shared/adapters/local/key-file-signer.ts'
+import { threadedPreparer } from '../../shared/app/preparer.ts'
+import { askToPrepare, holdPreparation } from '../../shared/repository/preparation.ts'
+import { submit } from '../../shared/repository/submit.ts'
+import { recordedLog } from '../support/log.ts'
+import { addRequest, testRepository } from '../support/repository.ts'
+
+describe('a preparer in a thread of its own', () => {
+  it('waits before it tries again what another one holds', async () => {
+    await using cleanup = new AsyncDisposableStack()
+    const data = await mkdtemp(join(tmpdir(), 'tuffet-preparer-'))
+    cleanup.defer(() => rm(data, { recursive: true, force: true }))
+    const key = join(data, 'online.pem')
+    await createKeyFile(key)
+    const state = await openDirectoryObjectStore(join(data, 'state'))
+    const repository = testRepository({ around: (store, which) => (which === 'state' ? state : store) })
+    const { id } = await submit(repository, { request: addRequest(['a']), principal: 'test' })
+    await askToPrepare(state, id, 1)
+    assert.equal(typeof (await holdPreparation(repository, id)), 'object')
+
+    mock.timers.enable({ apis: ['setTimeout'] })
+    cleanup.defer(() => mock.timers.reset())
+    const threads: Worker[] = []
+    const onThread = (thread: Worker) => void threads.push(thread)
+    process.on('worker', onThread)
+    cleanup.defer(() => void process.off('worker', onThread))
+    let rung = 0
+    const preparer = threadedPreparer({ data, keys: [key] }, state, recordedLog().log, () => rung++)
+    cleanup.defer(() => preparer.close())
+    const begun = once(process, 'worker') as Promise<[Worker]>
+    preparer.begin(id)
+    const [thread] = await begun
+    const [[prepared]] = await Promise.all([once(thread, 'message'), once(thread, 'exit')])
+    assert.equal(prepared, 'busy')
+    preparer.begin(id)
+    // It would be told in the next tick.
+    await new Promise(process.nextTick)
+    assert.deepEqual([threads.length, rung], [1, 0])
+    mock.timers.tick(5_000)
+    assert.equal(rung, 1)
+  })
+})
