@@ -32,10 +32,9 @@ export async function openStores(data: string): Promise<DataStores> {
   // What waits is gone in milliseconds, and how it ended is rarely asked.
   const kept = ['inbox', 'tasks'].map((folder) => resolve(data, 'state', folder))
   const files = loggedFiles(nodeFileSystem, log, kept)
-  const [metadata, state] = await Promise.all([
-    openDirectoryObjectStore(join(data, 'metadata'), nodeFileSystem, files),
-    openDirectoryObjectStore(join(data, 'state'), nodeFileSystem, files),
-  ])
+  // One after the other: whoever hears that one of them failed lets go of the directory.
+  const metadata = await openDirectoryObjectStore(join(data, 'metadata'), nodeFileSystem, files)
+  const state = await openDirectoryObjectStore(join(data, 'state'), nodeFileSystem, files)
   return { metadata, state, log }
 }
 
@@ -47,10 +46,8 @@ export async function openData(data: string, keys: readonly string[]): Promise<O
   const lock = await lockDirectory(data)
   try {
     const files = keys.length > 0 ? keys : [join(data, 'keys', 'online.pem')]
-    const [{ metadata, state }, signers] = await Promise.all([
-      openStores(data),
-      Promise.all(files.map((file) => keyFileSigner(file))),
-    ])
+    const signers = await Promise.all(files.map((file) => keyFileSigner(file)))
+    const { metadata, state } = await openStores(data)
     // Nobody listens: the next service looks at the inbox when it starts.
     const queue = { ring: async () => {} }
     const repository = openRepository({ metadata, state, signers, queue, clock: systemClock() })

@@ -62,7 +62,9 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
   const lock = await lockDirectory(data)
   try {
     await makePrivate(join(data, 'state'))
-    const [stores, signers] = await Promise.all([openStores(data), openSigners(data, keys)])
+    // One after the other: what fails lets go of the directory, and then nothing may be under way in it.
+    const signers = await openSigners(data, keys)
+    const stores = await openStores(data)
     const { metadata, state } = stores
     const hints = directoryObjectStore(join(data, 'state'), nodeFileSystem, unsyncedFiles(nodeFileSystem))
     let trouble: unknown

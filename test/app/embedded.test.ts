@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
 import { createKeyFile, keyFileSigner } from '../../shared/adapters/local/key-file-signer.ts'
 import { systemClock } from '../../shared/adapters/local/system-clock.ts'
+import { openData } from '../../shared/app/data-directory.ts'
 import { openEmbedded } from '../../shared/app/embedded.ts'
 import { everybodyAs } from '../../shared/app/principal.ts'
 import { openRepository, type Repository } from '../../shared/repository/repository.ts'
@@ -83,5 +84,23 @@ describe('the embedded service', () => {
     assert.equal(await superseded(4 * hour), false)
     await rm(join(founded.data, 'state/collected.json'), { force: true })
     assert.equal(await superseded(2 * hour), true)
+  })
+
+  it('has made nothing for its stores when it lets go of the directory because a key cannot be read', async () => {
+    await using cleanup = new AsyncDisposableStack()
+    const data = await mkdtemp(join(tmpdir(), 'tuffet-embedded-'))
+    cleanup.defer(() => rm(data, { recursive: true, force: true }))
+    const keys = [join(data, 'no-such-key.pem')]
+    const { log } = recordedLog()
+    const ways = [() => openEmbedded({ data, keys, authenticate, log }), () => openData(data, keys)]
+    for (const open of ways) {
+      await assert.rejects(open(), { name: 'SignerError' })
+      const made = await readdir(data)
+      assert.deepEqual(
+        made.filter((name) => name === 'log' || name === 'metadata'),
+        [],
+      )
+      await rm(join(data, 'log'), { recursive: true, force: true })
+    }
   })
 })
