@@ -21,6 +21,11 @@ export interface HelpedCheck {
   readonly below: readonly (Delegations | undefined)[]
 }
 
+interface Delegating {
+  readonly file: string
+  readonly delegations: Delegations
+}
+
 /** Fewer files are read before another thread has begun. */
 const manyFiles = 1024
 
@@ -84,17 +89,26 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
     const targetsMeta = snapshot?.signed.meta.get('targets.json')
     if (snapshot === undefined || targetsMeta === undefined) return
     const top = await check.loadTargets('targets', { ...expected('targets'), meta: targetsMeta })
-    if (top?.delegations !== undefined) await checkLevels(top.delegations, snapshot.signed.meta)
+    if (top?.delegations === undefined) return
+    const file = `${targetsMeta.version}.targets.json`
+    await checkLevels({ file, delegations: top.delegations }, snapshot.signed.meta)
   }
 
   /** Level by level below the top-level targets; each role once, however many delegate to it. */
-  async function checkLevels(top: Delegations, snapshot: ReadonlyMap<string, MetaFile>): Promise<void> {
+  async function checkLevels(top: Delegating, snapshot: ReadonlyMap<string, MetaFile>): Promise<void> {
     const met = new Set(['targets'])
-    for (let level: readonly Delegations[] = [top]; level.length > 0; ) {
-      const found = level.flatMap((delegations) => namesIn(delegations).map((role) => ({ role, delegations })))
-      const next = found.filter(({ role }) => !met.has(role) && met.add(role))
-      const below = await checkLevel(next.map((one) => ({ ...one, meta: snapshot.get(`${one.role}.json`) })))
-      level = below.filter((delegations) => delegations !== undefined)
+    for (let level: readonly Delegating[] = [top]; level.length > 0; ) {
+      const found = level.flatMap(({ file, delegations }) =>
+        namesIn(file, delegations).map((role) => ({ role, delegations })),
+      )
+      const next = found
+        .filter(({ role }) => !met.has(role) && met.add(role))
+        .map((one) => ({ ...one, meta: snapshot.get(`${one.role}.json`) }))
+      const below = await checkLevel(next)
+      level = next.flatMap(({ role, meta }, at) => {
+        const delegations = below[at]
+        return delegations === undefined ? [] : { file: `${meta?.version}.${role}.json`, delegations }
+      })
     }
   }
 
@@ -107,11 +121,15 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
     return [...own, ...other.below]
   }
 
-  function namesIn(delegations: Delegations): string[] {
+  function namesIn(file: string, delegations: Delegations): string[] {
     if (delegations.succinct_roles !== undefined) traits.delegations.add('succinct_roles')
     for (const { paths } of delegations.roles ?? []) traits.delegations.add(paths ? 'paths' : 'path_hash_prefixes')
     for (const key of delegations.keys.values()) traits.schemes.add(key.scheme)
-    const names = delegatedNames(delegations)
+    let names: string[] = []
+    // Somebody else's metadata may have bins that we would not make.
+    check.attempt(file, 'unreadable', () => {
+      names = delegatedNames(delegations)
+    })
     known += names.length
     return names
   }

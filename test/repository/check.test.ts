@@ -5,6 +5,7 @@ import type { Problem } from '../../shared/repository/check-report.ts'
 import { clientsOf, clientVerdicts } from '../../shared/repository/clients.ts'
 import { unusedFiles } from '../../shared/repository/unused-files.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
+import type { Targets } from '../../shared/tuf/metadata.ts'
 import { decodeSigned } from '../../shared/tuf/signed.ts'
 import { makeKey, signRole, type TestKey } from '../support/keys.ts'
 import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
@@ -72,6 +73,18 @@ describe('check', async () => {
       bin,
       'unreachable-target',
       (files) => addStranger(files, bin, online),
+    ],
+    [
+      'more bins than there can be',
+      '1.targets.json',
+      'unreadable',
+      (files) => delegateStrangely(files, '1.targets.json', online, { bit_length: 15 }),
+    ],
+    [
+      'bins of a name that no role can have, in a role below targets',
+      bin,
+      'unreadable',
+      (files) => delegateStrangely(files, bin, online, { name_prefix: '1' }),
     ],
   ]
   for (const [what, file, problem, damage] of damages) {
@@ -151,6 +164,18 @@ function addStranger(files: Files, name: string, key: TestKey): void {
   const target = { length: 1, hashes: { sha256: 'ab'.repeat(32) } }
   const everywhere = Array.from({ length: 20 }, (_, number) => [`stranger-${number}`, target] as const)
   files.set(name, signRole({ ...signed, targets: new Map(everywhere) }, [key]).bytes)
+}
+
+/** The bins of targets in this role's delegations, but for something strange. */
+function delegateStrangely(files: Files, name: string, key: TestKey, strange: object): void {
+  const [targets, role] = ['1.targets.json', name].map(
+    (file) => decodeSigned('targets', files.get(file) ?? new Uint8Array()).signed,
+  )
+  const delegations = {
+    ...targets?.delegations,
+    succinct_roles: { ...targets?.delegations?.succinct_roles, ...strange },
+  }
+  files.set(name, signRole({ ...role, delegations } as Targets, [key]).bytes)
 }
 
 function addForeignRoot(files: Files): void {
