@@ -24,7 +24,7 @@ export async function collectRecords(
   const names = await state.list('idempotency/', { after, limit: most })
   const idempotency = await deleteOlder(repository, names, idempotencyFor, false)
   const at = names.length < most ? '' : (names.at(-1) ?? '')
-  return { deleted: tasks + idempotency, at, more: tasks === most }
+  return { deleted: tasks + idempotency, at, more: tasks === most || (at !== '' && idempotency > 0) }
 }
 
 /** `inOrder`: the first that is too young ends it. */

@@ -184,6 +184,21 @@ describe('collect', () => {
     assert.equal((await stored(repository, 'tasks/')).length, 1)
   })
 
+  it('goes on at once where there are more old records than one run looks at', async () => {
+    const repository = await bootstrapped()
+    const { state } = repository.ports
+    for (let at = 0; at < 2500; at++) await state.create(`idempotency/${at}`, Buffer.from('{}'))
+    repository.pass(8 * day)
+    const left = []
+    for (let run = 0; run < 3; run++) {
+      await collect(repository, { records: true })
+      left.push((await stored(repository, 'idempotency/')).length)
+    }
+    assert.deepEqual(left, [1500, 500, 0])
+    await state.create('idempotency/more', Buffer.from('{}'))
+    assert.equal((await collect(repository, { records: true })).records, 0)
+  })
+
   it('begins anew without its notes, and with notes that nobody understands', async () => {
     const repository = await changedTwice()
     repository.pass(2 * day)
