@@ -5,12 +5,14 @@ import { readCurrent, readRole } from '../../shared/repository/current.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTarget } from '../../shared/repository/read.ts'
 import type { CustomRole } from '../../shared/repository/task.ts'
+import { expiresAt } from '../../shared/tuf/metadata.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
 import { clientOf } from '../support/client.ts'
 import { customRole, delegation, keysOf, refusal, removal, removeRequest, succeeds } from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
 import { addRequest, bootstrapped, restarted, type TestRepository } from '../support/repository.ts'
 
+const day = 24 * 60 * 60 * 1000
 const flavours = ['succinct_roles', 'path_hash_prefixes'] as const
 
 const roleOf = async (repository: TestRepository, path: string) => {
@@ -54,6 +56,21 @@ for (const flavour of flavours) {
       assert.match((await roleOf(repository, 'a')) ?? '', /^bins-\d$/)
       await assertSound(repository)
       assert.equal((await readCurrent(restarted(repository)))?.delegators.has('bins'), flavour === 'succinct_roles')
+    })
+
+    test('have the default days again where one of the same name was taken away before', async () => {
+      const repository = await founded()
+      const daysOf = async () => {
+        const current = await readCurrent(repository)
+        assert.ok(current)
+        const { signed } = await readRole(repository, current, 'project')
+        return Math.round((expiresAt(signed).getTime() - repository.ports.clock.now().getTime()) / day)
+      }
+      await succeeds(repository, delegation('add', [customRole('project', { expiration: 3650 })]))
+      assert.equal(await daysOf(), 3650)
+      await succeeds(repository, removal('project'))
+      await succeeds(repository, delegation('add', [customRole('project')]))
+      assert.equal(await daysOf(), 30)
     })
 
     test('take new artifacts in their order, the first that is trusted', async () => {

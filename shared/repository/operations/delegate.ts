@@ -93,6 +93,9 @@ export function removeRole(draft: Draft, name: string): void {
     draft.toSign.delete(gone)
     draft.signed.delete(gone)
   }
+  // A role of this name that is added one day is another one.
+  const { [name]: days, ...expiration } = draft.settings.expiration
+  if (days !== undefined) setSettings(draft, { ...draft.settings, expiration })
   if (bins !== undefined)
     setSettings(draft, { ...draft.settings, delegators: delegators.filter(({ role }) => role !== name) })
   setSigning(draft, withoutPending(draft.signing, name))
