@@ -5,11 +5,13 @@ import { publishHandler } from '../../shared/app/handlers/publish.ts'
 import { refreshHandler } from '../../shared/app/handlers/refresh.ts'
 import { remembered } from '../../shared/app/remembered.ts'
 import { SignerError, StoreError } from '../../shared/repository/ports.ts'
+import { readPreparation } from '../../shared/repository/preparation.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { customRole, delegation, sign, succeeds } from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
+import { importOf, lines, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped } from '../support/repository.ts'
 import { sqsRecord } from '../support/sqs.ts'
 
@@ -124,6 +126,33 @@ describe('publishHandler', () => {
       said.map(({ code }) => code),
       ['broke'],
     )
+  })
+
+  it('answers after the work ahead has ended, also if publishing fails beside it', async () => {
+    let isDown = false
+    const repository = await bootstrapped({
+      around: (store, which) => ({
+        ...store,
+        async replace(name, bytes, tag) {
+          const replaced = await store.replace(name, bytes, tag)
+          // The short commit is visible, and the work ahead begins.
+          if (name === 'timestamp.json' && which === 'metadata') isDown = true
+          return replaced
+        },
+        list: async (prefix, options) =>
+          isDown && prefix === 'inbox/'
+            ? Promise.reject(new StoreError('unavailable', 'The store is down.'))
+            : store.list(prefix, options),
+      }),
+    })
+    const long = await importOf(repository, lines(many(200)))
+    const { id } = await submit(repository, { request: long, principal: 'test' })
+    await submit(repository, { request: addRequest(['a']), principal: 'test' })
+    const { publish, measured } = observed(repository)
+    isDown = false
+    assert.equal((await publish(event(id), enough)).batchItemFailures.length, 1)
+    assert.deepEqual([measured.get('commits'), measured.get('failedRuns')], [[1], [1]])
+    assert.equal((await readPreparation(repository.ports.state, id))?.document.phase, 'ready')
   })
 })
 

@@ -125,6 +125,8 @@ export async function publishInTime(service: PublisherService, deadline: Deadlin
       if (prepared === undefined || prepared === 'busy') return
     }
   } finally {
+    // Nothing may go on after the answer; if publishing failed, that is what is told.
+    await Promise.allSettled([preparing])
     await Promise.all(rung)
   }
   const [next] = await listInbox(repository)
