@@ -132,7 +132,7 @@ export async function readRole(
   const known = cachedRole(repository.cache, file)
   if (known !== undefined) return known
   const signers = signersOf(treeOfCurrent(current), role)
-  if (signers === undefined) throw corrupt(file, 'no role delegates to it.')
+  if (signers === undefined) throw corrupt(file, 'no role delegates to it')
   const metadata = await readPart(repository, 'metadata', file, (part) => {
     const before = repository.cache.lastRead
     if (before !== undefined && isAlike(before, part, signers) && before.metadata.signed.version === version)
@@ -212,6 +212,8 @@ function understand<Part>(name: string, decode: () => Part): Part {
   try {
     return decode()
   } catch (cause) {
+    // It says already what is wrong, and how to mend it.
+    if (cause instanceof RepositoryError) throw cause
     throw corrupt(name, cause instanceof Error ? cause.message : String(cause), cause)
   }
 }
@@ -219,7 +221,7 @@ function understand<Part>(name: string, decode: () => Part): Part {
 function corrupt(name: string, why: string, cause?: unknown): RepositoryError {
   return new RepositoryError(
     'corrupt',
-    `${name} is not what was published: ${why} Nothing is published over it. ${mending}`,
+    `${name} is not what was published: ${why.replace(/\.?$/, '.')} Nothing is published over it. ${mending}`,
     { cause },
   )
 }

@@ -267,6 +267,9 @@ describe('What is not as it was written', () => {
           assert.ok(
             error.message.includes(name.replace(/^.*\//, '').replace(/^0+/, '')) || error.message.includes(name),
           )
+          // Whole sentences, and what to do once.
+          assert.doesNotMatch(error.message, /\.\.|[^.] (Nothing|Stop) /)
+          assert.ok(error.message.split('Stop the service').length <= 2, error.message)
           return true
         })
         assert.deepEqual(await repository.ports.metadata.list(''), before)
