@@ -2,6 +2,7 @@ import { binNames, type HashBins, isBinName } from '../tuf/bins.ts'
 import type { Key } from '../tuf/keys.ts'
 import { type Delegations, expiresAt, type RoleKeys } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
+import { inParallel } from './parallel.ts'
 import { firstToExpire } from './refresh.ts'
 import type { Repository } from './repository.ts'
 import { expirationClass, expirationOf, intermediateRole } from './settings.ts'
@@ -82,7 +83,7 @@ export async function readDelegationTree(repository: Repository, current: Curren
   const named = (current.targets.signed.delegations?.roles ?? []).map(({ name }) => name)
   const binPrefix = binsOf(current, 'targets')?.namePrefix
   const below = named.filter((role) => binPrefix === undefined || !isBinName(binPrefix, role))
-  const roles = await Promise.all(['targets', ...below].map(standing))
+  const roles = await inParallel(['targets', ...below], repository.limits.parallel, standing)
   const keys = [current.root.signed, ...current.delegators.values().map(({ signed }) => signed.delegations)]
   return { roles: roles.flat(), keys: new Map(keys.flatMap((holder) => [...(holder?.keys ?? [])])) }
 }

@@ -90,6 +90,7 @@ export function trialOf(draft: Draft): Draft {
     roles: new Map(draft.roles),
     toSign: new Set(draft.toSign),
     signed: new Map(draft.signed),
+    takenOver: new Map(draft.takenOver),
     waiting: new Set(draft.waiting),
     decides: new Set(draft.decides),
     changes: new Map(draft.changes),

@@ -1,6 +1,7 @@
 import { expiresAt } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
 import { readEntry } from './journal.ts'
+import { inParallel } from './parallel.ts'
 import { cacheCommitTime, cachedCommitTime, type Repository } from './repository.ts'
 import { defaultDelegatedExpiration, expirationClass, expirationOf } from './settings.ts'
 import { canSign, signedBelow } from './tree.ts'
@@ -79,7 +80,9 @@ function rolesWithTargets({ ports }: Repository, current: Current) {
 /** The life of each kind of online role that ends first: what a person wants to know of when things expire. */
 export async function firstToExpire(repository: Repository, current: Current): Promise<Life[]> {
   const oldest = queuesByAge(repository, current).flatMap((queue) => queue.slice(0, 1))
-  const lives = await Promise.all(oldest.map(({ role, version }) => lifeOf(repository, current, role, version)))
+  const lives = await inParallel(oldest, repository.limits.parallel, ({ role, version }) =>
+    lifeOf(repository, current, role, version),
+  )
   return lives.sort((one, other) => one.expires.getTime() - other.expires.getTime())
 }
 
@@ -93,12 +96,10 @@ export async function signedOffline(repository: Repository, current: Current): P
   const offline = rolesWithTargets(repository, current).filter(
     ({ online, keyids }) => !(online || keyids.every((keyid) => onlineKeys.has(keyid))),
   )
-  const lives = await Promise.all(
-    offline.map(async ({ role }) => {
-      const { signed } = await readRole(repository, current, role)
-      return { role, version: signed.version, expires: expiresAt(signed) }
-    }),
-  )
+  const lives = await inParallel(offline, repository.limits.parallel, async ({ role }) => {
+    const { signed } = await readRole(repository, current, role)
+    return { role, version: signed.version, expires: expiresAt(signed) }
+  })
   return lives.sort((one, other) => one.expires.getTime() - other.expires.getTime())
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readCurrent, readRole } from '../../shared/repository/current.ts'
-import { type Draft, draftFrom, provide } from '../../shared/repository/draft.ts'
+import { type Draft, draftFrom, provide, trialOf } from '../../shared/repository/draft.ts'
 import { Refusal } from '../../shared/repository/errors.ts'
 import { operations } from '../../shared/repository/operations/index.ts'
 import type { Operation } from '../../shared/repository/operations/operation.ts'
@@ -130,4 +130,17 @@ describe('An operation', () => {
       assert.deepEqual(tried, await draft())
     })
   }
+
+  it('may be tried on a copy that shares nothing which operations change', async () => {
+    const original = await draft()
+    const trial: Draft = trialOf(original)
+    const shared = Object.entries(original).filter(
+      ([name, value]) =>
+        name !== 'inSnapshot' && (value instanceof Map || value instanceof Set) && trial[name as keyof Draft] === value,
+    )
+    assert.deepEqual(
+      shared.map(([name]) => name),
+      [],
+    )
+  })
 })

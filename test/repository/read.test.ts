@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
+import { readDelegationTree } from '../../shared/repository/delegation-tree.ts'
 import { encodeEntry, entryName, readEntry } from '../../shared/repository/journal.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readBootstrapStanding, readCommits, readTarget, readTask, waitForTask } from '../../shared/repository/read.ts'
+import { signedOffline } from '../../shared/repository/refresh.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
+import { customRole, delegation, sign } from '../support/delegations.ts'
+import { makeKey } from '../support/keys.ts'
 import { addRequest, bootstrapped, bootstrapRequest, restarted, run, testRepository } from '../support/repository.ts'
 
 describe('A reader', () => {
@@ -150,5 +154,31 @@ describe('A reader', () => {
     )
     assert.equal(most, 16)
     assert.ok(rounds <= Math.ceil(91 / 16) + 2, `${rounds} rounds`)
+  })
+
+  it('sees many custom roles, and those signed offline, with so many reads under way at once', async () => {
+    let [underway, most] = [0, 0]
+    const around = (store: ObjectStore): ObjectStore => ({
+      ...store,
+      async read(name) {
+        most = Math.max(most, ++underway)
+        await new Promise(setImmediate)
+        return store.read(name).finally(() => underway--)
+      },
+    })
+    const ann = makeKey()
+    const roles = Array.from({ length: 20 }, (_, at) => customRole(`role${at}`, at < 10 ? { holders: [ann] } : {}))
+    const repository = await bootstrapped({ around, limits: { parallel: 4, cachedRoleBytes: 0 } })
+    await run(repository, delegation('add', roles, [ann]))
+    for (let at = 0; at < 10; at++) await sign(repository, `role${at}`, ann)
+    const current = await readCurrent(repository)
+    assert.ok(current)
+    for (const read of [() => readDelegationTree(repository, current), () => signedOffline(repository, current)]) {
+      most = 0
+      await read()
+      assert.equal(most, 4)
+    }
+    assert.equal((await readDelegationTree(repository, current)).roles.length, 22)
+    assert.equal((await signedOffline(repository, current)).length, 10)
   })
 })
