@@ -3,7 +3,7 @@ import type { BinDelegation } from '../../shared/tuf/bins.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { type JsonObject, parseJson } from '../../shared/tuf/json.ts'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
-import { formatExpires, type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
+import { expiresIn, type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
 import { assemble, type Signature } from '../../shared/tuf/signed.ts'
 import type { RootPayload } from '../root-payload.ts'
 
@@ -58,8 +58,6 @@ export interface Payload extends RootPayload {
   readonly settings: { readonly roles: JsonObject; readonly clients?: readonly ClientId[] }
 }
 
-const day = 24 * 60 * 60 * 1000
-
 /** The root that a ceremony's decisions come to. */
 export function firstRoot(
   { expiration, threshold, targets }: Decisions,
@@ -76,7 +74,7 @@ export function firstRoot(
     _type: 'root',
     spec_version: specVersion,
     version: 1,
-    expires: formatExpires(new Date(now.getTime() + expiration.root * day)),
+    expires: expiresIn(now, expiration.root),
     consistent_snapshot: true,
     keys: new Map([...rootIds, ...targetsIds, ...online.keys].filter(([id]) => used.has(id))),
     roles,

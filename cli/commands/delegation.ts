@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { maximumDays } from '../../shared/repository/settings.ts'
 import { binDelegations, maximumBins } from '../../shared/tuf/bins.ts'
 import { collect, keyNames, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
@@ -28,7 +29,7 @@ function withRoleOptions(command: Command): Command {
     .option('--threshold <n>', 'signatures that its metadata needs', wholeNumber(1))
     .option('--terminating', 'who looks here for a path looks nowhere else')
     .option('--before <role>', 'clients ask it before this role; repeatable', collect)
-    .option('--expiration <days>', 'days until its metadata expires', wholeNumber(1, 3650))
+    .option('--expiration <days>', 'days until its metadata expires', wholeNumber(1, maximumDays))
     .option('--remove-artifacts', 'remove artifacts that nobody would be trusted with, instead of refusing')
     .addOption(passwordFd())
 }

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { maximumDays } from '../../shared/repository/settings.ts'
 import { collect, keyNames, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { handsOf, type PasswordOption, passwordFd, yes } from '../holder.ts'
@@ -23,7 +24,7 @@ const trustedRoot = () => new Option('--root <file>', 'a root that you trust (de
 function updateCommand(): Command {
   return new Command('update')
     .description('make the next root, sign it with the keys at hand, and submit it')
-    .option('--expiration <days>', 'days until it expires (default: as the settings say)', wholeNumber(1, 3650))
+    .option('--expiration <days>', 'days until it expires (default: as the settings say)', wholeNumber(1, maximumDays))
     .option('--threshold <n>', 'signatures that a root needs from now on', wholeNumber(1))
     .option('--add-key <key>', 'a new holder, by public key; repeatable', collect)
     .option('--remove-key <keyid>', 'a holder who leaves; the first digits are enough; repeatable', collect)

@@ -1,5 +1,5 @@
 import { canonicalBytes } from '../tuf/canonical.ts'
-import { formatExpires, type Metadata, type Targets } from '../tuf/metadata.ts'
+import { expiresIn, type Metadata, type Targets } from '../tuf/metadata.ts'
 import { assemble, decodeSigned, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold, verifyThresholdAside } from '../tuf/threshold.ts'
 import { type Draft, treeOfDraft } from './draft.ts'
@@ -9,7 +9,7 @@ import type { Repository } from './repository.ts'
 import { previousRootOf } from './rotation.ts'
 import { expirationOf } from './settings.ts'
 import type { SigningGroup } from './signing.ts'
-import { heldBy, signersOf } from './tree.ts'
+import { canSign, heldBy, signersOf } from './tree.ts'
 
 /** How long the bytes of a role may be to be remembered: an empty hash bin's are. */
 const shortBytes = 1024
@@ -34,7 +34,7 @@ export function signer({ ports, limits }: Repository, draft: Draft, now: Date, c
     if (group === undefined) throw new RepositoryError('corrupt', `Nothing delegates to role ${role}.`)
     if (previousRoot === undefined || group.keys !== draft.root.signed.keys) return [group]
     const previous = signersOf({ root: previousRoot, delegations: [] }, role)
-    const held = previous !== undefined && heldBy(previous, ports.signers).length >= previous.roleKeys.threshold
+    const held = canSign(previous, ports.signers)
     // Of a key that is in the wrong hands already, the service may have been relieved.
     return previous === undefined || (draft.rotation.compromised && !held) ? [group] : [group, previous]
   }
@@ -52,8 +52,7 @@ export function signer({ ports, limits }: Repository, draft: Draft, now: Date, c
 
   return async <Role extends Metadata>(role: string, metadata: Role): Promise<Signed<Role>> => {
     const groups = groupsFor(role)
-    const days = expirationOf(draft.settings, role)
-    const dated = { ...metadata, expires: formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000)) }
+    const dated = { ...metadata, expires: expiresIn(now, expirationOf(draft.settings, role)) }
     const bytes = canonicalBytes(dated)
     if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups, ports.signers, verify)
     const memory = `${JSON.stringify(groups.map(({ roleKeys: { keyids, threshold } }) => [keyids, threshold]))}${bytes}`

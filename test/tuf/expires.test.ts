@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { expiresAt, formatExpires } from '../../shared/tuf/metadata.ts'
+import { expiresAt, expiresIn, formatExpires } from '../../shared/tuf/metadata.ts'
 import { refuses } from '../support/tuf-errors.ts'
 
 describe('expires', () => {
@@ -50,6 +50,10 @@ describe('expires', () => {
     test(`is refused as ${JSON.stringify(expires)}`, () =>
       refuses('invalid-metadata', () => expiresAt({ expires }), 'YYYY-MM-DDTHH:MM:SSZ'))
   }
+
+  test('is so many days after the signature, whatever clocks do between', () => {
+    assert.equal(expiresIn(new Date('2028-02-28T23:00:00.5Z'), 2), '2028-03-01T23:00:00Z')
+  })
 
   test('is not written where clients could not read it', () => {
     refuses('invalid-metadata', () => formatExpires(new Date('+010000-01-01T00:00:00Z')), '9999')

@@ -1,7 +1,7 @@
 import { binNames, delegateBins, hashBins } from '../../tuf/bins.ts'
 import { canonicalBytes } from '../../tuf/canonical.ts'
 import { parseJson } from '../../tuf/json.ts'
-import { expiresAt, formatExpires, type Root, type Targets } from '../../tuf/metadata.ts'
+import { expiresAt, expiresIn, type Root, type Targets } from '../../tuf/metadata.ts'
 import { checkRoot } from '../../tuf/root.ts'
 import { assemble, decodeSigned, type Signature, type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { checkRootFor } from '../client-rules.ts'
@@ -78,8 +78,7 @@ export function bootstrapWarnings(request: BootstrapRequest, context: Context): 
 
 /** As it waits, or as it is to be signed. Throws a Refusal if nobody could read it. */
 function firstMetadata(draft: Draft, role: string, { offline, settings }: Bootstrapped, now: Date): Signed<Targets> {
-  const days = expirationOf(settings, role)
-  const expires = formatExpires(new Date(now.getTime() + days * 24 * 60 * 60 * 1000))
+  const expires = expiresIn(now, expirationOf(settings, role))
   const content = { ...roleOf(draft, role), expires }
   const metadata = offline.get(role) ?? assemble(content, canonicalBytes(content), [])
   refuseTufErrors(() => decodeSigned('targets', metadata.bytes))

@@ -1,5 +1,5 @@
 import { canonicalBytes, canonicalText } from '../../tuf/canonical.ts'
-import { expiresAt, formatExpires, type Targets } from '../../tuf/metadata.ts'
+import { expiresAt, expiresIn, type Targets } from '../../tuf/metadata.ts'
 import { assemble, type Signed } from '../../tuf/signed.ts'
 import { adoptTrial, type Draft, NextCommit, roleOf, setSigning, treeOfDraft, trialOf } from '../draft.ts'
 import { Refusal } from '../errors.ts'
@@ -32,8 +32,6 @@ export function refusePending(draft: Draft, role: string): void {
   )
 }
 
-const day = 24 * 60 * 60 * 1000
-
 /**
  * Makes a change. If the service cannot sign a role that it touches, nothing changes but that the metadata of these roles
  * waits for signatures, and with it the request, which is done as a whole when they are complete.
@@ -62,7 +60,7 @@ export function changeOrWait<Done>(
     if (draft.toSign.has(role)) throw new NextCommit(`Role ${role} is signed online in this commit.`)
     const group = signersOf(tree, role)
     if (group === undefined) throw new Error(`Nothing delegates to role ${role}.`)
-    const expires = formatExpires(new Date(now.getTime() + expirationOf(trial.settings, role) * day))
+    const expires = expiresIn(now, expirationOf(trial.settings, role))
     // The commit gives it its number.
     const content = { ...roleOf(trial, role), version: 1, expires }
     const { keyids, threshold } = group.roleKeys
