@@ -14,7 +14,7 @@ const cases: readonly Case[] = [
   ['shared/tuf/x.ts', "import '../repository/ports.ts'", 'shared/tuf imports'],
   ['shared/tuf/x.ts', "import type { Ports } from '../repository/ports.ts'", 'shared/tuf imports'],
   ['shared/tuf/x.ts', "import '../../cli/main.ts'", 'shared/tuf imports'],
-  ['shared/tuf/x.ts', "import './../adapters/local/memory-object-store.ts'", 'shared/tuf imports'],
+  ['shared/tuf/x.ts', "import './../adapters/local/directory-object-store.ts'", 'shared/tuf imports'],
   ['shared/tuf/x.ts', "export { publish } from '../repository/publish.ts'", 'shared/tuf imports'],
   ['shared/tuf/x.ts', "export * from '../repository/publish.ts'", 'shared/tuf imports'],
   ['shared/tuf/x.ts', "await import('../repository/publish.ts')", 'shared/tuf imports'],

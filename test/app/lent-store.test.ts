@@ -1,24 +1,18 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import { borrowedStore, lendStore } from '../../shared/app/lent-store.ts'
 import { objectStoreContract } from '../contract/object-store.ts'
 import { content } from '../contract/object-store-helpers.ts'
+import { memoryObjectStore } from '../support/memory-object-store.ts'
 
 objectStoreContract('lent to another thread', async () => {
   const store = memoryObjectStore()
   const { port1, port2 } = new MessageChannel()
   lendStore(store, port1)
   return {
-    store: {
-      ...store,
-      ...borrowedStore(port2),
-      // As a disk does; without it, who reads again and again lets no message through.
-      read: (name) => setImmediate().then(() => store.read(name)),
-    },
+    store: { ...store, ...borrowedStore(port2) },
     [Symbol.asyncDispose]: async () => port1.close(),
   }
 })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import { collect } from '../../shared/repository/collect.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { type Client, clientOf } from '../support/client.ts'
+import { memoryObjectStore } from '../support/memory-object-store.ts'
 import { type Death, mortal } from './mortal.ts'
 import { make, startProcess, type VirtualTime } from './world.ts'
 

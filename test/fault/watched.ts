@@ -1,5 +1,5 @@
-import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
+import { memoryObjectStore } from '../support/memory-object-store.ts'
 
 /** A store that tells of each object that is new or other than before, and of each that is gone, once that has taken effect. */
 export function watched(

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import { expireLease, type Lease, takeLease } from '../../shared/repository/lease.ts'
 import { type ObjectStore, StoreError } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
+import { memoryObjectStore } from '../support/memory-object-store.ts'
 import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
 
 const minute = 60_000

@@ -1,4 +1,3 @@
-import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import { systemClock } from '../../shared/adapters/local/system-clock.ts'
 import type { Clock, ObjectStore, Ports, Signer } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
@@ -10,6 +9,7 @@ import type { Json } from '../../shared/tuf/json.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
 import { makeKey, type PublicKey, signRoot, type TestKey } from './keys.ts'
+import { memoryObjectStore } from './memory-object-store.ts'
 
 /** A repository in memory, whose clock stands still unless it is moved, and the keys of its root. */
 export interface TestRepository extends Repository {

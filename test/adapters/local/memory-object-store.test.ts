@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { memoryObjectStore } from '../../../shared/adapters/local/memory-object-store.ts'
 import { objectStoreContract } from '../../contract/object-store.ts'
 import { text } from '../../contract/object-store-helpers.ts'
+import { memoryObjectStore } from '../../support/memory-object-store.ts'
 
 objectStoreContract('memory', async () => ({ store: memoryObjectStore(), [Symbol.asyncDispose]: async () => {} }))
 

@@ -1,5 +1,5 @@
-import { type ObjectStore, StoreError } from '../../repository/ports.ts'
-import { contentTag } from './content-tag.ts'
+import { contentTag } from '../../shared/adapters/local/content-tag.ts'
+import { type ObjectStore, StoreError } from '../../shared/repository/ports.ts'
 
 /**
  * Objects in memory, gone with the process. Each call takes effect at once, before its promise is returned.
