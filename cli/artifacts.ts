@@ -63,7 +63,7 @@ export async function artifactsFrom(
 }
 
 /** The length and the SHA-256 of a file, which is never in memory as a whole. Throws CliError 'refused'. */
-export async function hashFile(file: string): Promise<{ length: number; sha256: string }> {
+async function hashFile(file: string): Promise<{ length: number; sha256: string }> {
   const hash = createHash('sha256')
   let length = 0
   try {

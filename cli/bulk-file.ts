@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { type Bulk, type BulkFormat, readBulk } from '../shared/repository/bulk.ts'
 import { maximumBulkBytes } from '../shared/repository/uploads.ts'
@@ -20,7 +20,7 @@ export async function readBulkFile(
 ): Promise<BulkFile> {
   const bytes = await bytesOf(file)
   const read = format ?? formatOf(file, bytes)
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const sha256 = hash('sha256', bytes)
   return { bytes, sha256, format: read, bulk: readBulk(bytes, read, progress) }
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
@@ -143,8 +143,8 @@ async function putInPlace(file: string, write: (temporary: string) => Promise<un
 /** The root that everything follows from, put where tuf-js looks for it unless a newer one is there already. */
 async function establishTrust(options: TufClientOptions, fetcher: TufFetcher) {
   const given = options.root === undefined ? undefined : await readRoot(options.root)
-  const key = createHash('sha256').update(`${options.metadataUrl.href}\n${given ? sha256(given) : 'first use'}`)
-  const directory = join(options.cache, key.digest('hex').slice(0, 32))
+  const key = hash('sha256', `${options.metadataUrl.href}\n${given ? hash('sha256', given) : 'first use'}`)
+  const directory = join(options.cache, key.slice(0, 32))
   const initial = join(directory, 'initial-root.json')
   const current = join(directory, 'metadata', 'root.json')
   await mkdir(dirname(current), { recursive: true })
@@ -155,7 +155,10 @@ async function establishTrust(options: TufClientOptions, fetcher: TufFetcher) {
   // A newer root that was adopted since stays, unless a crash cut it short.
   if (!isJson(await readIfThere(current))) await writeFile(current, root)
   const first: Trust['by'] = given === undefined ? 'first-use' : 'file'
-  const trust: Trust = { by: known !== undefined && given === undefined ? 'cache' : first, sha256: sha256(root) }
+  const trust: Trust = {
+    by: known !== undefined && given === undefined ? 'cache' : first,
+    sha256: hash('sha256', root),
+  }
   return { trust, directory }
 }
 
@@ -210,8 +213,4 @@ async function sync(file: string): Promise<void> {
 
 function messageOf(cause: unknown): string {
   return (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '')
-}
-
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

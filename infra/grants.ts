@@ -26,7 +26,7 @@ export const apiGrants = ({ metadata, state, onlineKeys, queue }: Resources): Po
   new PolicyStatement({ sid: 'RingTheBell', actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),
 ]
 
-/** Commits: the only way in which metadata comes to be. It deletes nothing but tasks that it has finished. */
+/** Commits: the only way in which metadata comes to be. It deletes nothing but tasks that it has finished, and what was prepared for them. */
 export const publisherGrants = ({ metadata, state, onlineKeys, queue, deadLetters }: Resources): PolicyStatement[] => [
   list('SeeWhatIsMissing', [metadata, state]),
   on('WriteMetadata', ['s3:GetObject', 's3:PutObject'], metadata, ['metadata/*']),

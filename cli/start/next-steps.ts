@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { relative, resolve } from 'node:path'
 import { paint } from '../output.ts'
 
@@ -16,7 +16,7 @@ export function nextSteps({ url, name, artifacts, root, log }: Surroundings): st
   const usual = url.port === '8080'
   const tuffet = quoted(relative(process.cwd(), resolve(import.meta.dirname, '../../node_modules/.bin/tuffet')))
   const run = usual ? tuffet : `${tuffet} --api ${url.origin}`
-  const info = { length: 6, hashes: { sha256: createHash('sha256').update('hello\n').digest('hex') } }
+  const info = { length: 6, hashes: { sha256: hash('sha256', 'hello\n') } }
   const body = JSON.stringify({ artifacts: [{ path: 'hello.txt', info }] })
   const commands = [
     ['Publish a file of your own', `echo hello > ${quoted(`${artifacts}/hello.txt`)}`],

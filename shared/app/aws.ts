@@ -85,7 +85,7 @@ export function publisherService(): PublisherService & Telemetry {
 }
 
 /** The doorbell, or the queue of tasks that somebody has to look at: a message for each, of its id. */
-export function bell(name: 'queue' | 'deadLetters', log: Logger): Queue {
+function bell(name: 'queue' | 'deadLetters', log: Logger): Queue {
   return sqsQueue(setting(name), (err, task) => log.warn({ err, task, queue: name }, 'a ring was lost'))
 }
 

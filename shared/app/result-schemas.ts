@@ -10,7 +10,7 @@ const taskId = z.string().regex(/^[0-9a-f]{32}$/)
 const commitNumber = z.int().min(1)
 const role = z.string()
 
-export const answerOf = <Data extends z.ZodType>(data: Data) => z.object({ data, message: z.string() })
+const answerOf = <Data extends z.ZodType>(data: Data) => z.object({ data, message: z.string() })
 
 export const accepted = answerOf(z.object({ task_id: taskId, last_update: time })).meta({ id: 'Accepted' })
 export const acceptedArtifacts = answerOf(

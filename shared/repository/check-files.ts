@@ -51,8 +51,6 @@ export interface Seen {
   targets: number
 }
 
-export type FileCheck = ReturnType<typeof fileCheck>
-
 /** Looks at one file after the other, as a client would. What is wrong is noted in `seen`. */
 export function fileCheck({ read, now, parallel = 32, onRead }: FileOptions) {
   const findings: Finding[] = []

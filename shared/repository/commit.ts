@@ -3,7 +3,7 @@ import { OrderedMap } from '../tuf/ordered-map.ts'
 import { lengthAndHashes, type Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
 import { encodeDocument, schemaVersion, sha256 } from './documents.ts'
-import type { Draft } from './draft.ts'
+import { type Draft, roleOf } from './draft.ts'
 import { rolesNearCaps } from './fit.ts'
 import { type Entry, encodeEntry, entryName, lastClaimed, type StateName, stateObjectName } from './journal.ts'
 import type { Lease } from './lease.ts'
@@ -75,9 +75,7 @@ export async function commit(
 
   const writeRoles = inParallel([...draft.toSign], repository.limits.parallel, async (role) => {
     await lease.renew()
-    const content = draft.roles.get(role)
-    if (content === undefined) throw new Error(`Role ${role} was not loaded into the draft.`)
-    const signed = await sign<Targets>(role, { ...content, version: number })
+    const signed = await sign<Targets>(role, { ...roleOf(draft, role), version: number })
     await metadata.create(`${number}.${role}.json`, signed.bytes)
     return [role, signed] as const
   })

@@ -1,6 +1,6 @@
 import type { Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
 import { carryTargets, decodeSigned, type Signed } from '../tuf/signed.ts'
-import { goodSignatures, verifyThreshold } from '../tuf/threshold.ts'
+import { verifyThreshold } from '../tuf/threshold.ts'
 import { type Document, decodeDocument, sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
 import { type Entry, readEntry, type StateName, stateObjectName } from './journal.ts'
@@ -9,7 +9,7 @@ import type { Tag } from './ports.ts'
 import { type Current, cachedRole, cacheRole, type Repository, type RoleRead } from './repository.ts'
 import { noRotation } from './rotation.ts'
 import { delegatorsOf, type Settings } from './settings.ts'
-import { nothingPending, type SigningGroup } from './signing.ts'
+import { isComplete, nothingPending, type SigningGroup } from './signing.ts'
 import { signersOf, type Tree, treeOf } from './tree.ts'
 
 export type { Current }
@@ -112,9 +112,7 @@ async function readSnapshot(
     const expected = meta?.hashes?.['sha256']
     if (expected !== undefined && sha256(bytes) !== expected)
       throw new Error('its hash is not the one that timestamp.json names')
-    return decodeSigned('snapshot', bytes, ({ signedBytes, signatures }) => {
-      return goodSignatures(roles.snapshot, keys, signedBytes, signatures).length >= roles.snapshot.threshold
-    })
+    return decodeSigned('snapshot', bytes, (signed) => isComplete(signed, [{ roleKeys: roles.snapshot, keys }]))
   })
 }
 
@@ -175,8 +173,7 @@ export async function readToCarry(
     carried !== undefined &&
     signers !== undefined &&
     carried.signed.version === version &&
-    goodSignatures(signers.roleKeys, signers.keys, carried.signedBytes, carried.signatures).length >=
-      signers.roleKeys.threshold
+    isComplete(carried, [signers])
   // What is wrong, if anything is, is for those who read all of it to say.
   return isGood ? carried.signed : (await readRole(repository, current, role)).signed
 }

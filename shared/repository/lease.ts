@@ -63,7 +63,7 @@ export async function takeLease(
     if (isHeld && new Date(before.until) > now) return undefined
     const { batch, crashes } = isHeld ? afterCrash(before, ids) : { batch: ids, crashes: 0 }
     const holder = repository.ports.clock.newId()
-    const document: LeaseDocument = { schema: schemaVersion, holder, base, until: end(repository), batch, crashes }
+    const document: LeaseDocument = { schema: schemaVersion, holder, base, until: endOf(repository), batch, crashes }
     const written = await writeDocument(store, name, document, stored)
     if (written !== undefined) return held(repository, document, written)
   }
@@ -120,7 +120,7 @@ function held(repository: Repository, first: LeaseDocument, written: Stored): Le
       const left = new Date(document.until).getTime() - clock.now().getTime()
       if (left >= repository.limits.lease / 2) return
       // Many writes are under way at once; one of them renews for all.
-      renewing ??= change({ until: end(repository) }).finally(() => {
+      renewing ??= change({ until: endOf(repository) }).finally(() => {
         renewing = undefined
       })
       await renewing
@@ -137,4 +137,4 @@ function held(repository: Repository, first: LeaseDocument, written: Stored): Le
   }
 }
 
-const end = ({ ports, limits }: Repository) => new Date(ports.clock.now().getTime() + limits.lease).toISOString()
+const endOf = ({ ports, limits }: Repository) => new Date(ports.clock.now().getTime() + limits.lease).toISOString()

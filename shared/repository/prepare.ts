@@ -1,5 +1,4 @@
 import { decodeSigned } from '../tuf/signed.ts'
-import { goodSignatures } from '../tuf/threshold.ts'
 import { readCurrent } from './current.ts'
 import { decodeDocument, schemaVersion, sha256 } from './documents.ts'
 import { type Draft, draftFrom } from './draft.ts'
@@ -21,6 +20,7 @@ import {
 } from './preparation.ts'
 import type { Current, Repository } from './repository.ts'
 import { signAhead } from './sign-ahead.ts'
+import { isComplete } from './signing.ts'
 import { changedAfter, changedSince, type Later, outdated, stillGood } from './take-over.ts'
 import { type AcceptedTask, inboxName } from './task.ts'
 import { allMade, type Helper, makeUnits, newTurns, type Share, turnsIn } from './units.ts'
@@ -121,7 +121,8 @@ async function prepareHeld(
     const later = await changedAfter(repository, seen, held.document.since, task.id)
     const work = await planned(repository, task, at, later, { lends: helper !== undefined })
     inTime()
-    if (held.document.rounds[0]?.roles === undefined) await firstRound(repository, task, at, work, held, isOver, helper)
+    if (held.document.rounds[0]?.roles === undefined)
+      await firstRound(repository, { task, at, work, held, isOver, helper })
     if (await catchUp(repository, task, work.draft, held, inTime)) {
       await held.note({ phase: 'ready' })
       return
@@ -146,11 +147,7 @@ export async function baseOfRound(
   const snapshot = stored && decodeSigned('snapshot', stored.bytes)
   const { roles, keys } = current.root.signed
   // By a key that does not count any more, it may have been; then the roles are too.
-  if (
-    snapshot === undefined ||
-    goodSignatures(roles.snapshot, keys, snapshot.signedBytes, snapshot.signatures).length < roles.snapshot.threshold
-  )
-    return undefined
+  if (snapshot === undefined || !isComplete(snapshot, [{ roleKeys: roles.snapshot, keys }])) return undefined
   return { ...current, snapshot }
 }
 
@@ -179,16 +176,17 @@ export function planned(
   return long.plan({ repository, at, later, draft: draftFrom(at), taskId, ...threads }, task.request, context)
 }
 
+interface FirstRound {
+  readonly task: AcceptedTask
+  readonly at: Current
+  readonly work: LongWork
+  readonly held: HeldPreparation
+  readonly isOver: () => boolean
+  readonly helper: Helper | undefined
+}
+
 /** Makes every role, or what is left of them. Throws OutOfTime when what was made is noted down, and the next one goes on behind it. */
-async function firstRound(
-  repository: Repository,
-  task: AcceptedTask,
-  at: Current,
-  work: LongWork,
-  held: HeldPreparation,
-  isOver: () => boolean,
-  helper: Helper | undefined,
-): Promise<void> {
+async function firstRound(repository: Repository, { task, at, work, held, isOver, helper }: FirstRound): Promise<void> {
   const { units } = work
   const roles = units.flatMap(({ makes }) => makes)
   const isResumed = held.document.rounds.length > 0

@@ -142,7 +142,10 @@ export function withSignature<Role extends Metadata>(
 }
 
 /** True once each group has signed as often as its threshold asks. */
-export function isComplete(metadata: Signed, groups: readonly SigningGroup[]): boolean {
+export function isComplete(
+  metadata: Pick<Signed, 'signedBytes' | 'signatures'>,
+  groups: readonly SigningGroup[],
+): boolean {
   return groups.every(({ roleKeys, keys }) => {
     return goodSignatures(roleKeys, keys, metadata.signedBytes, metadata.signatures).length >= roleKeys.threshold
   })

@@ -1,4 +1,4 @@
-import { constants, createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { constants, createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
 import { canonicalBytes, canonicalText } from './canonical.ts'
 import { TufError } from './errors.ts'
 import type { Json } from './json.ts'
@@ -21,7 +21,7 @@ const keytypes: Readonly<Record<string, readonly string[]>> = {
 
 /** The SHA-256 of the canonical key, in hex. */
 export function keyid(key: Key): string {
-  return createHash('sha256').update(canonicalBytes(key)).digest('hex')
+  return hash('sha256', canonicalBytes(key))
 }
 
 /**

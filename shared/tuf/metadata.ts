@@ -195,7 +195,7 @@ function decodeTargets(fields: JsonObject, common: Common, at: Place): Targets {
   }
 }
 
-export function decodeDelegations(json: Json, at: Place): Delegations {
+function decodeDelegations(json: Json, at: Place): Delegations {
   const fields = object(json, at)
   const roles = optional(fields['roles'], (value) => list(value, inside(at, 'roles'), decodeDelegatedRole))
   const succinct = optional(fields['succinct_roles'], (value) =>

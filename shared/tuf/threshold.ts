@@ -52,7 +52,7 @@ export function verifyThreshold(
   keys: ReadonlyMap<string, Key>,
   metadata: SignedBytes,
 ): void {
-  hasEnough(what, role, goodSignatures(role, keys, metadata.signedBytes, metadata.signatures).length)
+  requireEnough(what, role, goodSignatures(role, keys, metadata.signedBytes, metadata.signatures).length)
 }
 
 /** The same in other threads: for many at once, where this one has other work. */
@@ -64,7 +64,7 @@ export async function verifyThresholdAside(
 ): Promise<void> {
   const made = signaturesOf(role, keys, signatures)
   const verdicts = await Promise.all(made.map(({ key, sig }) => verifySignatureAside(key, signedBytes, sig)))
-  hasEnough(
+  requireEnough(
     what,
     role,
     countedOnce(
@@ -79,7 +79,7 @@ interface SignedBytes {
   readonly signatures: readonly Signature[]
 }
 
-function hasEnough(what: string, role: RoleKeys, good: number): void {
+function requireEnough(what: string, role: RoleKeys, good: number): void {
   if (good >= role.threshold) return
   throw new TufError(
     'threshold',

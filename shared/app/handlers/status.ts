@@ -45,7 +45,7 @@ function publishedStatus(status: PublishedStatus, now: Date) {
       ...firstToExpire.map(({ role, version, signed, expires }) => ({
         role,
         version,
-        signed: signed?.toISOString(),
+        signed: signed.toISOString(),
         expires: expires.toISOString(),
       })),
       heldRole(root),
