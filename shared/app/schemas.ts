@@ -31,13 +31,17 @@ export function withDefault<Schema extends z.ZodType>(schema: Schema, value: z.o
 /** An example for the reader of the contract. Zod itself leaves out those of schemas that turn what was sent into something else. */
 export const example = (value: object) => ({ override: { examples: [value] } })
 
+/** Names that a dictionary can have: more keys than that are no body's. Zod looks at each name, however many are wrong. */
+const maximumNames = 50_000
+
 /** An object whose keys somebody else chooses; `__proto__`, which zod leaves out of objects, is refused. */
 export function dictionary<Key extends z.ZodType<string, string>, Value extends z.ZodType>(key: Key, value: Value) {
   return z.preprocess(
     (sent, context) => {
-      if (typeof sent === 'object' && sent !== null && Object.hasOwn(sent, '__proto__')) {
-        context.issues.push({ code: 'custom', message: 'No key here can be "__proto__". Leave it out.', input: sent })
-      }
+      const refuse = (message: string) => context.issues.push({ code: 'custom', message, input: sent })
+      if (typeof sent !== 'object' || sent === null) return sent
+      if (Object.hasOwn(sent, '__proto__')) refuse('No key here can be "__proto__". Leave it out.')
+      if (Object.keys(sent).length > maximumNames) refuse(`Has more than ${maximumNames} names. Send fewer of them.`)
       return sent
     },
     z.record(key, value),

@@ -138,6 +138,31 @@ describe('POST /artifacts refuses', () => {
   })
 })
 
+describe('a body with very many faults', () => {
+  const repeated = (value: string) => {
+    const values = Array.from({ length: Math.floor(2_000_000 / (value.length + 1)) }, () => value)
+    return `{"artifacts":[${values.join()}]}`
+  }
+  const digests = Array.from({ length: 200_000 }, (_, number) => `"${number}":1`).join()
+  const cases = [
+    ['POST /artifacts', 'values that are no artifacts', repeated('1')],
+    ['POST /artifacts', 'artifacts of nothing', repeated('{}')],
+    ['POST /artifacts', 'digests', `{"artifacts":[{"path":"a","info":{"length":1,"hashes":{${digests}}}}]}`],
+    ['POST /artifacts/delete', 'empty paths', repeated('""')],
+  ] as const
+  for (const [request, name, body] of cases) {
+    it(`is refused without a look at all of them: ${name}`, async () => {
+      const repository = await bootstrapped()
+      const answered = await apiOver(repository).call(request, { body })
+      assert.equal(answered.status, 422)
+      assert.equal(answered.body.detail.length, 1)
+      const [{ loc } = { loc: [] }] = answered.body.detail
+      assert.deepEqual((loc as unknown[]).slice(0, 3), ['body', 'artifacts', 0])
+      await nothingChanged(repository)
+    })
+  }
+})
+
 describe('POST /artifacts/delete refuses', () => {
   it('paths that could never be', async () => {
     const repository = await bootstrapped()
