@@ -1,6 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  type onRequestHookHandler,
+} from 'fastify'
 import type { EmbeddedService } from '../shared/app/embedded.ts'
 import { ApiError, errorAnswer, isOurFault } from '../shared/app/errors.ts'
 import { uploadPath } from '../shared/app/handlers/upload.ts'
@@ -11,7 +17,7 @@ import { serveArtifacts } from './server/artifact-files.ts'
 import { serveDocs } from './server/docs-page.ts'
 import { serveMetadata } from './server/metadata-files.ts'
 import { refuseOtherSites } from './server/own-machine.ts'
-import { bodyOf } from './server/request-body.ts'
+import { bodyOf, rest } from './server/request-body.ts'
 
 export interface ServerOptions {
   readonly service: EmbeddedService
@@ -20,19 +26,21 @@ export interface ServerOptions {
   readonly artifacts?: string
   /** True where nobody has to show who they are: then pages of other sites are kept out. */
   readonly open: boolean
+  /** How many requests to the API are answered at once. Each may hold a body of some MiB, or a client that waits for its task. */
+  readonly atOnce?: number
 }
 
 /** What stands in for API Gateway and CloudFront: everything that the embedded service answers to over HTTP. */
-export function embeddedServer({ service, log, artifacts, open }: ServerOptions): FastifyInstance {
+export function embeddedServer({ service, log, artifacts, open, atOnce = 1000 }: ServerOptions): FastifyInstance {
   const server = fastify({
     // Keep-alive connections without a request end when the server closes; those with one may finish.
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 4096 },
     genReqId: () => crypto.randomUUID(),
   })
-  // The API reads bodies itself, to the byte and whatever type they claim to be of.
+  // The API reads bodies itself, to the byte and whatever type they claim to be of, and only of who may send them.
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('*', async (_: FastifyRequest, payload: IncomingMessage) => bodyOf(payload))
+  server.addContentTypeParser('*', (_: FastifyRequest, payload: IncomingMessage, done) => done(null, payload))
   server.addHook('onSend', (_, reply, payload, done) => {
     reply.header('x-content-type-options', 'nosniff')
     reply.header('referrer-policy', 'no-referrer')
@@ -43,28 +51,35 @@ export function embeddedServer({ service, log, artifacts, open }: ServerOptions)
     reply.code(404).type('text/plain').send('There is nothing here. /docs says what there is.\n')
   })
 
-  const limit = atMostAtOnce()
+  const slots = slotsFor(atOnce)
+  const onRequest: onRequestHookHandler = (request, _, done) => {
+    if (open) refuseOtherSites(request)
+    done()
+  }
   server.route({
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: `${prefix}/*`,
     exposeHeadRoute: false,
-    onRequest: (request, _, done) => {
-      if (open) refuseOtherSites(request)
-      done()
+    onRequest,
+    handler: async (request, reply) => {
+      const body = request.body as IncomingMessage | undefined
+      let slot: Disposable | undefined
+      const admit = async () => {
+        slot = slots.take()
+        return body === undefined ? Buffer.alloc(0) : bodyOf(body)
+      }
+      try {
+        const answered = await service.api({ ...apiEvent(request), admit })
+        if (body !== undefined) await rest(body)
+        return answer(reply, answered)
+      } finally {
+        slot?.[Symbol.dispose]()
+      }
     },
-    handler: (request, reply) => limit(() => answer(reply, service.api(apiEvent(request)))),
   })
-  // In a context of its own, where a body is passed on as it comes.
-  server.register(async (uploads) => {
-    uploads.removeAllContentTypeParsers()
-    uploads.addContentTypeParser('*', (_: FastifyRequest, payload: IncomingMessage, done) => done(null, payload))
-    uploads.put<{ Params: { id: string } }>(uploadPath(':id'), {
-      onRequest: async (request) => {
-        if (open) refuseOtherSites(request)
-      },
-      handler: (request, reply) =>
-        limit(() => answer(reply, service.upload(apiEvent(request), request.params.id, request.raw))),
-    })
+  server.put<{ Params: { id: string } }>(uploadPath(':id'), { onRequest }, async (request, reply) => {
+    using _slot = slots.take()
+    return answer(reply, await service.upload(apiEvent(request), request.params.id, request.raw))
   })
   server.get('/openapi.json', async () => (await import('../shared/app/openapi.ts')).openapiDocument())
   server.get('/health', async (_, reply) => {
@@ -77,31 +92,23 @@ export function embeddedServer({ service, log, artifacts, open }: ServerOptions)
   return server
 }
 
-async function answer(
-  reply: FastifyReply,
-  answering: Promise<APIGatewayProxyStructuredResultV2>,
-): Promise<FastifyReply> {
-  const { statusCode = 200, headers = {}, body } = await answering
+function answer(reply: FastifyReply, answered: APIGatewayProxyStructuredResultV2): FastifyReply {
+  const { statusCode = 200, headers = {}, body } = answered
   for (const [name, value] of Object.entries(headers)) reply.header(name, value)
   return reply.code(statusCode).send(body)
 }
 
-/** Each may hold a body of some MiB, or a client that waits for its task. */
-const maximumAtOnce = 1000
-
-function atMostAtOnce() {
-  let underWay = 0
-  return async <Result>(answer: () => Promise<Result>): Promise<Result> => {
-    if (underWay >= maximumAtOnce) {
-      const why = `At most ${maximumAtOnce} requests are answered at once. Try again in a second.`
-      throw new ApiError('too-many', 'Too many requests.', why, { headers: { 'retry-after': '1' } })
-    }
-    underWay++
-    try {
-      return await answer()
-    } finally {
-      underWay--
-    }
+function slotsFor(atOnce: number) {
+  let taken = 0
+  return {
+    take(): Disposable {
+      if (taken >= atOnce) {
+        const why = `At most ${atOnce} requests are answered at once. Try again in a second.`
+        throw new ApiError('too-many', 'Too many requests.', why, { headers: { 'retry-after': '1' } })
+      }
+      taken++
+      return { [Symbol.dispose]: () => void taken-- }
+    },
   }
 }
 

@@ -1,11 +1,10 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type { FastifyRequest } from 'fastify'
 
-/** The event that API Gateway makes of such a request (payload format 2.0), the body to the byte. */
+/** The event that API Gateway makes of such a request (payload format 2.0), without the body. */
 export function apiEvent(request: FastifyRequest): APIGatewayProxyEventV2 {
   const { method, headers, id } = request
   const [path = '/', ...query] = request.url.split('?')
-  const body = Buffer.isBuffer(request.body) && request.body.length > 0 ? request.body : undefined
   const now = new Date()
   return {
     version: '2.0',
@@ -31,8 +30,7 @@ export function apiEvent(request: FastifyRequest): APIGatewayProxyEventV2 {
       time: now.toISOString(),
       timeEpoch: now.getTime(),
     },
-    ...(body && { body: body.toString('base64') }),
-    isBase64Encoded: body !== undefined,
+    isBase64Encoded: false,
   }
 }
 

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import { finished } from 'node:stream/promises'
 import { maximumBodyBytes, tooLarge } from '../../shared/app/errors.ts'
 
 /** The whole body, to the byte. Throws ApiError 'too-large' once it has come to the end of one that is longer than the API takes. */
@@ -12,4 +14,11 @@ export async function bodyOf(incoming: AsyncIterable<Buffer>): Promise<Buffer> {
   }
   if (length > maximumBodyBytes) throw tooLarge()
   return Buffer.concat(chunks)
+}
+
+/** Lets what nobody has read of a body go by, for the same clients. */
+export async function rest(incoming: IncomingMessage): Promise<void> {
+  if (incoming.readableEnded || incoming.destroyed) return
+  incoming.resume()
+  await finished(incoming).catch(() => {})
 }

@@ -11,8 +11,11 @@ export interface RequestSchemas {
   readonly path?: z.ZodType
 }
 
-/** The parts of a request after their schemas. Throws InvalidRequest that says what is wrong, and ApiError 'too-large'. */
-export function readRequest(schemas: RequestSchemas, event: APIGatewayProxyEventV2) {
+/**
+ * The parts of a request after their schemas; `bytes` is the body, where it is not in the event. Throws InvalidRequest that
+ * says what is wrong, and ApiError 'too-large'.
+ */
+export function readRequest(schemas: RequestSchemas, event: APIGatewayProxyEventV2, bytes?: Uint8Array) {
   const issues: Issue[] = []
   const part = (place: string, schema: z.ZodType | undefined, sent: unknown): unknown => {
     const parsed = schema?.safeParse(sent, upToAFault)
@@ -23,7 +26,7 @@ export function readRequest(schemas: RequestSchemas, event: APIGatewayProxyEvent
   }
   const path = part('path', schemas.path, event.pathParameters ?? {})
   const query = part('query', schemas.query, Object.fromEntries(new URLSearchParams(event.rawQueryString)))
-  const body = part('body', schemas.body, schemas.body && readBody(event))
+  const body = part('body', schemas.body, schemas.body && readBody(bytes ?? bodyIn(event)))
   // One number can be too big in two ways.
   const told = [...new Map(issues.map((issue) => [JSON.stringify([issue.loc, issue.msg]), issue])).values()]
   if (told.length > 0) throw new InvalidRequest(told)
@@ -44,9 +47,12 @@ function valuesIn(sent: unknown): number {
 /** Metadata is a few levels deep. What is stored wraps what was sent in some more, and has to stay readable. */
 const maximumDepth = 32
 
+function bodyIn({ body = '', isBase64Encoded }: APIGatewayProxyEventV2): Uint8Array {
+  return Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8')
+}
+
 /** The JSON of the body, or nothing if there is no body. */
-function readBody(event: APIGatewayProxyEventV2): Json | undefined {
-  const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')
+function readBody(bytes: Uint8Array): Json | undefined {
   if (bytes.length > maximumBodyBytes) throw tooLarge()
   if (bytes.length === 0) return undefined
   let json: Json

@@ -9,10 +9,15 @@ import type { Call, Handler, Service } from './handler.ts'
 import { handlers } from './handlers.ts'
 
 /** The whole API as one function: of API Gateway's events, whoever makes them. It never rejects. */
-export type ApiHandler = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>
+export type ApiHandler = (event: ApiRequest) => Promise<APIGatewayProxyStructuredResultV2>
 
-/** An event, and what is found out about it on the way to its handler. */
-interface ApiEvent extends APIGatewayProxyEventV2 {
+export interface ApiRequest extends APIGatewayProxyEventV2 {
+  /** Reads the body, if it is still to come; called once it is known that its sender may make this request. */
+  readonly admit?: () => Promise<Uint8Array>
+}
+
+/** A request, and what is found out about it on the way to its handler. */
+interface ApiEvent extends ApiRequest {
   began?: number
   operation?: OperationId
   principal?: Principal
@@ -56,11 +61,11 @@ function authorised(operation: OperationId, { permission }: Route, { authenticat
 
 function understood({ body, query, parameters }: Route): Middleware {
   return {
-    before: ({ event }) => {
-      const { principal, headers } = event
+    before: async ({ event }) => {
+      const { principal, headers, admit } = event
       if (principal === undefined) throw new Error('The principal is known before the request is read.')
       const schemas = { ...(body && { body }), ...(query && { query }), ...(parameters && { path: parameters }) }
-      const read = readRequest(schemas, event)
+      const read = readRequest(schemas, event, await admit?.())
       // Each part is what the route's own schema gave; TypeScript cannot follow that through a table.
       event.call = { body: read.body, query: read.query, parameters: read.path, principal, headers } as Call
     },

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { after, before, describe, it } from 'node:test'
+import { embeddedServer } from '../../cli/embedded-server.ts'
+import { type ApiHandler, type ApiRequest, apiHandler } from '../../shared/app/handlers/api.ts'
+import { uploadsHere } from '../../shared/app/handlers/upload.ts'
+import { bearer, newToken } from '../../shared/app/tokens.ts'
+import { artifact } from '../support/api.ts'
+import { recordedLog } from '../support/log.ts'
+import { bootstrapped } from '../support/repository.ts'
+
+const atOnce = 2
+const { token, entry } = newToken('ci', 'publish')
+const good = { authorization: `Bearer ${token}` }
+const body = JSON.stringify({ artifacts: [artifact('a')] })
+
+describe('the server of the embedded service', () => {
+  let server: ReturnType<typeof embeddedServer>
+  let port: number
+  /** Of each request to the API: resolves when its body is asked for, and when it has been answered. */
+  let seen: { readonly admitted: Promise<void>; readonly answered: Promise<unknown> }[]
+  let admitted = 0
+
+  before(async () => {
+    const repository = await bootstrapped()
+    const { log } = recordedLog()
+    const authenticate = async ({ headers }: ApiRequest) => bearer(headers['authorization'], [entry], new Date())
+    const handler = apiHandler({ repository, uploads: uploadsHere(async () => undefined), authenticate, log })
+    const api: ApiHandler = (event) => {
+      const admission = Promise.withResolvers<void>()
+      const admit = () => {
+        admitted++
+        const bytes = event.admit?.() ?? Promise.reject(new Error('The body is to come after the event.'))
+        admission.resolve()
+        return bytes
+      }
+      const answered = handler({ ...event, admit })
+      seen.push({ admitted: admission.promise, answered })
+      arrival.resolve()
+      return answered
+    }
+    const unused = () => assert.fail('Nobody asks for this here.')
+    const service = { api, upload: unused, metadata: repository.ports.metadata, check: unused, close: unused }
+    server = embeddedServer({ service, log, open: false, atOnce })
+    await server.listen({ port: 0, host: '127.0.0.1' })
+    port = Number(new URL(server.listeningOrigin).port)
+  })
+  after(async () => {
+    server.server.closeAllConnections()
+    await server.close()
+  })
+
+  let arrival = Promise.withResolvers<void>()
+  /** Sends the head of a POST and half of its body; resolves when the API has it. */
+  async function half(headers: Record<string, string>) {
+    arrival = Promise.withResolvers<void>()
+    const sent = request({ port, method: 'POST', path: '/api/v1/artifacts', headers })
+    sent.on('error', () => {})
+    sent.write(body.slice(0, 20))
+    await arrival.promise
+    const [now] = seen.slice(-1)
+    assert.ok(now)
+    return { sent, ...now }
+  }
+  async function rest(sent: ClientRequest): Promise<number | undefined> {
+    const answered = once(sent, 'response') as Promise<[IncomingMessage]>
+    sent.end(body.slice(20))
+    const [answer] = await answered
+    answer.resume()
+    return answer.statusCode
+  }
+
+  it('bounds how many bodies are on their way, and frees the place of each that came or broke off', async () => {
+    seen = []
+    const [first, second] = [await half(good), await half(good)]
+    await Promise.all([first.admitted, second.admitted])
+    for (let more = 0; more < 2; more++) assert.equal(await rest((await half(good)).sent), 429)
+    assert.equal(await rest(first.sent), 202)
+    second.sent.destroy()
+    await second.answered
+    const [third, fourth] = [await half(good), await half(good)]
+    assert.equal(await rest((await half(good)).sent), 429)
+    assert.equal(await rest(third.sent), 202)
+    assert.equal(await rest(fourth.sent), 202)
+  })
+
+  it('keeps no body, and no place, for who may not send it', async () => {
+    seen = []
+    admitted = 0
+    const strangers = [await half({}), await half({ authorization: 'Bearer x' }), await half({})]
+    await Promise.all(strangers.map(({ answered }) => answered))
+    assert.equal(admitted, 0)
+    assert.equal(await rest((await half(good)).sent), 202)
+    for (const { sent } of strangers) assert.equal(await rest(sent), 401)
+  })
+})
