@@ -10,6 +10,7 @@ import {
   WebIdentityPrincipal,
 } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
+import { refuseStrangers } from '../shared/app/token-claims.ts'
 import type { Api } from './api.ts'
 import type { Permission } from './permissions.ts'
 import { explainWildcards } from './wildcards.ts'
@@ -20,7 +21,7 @@ export interface TokenPrincipal {
   readonly provider: string
   /** What the tokens must be made out to. */
   readonly audience: string
-  /** Which of the provider's callers; `*` and `?` stand for characters. */
+  /** Which of the provider's callers; `*` and `?` stand for characters, but not of the owner where everybody can call. */
   readonly subject: string
 }
 
@@ -65,12 +66,18 @@ export class Access extends Construct {
   }
 }
 
+/** Without `https://`, as IAM names the conditions on its tokens. */
+export function issuerOf({ provider }: TokenPrincipal): string {
+  return provider.slice(provider.indexOf(':oidc-provider/') + ':oidc-provider/'.length)
+}
+
 function principalOf(principal: Principal): IPrincipal {
   if (typeof principal === 'string') {
     return /^\d{12}$/.test(principal) ? new AccountPrincipal(principal) : new ArnPrincipal(principal)
   }
   const { provider, audience, subject } = principal
-  const issuer = provider.slice(provider.indexOf(':oidc-provider/') + ':oidc-provider/'.length)
+  const issuer = issuerOf(principal)
+  refuseStrangers(subject, `https://${issuer}`)
   return new WebIdentityPrincipal(provider, {
     StringEquals: { [`${issuer}:aud`]: audience },
     StringLike: { [`${issuer}:sub`]: subject },

@@ -1,5 +1,6 @@
 import type { Node } from 'constructs'
-import { ClaimsError, parseClaimGrants } from '../shared/app/token-claims.ts'
+import { ClaimsError, parseClaimGrants, refuseStrangers } from '../shared/app/token-claims.ts'
+import { issuerOf } from './access.ts'
 import type { TufRepositoryProps } from './tuf-repository.ts'
 
 /** What `cdk.json` or `cdk deploy -c tuffet:NAME=VALUE` decides of a stack: its repository, and what is around it. */
@@ -164,13 +165,21 @@ const issuer: Parse<string> = (value, refuse) => {
 /** Rules of claims; the construct checks them, for some of it hangs on the issuer. */
 const claims: Parse<NonNullable<TufRepositoryProps['jwtClaims']>> = (value, refuse) => {
   const object = typeof value === 'string' ? structured(value, () => undefined) : value
+  refusing(
+    () => parseClaimGrants(object),
+    (why) => refuse(`what claims grant, by permission: ${why}`),
+  )
+  return object as NonNullable<TufRepositoryProps['jwtClaims']>
+}
+
+/** What is wrong with claims, as a mistake in the configuration. */
+function refusing(check: () => unknown, refuse: (why: string) => ConfigurationError): void {
   try {
-    parseClaimGrants(object)
+    check()
   } catch (error) {
-    if (error instanceof ClaimsError) throw refuse(`what claims grant, by permission: ${error.message}`)
+    if (error instanceof ClaimsError) throw refuse(error.message)
     throw error
   }
-  return object as NonNullable<TufRepositoryProps['jwtClaims']>
 }
 
 const arn = /^arn:[a-z-]+:iam::\d{12}:(root|(role|user)\/.+)$/
@@ -187,10 +196,15 @@ const principal: Parse<NonNullable<TufRepositoryProps['publisherPrincipals']>[nu
     throw refuse('a list of account numbers, of ARNs of roles, and of {"provider", "audience", "subject"}')
   }
   const { provider: by, audience, subject } = record(value, refuse)
-  if (by === undefined || !provider.test(by) || !audience || !subject || /^[*:]*$/.test(subject)) {
-    throw refuse('for an OIDC provider its ARN, the audience, and a subject that is more than a *')
+  if (by === undefined || !provider.test(by) || !audience || !subject) {
+    throw refuse('for an OIDC provider its ARN, the audience, and a subject')
   }
-  return { provider: by, audience, subject }
+  const caller = { provider: by, audience, subject }
+  refusing(
+    () => refuseStrangers(subject, `https://${issuerOf(caller)}`),
+    (why) => refuse(`for an OIDC provider its ARN, the audience, and a subject that yours alone have: ${why}`),
+  )
+  return caller
 }
 
 /** The JSON that a text on the command line holds, or what else it may mean. */

@@ -31,7 +31,10 @@ export function authenticatedByGateway(grants: ClaimGrants): Authenticate {
 
 function tokenPrincipal(claims: Claims, grants: ClaimGrants): Principal {
   const { iss, sub, client_id: client } = claims
-  const scopes = String(claims['scope'] ?? claims['scp'] ?? '').split(/[\s,]+/)
+  // API Gateway writes a list as `[one two]`, and a list of one as `[one]`.
+  const scopes = String(claims['scope'] ?? claims['scp'] ?? '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .split(/[\s,]+/)
   const granted = grantedByClaims(grants, claims)
   const most = permissions.filter((permission) => permission === granted || scopes.includes(scopeOf(permission))).at(-1)
   const name = `${iss} ${sub ?? client}`

@@ -57,13 +57,34 @@ function parseRule(value: unknown, what: string, issuer: string): ClaimRule {
       `${what} holds for every token of the issuer: name a claim that tells your builds from others.`,
     )
   }
-  const owners = sharedIssuers[issuer.replace(/\/$/, '')]
+  const owners = ownersAt(issuer)
   if (owners !== undefined && !owners.some((name) => Object.hasOwn(rule, name))) {
     throw new ClaimsError(
       `${what} holds for strangers, for everybody can have tokens of ${issuer}: name one of ${owners.join(', ')}.`,
     )
   }
   return rule
+}
+
+/**
+ * `subject`: a pattern of subjects, as IAM compares them: `*` and `?` stand for characters. Throws ClaimsError where strangers
+ * could have one that matches.
+ */
+export function refuseStrangers(subject: string, issuer: string): void {
+  if (/^[*?:]*$/.test(subject)) {
+    throw new ClaimsError(
+      `The subject ${subject} holds for every token of the issuer: name what tells your builds from others.`,
+    )
+  }
+  const owners = ownersAt(issuer)?.filter((name) => name !== 'sub')
+  if (owners === undefined) return
+  // As the issuers write subjects: `repo:owner/name:ref:refs/heads/main`, `project_path:group/project:ref_type:branch:ref:main`.
+  const complete = new RegExp(`^([^*?]*:)?(repo|${owners.join('|')}):[^*?/:]+([/:]|$)`)
+  if (complete.test(subject)) return
+  const whole = issuer === 'https://gitlab.com' ? 'project_path:GROUP/PROJECT:*' : 'repo:OWNER/REPOSITORY:*'
+  throw new ClaimsError(
+    `The subject ${subject} holds for strangers, for everybody can have tokens of ${issuer}: name the owner in full before any wildcard, as in ${whole}.`,
+  )
 }
 
 function parseValues(value: unknown, what: string): string[] {
@@ -93,3 +114,5 @@ const sharedIssuers: Readonly<Record<string, readonly string[]>> = {
   ],
   'https://gitlab.com': ['project_id', 'project_path', 'namespace_id', 'namespace_path', 'sub'],
 }
+
+const ownersAt = (issuer: string) => sharedIssuers[issuer.replace(/\/$/, '')]

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ApiError } from '../../shared/app/errors.ts'
 import { authenticatedByGateway } from '../../shared/app/gateway-principal.ts'
-import { type Claims, ClaimsError, grantedByClaims, parseClaimGrants } from '../../shared/app/token-claims.ts'
+import {
+  type Claims,
+  ClaimsError,
+  grantedByClaims,
+  parseClaimGrants,
+  refuseStrangers,
+} from '../../shared/app/token-claims.ts'
 import { apiEvent } from '../support/api.ts'
 
 const github = 'https://token.actions.githubusercontent.com'
@@ -102,6 +108,44 @@ describe('rules of claims', () => {
   })
 })
 
+describe('a pattern of subjects', () => {
+  const gitlab = 'https://gitlab.com'
+  const accepted = [
+    ['repo:example/app:environment:release', github],
+    ['repo:example/app:*', github],
+    ['repo:example/*', github],
+    ['repository_owner_id:74:repository:*', github],
+    ['project_path:example/app:ref_type:branch:ref:main', gitlab],
+    ['project_path:example/*:ref_type:tag:ref:*', gitlab],
+    ['*:release', 'https://gitlab.example.org'],
+    ['repo:*', `${github}/example-enterprise`],
+  ] as const
+  for (const [subject, issuer] of accepted) {
+    it(`names whose builds are meant: ${subject} of ${issuer}`, () => refuseStrangers(subject, issuer))
+  }
+
+  const refused = [
+    ['*', github],
+    ['?*', github],
+    ['repo:*', github],
+    ['repo:*:ref:refs/heads/main', github],
+    ['repo:example*', github],
+    ['repo:exampl?/app:ref:refs/heads/main', github],
+    ['repo:*/repo:example/app', github],
+    ['*repo:example/app:environment:release', github],
+    ['environment:release', github],
+    ['job_workflow_ref:example/app/.github/workflows/release.yml@refs/heads/main', github],
+    ['project_path:*', gitlab],
+    ['project_path:exam*/app:*', gitlab],
+    ['?*', 'https://gitlab.example.org'],
+  ] as const
+  for (const [subject, issuer] of refused) {
+    it(`is refused where strangers match: ${subject} of ${issuer}`, () => {
+      assert.throws(() => refuseStrangers(subject, issuer), ClaimsError)
+    })
+  }
+})
+
 describe('a caller behind API Gateway', () => {
   const seenBy = (authorizer: object | undefined) => {
     const event = apiEvent('GET /status')
@@ -124,6 +168,15 @@ describe('a caller behind API Gateway', () => {
     assert.equal(await most({ ...good, scope: 'tuffet:read' }), 'publish')
     assert.equal(await most({ ...good, scope: 'tuffet:administer' }), 'administer')
     assert.equal(await most({ ...build, scope: 'tuffet:publisher' }), undefined)
+  })
+
+  it('may what a list of scopes grants, as API Gateway writes lists', async () => {
+    const most = async (claims: object) => [...(await token({ ...build, ...claims })).permissions].at(-1)
+    assert.equal(await most({ scp: '[tuffet:publish]' }), 'publish')
+    assert.equal(await most({ scp: '[tuffet:administer openid]' }), 'administer')
+    assert.equal(await most({ scope: '[openid email tuffet:read]' }), 'read')
+    assert.equal(await most({ scp: ['openid', 'tuffet:publish'] }), 'publish')
+    assert.equal(await most({ scope: '[tuffet:publisher tuffet]' }), undefined)
   })
 
   it('may nothing with a token that neither fits', async () => {

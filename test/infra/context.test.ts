@@ -49,6 +49,7 @@ describe('the settings', () => {
     assert.deepEqual(tags, { team: 'x' })
   })
 
+  const github = 'arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com'
   const oidc = 'arn:aws:iam::123456789012:oidc-provider/gitlab.example.org'
   for (const [name, value, sentence] of [
     ['stgae', 'x', /^tuffet:stgae is not a setting\. There are: .*stage/],
@@ -68,7 +69,9 @@ describe('the settings', () => {
     ['retentionHours', 0, /whole number from 1 to 720/],
     ['publisherPrincipals', '*', /account numbers/],
     ['publisherPrincipals', oidc, /open to everybody/],
-    ['publisherPrincipals', [{ provider: oidc, audience: 'x', subject: '*' }], /more than a \*/],
+    ['publisherPrincipals', [{ provider: oidc, audience: 'x', subject: '*' }], /every token of the issuer/],
+    ['publisherPrincipals', [{ provider: github, audience: 'x', subject: 'repo:*' }], /strangers.*repo:OWNER/],
+    ['publisherPrincipals', [{ provider: oidc, audience: 'x', subject: '' }], /its ARN, the audience, and a subject/],
     ['publisherTimeoutSeconds', 901, /whole number from 3 to 900/],
     ['expirations', { timestmap: 1 }, /not for timestmap/],
     ['expirations', { timestamp: 0 }, /whole number/],
@@ -87,6 +90,8 @@ describe('the settings', () => {
 
 describe('what contradicts itself is refused', () => {
   const github = 'https://token.actions.githubusercontent.com'
+  const provider = 'arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com'
+  const anybody = { provider, audience: 'sts.amazonaws.com', subject: 'repo:*:ref:refs/heads/main' }
   const keys = { onlineKeyArns: ['arn:aws:kms:us-east-1:123456789012:key/1'] }
   for (const [what, props, sentence] of [
     ['an issuer without an audience', { jwtIssuer: 'https://issuer.example' }, /jwtAudience/],
@@ -105,6 +110,7 @@ describe('what contradicts itself is refused', () => {
       },
       /characters of 2000/,
     ],
+    ['subjects that all of GitHub has', { publisherPrincipals: [anybody] }, /strangers/],
     ['a name without a certificate', { domainNames: ['tuf.example.org'] }, /certificateArn/],
     ['one bucket without the other', { metadataBucketName: 'metadata', ...keys }, /stateBucket/],
     ['buckets without their keys', { metadataBucketName: 'metadata', stateBucketName: 'state' }, /onlineKeys/],
