@@ -1,4 +1,4 @@
-import { claimGrants, connect, onlineKeys, setting, uploads } from '../shared/app/aws.ts'
+import { claimGrants, connect, setting, shownKeys, uploads } from '../shared/app/aws.ts'
 import { authenticatedByGateway } from '../shared/app/gateway-principal.ts'
 import { apiHandler } from '../shared/app/handlers/api.ts'
 import { telemetry } from '../shared/app/telemetry.ts'
@@ -13,7 +13,7 @@ const answer = apiHandler({
   uploads: uploads(),
   authenticate: authenticatedByGateway(claimGrants()),
   log,
-  onlineKeys: () => onlineKeys(log),
+  onlineKeys: shownKeys(log),
 })
 
 export const handler = lambda(answer)

@@ -95,9 +95,7 @@ function bell(name: 'queue' | 'deadLetters', log: Logger): Queue {
  * 'unusable' if no key is left.
  */
 export async function onlineKeys(log: Logger): Promise<Signer[]> {
-  const ids = setting('onlineKeys')
-    .split(',')
-    .map((id) => id.trim())
+  const ids = onlineKeyIds()
   const usable = await Promise.all(
     ids.map(async (id) => {
       try {
@@ -112,6 +110,22 @@ export async function onlineKeys(log: Logger): Promise<Signer[]> {
   const signers = usable.filter((signer) => signer !== undefined)
   if (signers.length === 0) throw new SignerError('unusable', `None of the online keys can be used: ${ids.join(', ')}.`)
   return signers
+}
+
+/** The same, for who only shows them: KMS is asked once, and again as long as a key is missing, for it may come back. */
+export function shownKeys(log: Logger): () => Promise<readonly Signer[]> {
+  const known = remembered(() => onlineKeys(log))
+  return async () => {
+    const signers = await known()
+    if (signers.length < onlineKeyIds().length) known.forget()
+    return signers
+  }
+}
+
+function onlineKeyIds(): string[] {
+  return setting('onlineKeys')
+    .split(',')
+    .map((id) => id.trim())
 }
 
 /**

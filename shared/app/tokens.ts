@@ -73,14 +73,15 @@ export async function readTokens(file: string): Promise<TokenEntry[]> {
  * Knows who calls by the bearer tokens of a file, which is read again whenever it has changed; while it cannot be read nobody
  * is let in. Throws TokenFileError if it cannot be read now.
  */
-export async function tokensOf(file: string): Promise<Authenticate> {
-  let tokens = await readTokens(file)
+export async function tokensOf(file: string, read = readTokens): Promise<Authenticate> {
+  // Before what it is the version of: a change in between is then seen the next time.
   let version = await versionOf(file)
+  let tokens = await read(file)
   return async (event) => {
     const now = await versionOf(file)
     if (now !== version) {
       try {
-        tokens = await readTokens(file)
+        tokens = await read(file)
         version = now
       } catch (cause) {
         const why = 'The tokens of this service cannot be read, so nobody can be let in. Its log says why.'

@@ -3,10 +3,18 @@ import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { ApiError } from '../../shared/app/errors.ts'
 import { type Permission, permissions } from '../../shared/app/principal.ts'
 import { type Route, routes } from '../../shared/app/routes.ts'
-import { decodeTokens, newToken, type TokenEntry, TokenFileError, tokensOf } from '../../shared/app/tokens.ts'
-import { apiOver, type TestApi } from '../support/api.ts'
+import {
+  decodeTokens,
+  newToken,
+  readTokens,
+  type TokenEntry,
+  TokenFileError,
+  tokensOf,
+} from '../../shared/app/tokens.ts'
+import { apiEvent, apiOver, type TestApi } from '../support/api.ts'
 import { bootstrapped } from '../support/repository.ts'
 
 const made = new Map(permissions.map((permission) => [permission, newToken(`the-${permission}`, permission)]))
@@ -81,6 +89,31 @@ describe('tokens', () => {
     assert.equal(refused.status, 503)
     await write(all)
     assert.equal((await api.call('GET /status', { headers })).status, 401)
+  })
+})
+
+describe('tokens that are revoked', () => {
+  it('while the service starts and reads them let nobody in', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'tuffet-tokens-'))
+    try {
+      const file = join(directory, 'tokens.json')
+      const { token, entry } = newToken('leaked', 'administer')
+      await writeFile(file, JSON.stringify([entry]))
+      let revoked = false
+      const authenticate = await tokensOf(file, async () => {
+        const tokens = await readTokens(file)
+        if (!revoked) await writeFile(file, '[]')
+        revoked = true
+        return tokens
+      })
+      const event = apiEvent('GET /status', { headers: { authorization: `Bearer ${token}` } })
+      await assert.rejects(
+        authenticate(event),
+        (error) => error instanceof ApiError && error.code === 'unauthenticated',
+      )
+    } finally {
+      await rm(directory, { recursive: true })
+    }
   })
 })
 
