@@ -91,7 +91,8 @@ async function askDelegations(given: Given, asking: Asking): Promise<Decisions['
     default: defaultBins,
     ask: (prompter) => askNumber(prompter, `Number of hash bins${slowness(given.clients)}`, defaultBins, binsCheck),
   })
-  hashBins(kind, number)
+  const fault = refusalOf(() => hashBins(kind, number))
+  if (fault !== true) throw new CliError('usage', fault)
   return { number, delegation: kind, expiration: await askDays('bins', given, asking) }
 }
 

@@ -37,7 +37,7 @@ function operation(operationId: string, route: Route): ZodOpenApiOperationObject
     summary,
     description: `Needs the permission to ${permission}.`,
     ...(Object.keys(params).length > 0 && { requestParams: params }),
-    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+    ...(body && { requestBody: { required: !takesNothing(body), content: { 'application/json': { schema: body } } } }),
     responses: {
       ...(submits && { '200': json('Finished within the time that `Prefer: wait` gave it.', task) }),
       ...success(),
@@ -56,6 +56,8 @@ function operation(operationId: string, route: Route): ZodOpenApiOperationObject
     return creates ? { '201': json('Created.', result) } : { '200': json('Done.', result) }
   }
 }
+
+const takesNothing = (schema: z.ZodType) => schema.safeParse(undefined).success
 
 const submissionHeaders = z.object({
   'Idempotency-Key': z.string().max(256).optional().describe('The same key and body give the same task, for 7 days.'),

@@ -147,7 +147,7 @@ export const routes = {
     method: 'GET',
     path: '/imports/{id}',
     permission: 'publish',
-    summary: 'How far an import has come; only for who began it, and for administrators',
+    summary: 'How far an import has come; with a token only for who began it, and for administrators',
     parameters: importParameters,
     result: results.importStanding,
     notFound: 'There is no such import.',

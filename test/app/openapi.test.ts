@@ -6,7 +6,10 @@ import { type Route, routes } from '../../shared/app/routes.ts'
 interface Operation {
   readonly operationId: string
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[]
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> }
+  readonly requestBody?: {
+    readonly required: boolean
+    readonly content: Readonly<Record<string, { readonly schema: object }>>
+  }
   readonly responses: Readonly<Record<string, object>>
 }
 
@@ -44,6 +47,13 @@ describe('the OpenAPI document', () => {
       const success = route.creates ? '201' : '200'
       assert.ok(operation.responses[route.submits ? '202' : success], id)
     }
+  })
+
+  it('asks for each body, but for the one that may be left out', () => {
+    const asksFor = (path: string) => document.paths[`/api/v1${path}`]?.['post']?.requestBody?.required
+    assert.equal(asksFor('/imports/{id}'), false)
+    assert.equal(asksFor('/imports'), true)
+    assert.equal(asksFor('/artifacts'), true)
   })
 
   it('refers to nothing that is not there', () => {

@@ -50,6 +50,7 @@ describe('tuffet ceremony', () => {
     [['--yes', '--public-key', 'alice.pem.pub', '--public-key', 'bob.pem.pub'], /2 more signatures.*--later/],
     [['--yes', '--threshold', '1', ...held('alice.pem')], /--trial allows 1/],
     [['--yes', '--role', 'docs=docs/*', '--bins', '16'], /not to both/],
+    [['--yes', '--bins', '100'], /power of two from 2 to 16384, not 100/],
     [['--yes', '--role', '../x=docs/*'], /--role \.\.\/x.*begin with a letter/],
     [['--config', 'nowhere.json'], /--config nowhere\.json: .*no such file/],
   ]
