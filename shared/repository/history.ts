@@ -39,9 +39,10 @@ export async function originOf(state: ObjectStore, current: Current, held: Held)
     if (only === undefined) return {}
     return others.length > 0 ? { imports } : { commit: only }
   }
+  const commitOf = commitsOf(state, current)
   let at: Pick<Held, 'role' | 'version'> = held
   for (let looked = 0; looked < most; looked++) {
-    const made = await commitOf(state, current, at)
+    const made = await commitOf(at)
     if (made === undefined) break
     const change = made.changes.find((one) => one.path === path)
     // What an import has changed since is not what it was then.
@@ -62,24 +63,26 @@ export async function originOf(state: ObjectStore, current: Current, held: Held)
   return imports.length > 0 ? { imports } : {}
 }
 
-/** The commit that brought out this version: the one of that number, or the one that took it over. */
-async function commitOf(
-  state: ObjectStore,
-  { entry }: Current,
-  { role, version }: Pick<Held, 'role' | 'version'>,
-): Promise<Entry | undefined> {
-  const file = `${version}.${role}.json`
-  // A version that was not given here (signed offline) is the number of some commit, or of none.
-  const claim = await read(state, version)
-  if (claim?.creates.includes(file) !== true) return undefined
-  if (claim.prepares === undefined) return claim
+/**
+ * Finds the commit that brought out a version: the one of that number, or the one that took it over. To be asked for older and
+ * older versions: the commits that took work over are gone through once, from the newest down, for all of them together.
+ */
+function commitsOf(state: ObjectStore, { entry }: Current) {
   let next = entry.prepared === undefined ? entry.ahead : entry.number
-  for (let looked = 0; looked < most && next !== undefined && next > version; looked++) {
-    const later = await read(state, next)
-    if (later?.creates.includes(file)) return later
-    next = later?.ahead
+  let looked = 0
+  return async ({ role, version }: Pick<Held, 'role' | 'version'>): Promise<Entry | undefined> => {
+    const file = `${version}.${role}.json`
+    // A version that was not given here (signed offline) is the number of some commit, or of none.
+    const claim = await read(state, version)
+    if (claim?.creates.includes(file) !== true) return undefined
+    if (claim.prepares === undefined) return claim
+    for (; looked < most && next !== undefined && next > version; looked++) {
+      const later: Entry | undefined = await read(state, next)
+      next = later?.ahead
+      if (later?.creates.includes(file)) return later
+    }
+    return undefined
   }
-  return undefined
 }
 
 async function read(state: ObjectStore, number: number): Promise<Entry | undefined> {

@@ -101,4 +101,17 @@ describe('what is told of an artifact', () => {
     const [few, many_] = [await cost(40), await cost(4000)]
     assert.equal(many_, few)
   })
+
+  it('costs as much more for each further import as for the one before', async () => {
+    const counter = counting()
+    const repository = await bootstrapped({ ...counter, delegations: { delegation: 'succinct_roles', number: 2 } })
+    const costs: number[] = []
+    for (let at = 0; at < 12; at++) {
+      await imported(repository, many(20, `import-${at}`))
+      const { reads } = await counter.during(() => originOf(repository, 'import-0/0'))
+      costs.push(reads)
+    }
+    const growth = costs.slice(1).map((cost, at) => cost - (costs[at] ?? 0))
+    assert.equal(new Set(growth.slice(1)).size, 1, `${costs}`)
+  })
 })
