@@ -3,10 +3,13 @@ import { describe, it } from 'node:test'
 import { checkRepository } from '../../shared/repository/check.ts'
 import { collect } from '../../shared/repository/collect.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
+import { stateObjectName } from '../../shared/repository/journal.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readCommits } from '../../shared/repository/read.ts'
 import { diagnose, type RepairOptions } from '../../shared/repository/repair/diagnose.ts'
+import { findHead } from '../../shared/repository/repair/head.ts'
+import { type Inventory, substituteEntry, takeInventory } from '../../shared/repository/repair/journal.ts'
 import { repair } from '../../shared/repository/repair/repair.ts'
 import { roleName } from '../../shared/tuf/names.ts'
 import { type Client, clientOf } from '../support/client.ts'
@@ -228,6 +231,24 @@ describe('repair', () => {
     const now = await client.everything()
     // The newest commit is not known to have been made: another one may begin from it, or not.
     for (const [path, { length }] of now) assert.ok(length >= 4 || !everything.has(path), path)
+  })
+
+  it('finds its head among more commits than a call may have parameters', async () => {
+    const repository = await published()
+    const inventory = await takeInventory(repository)
+    const [first = assert.fail()] = inventory.entries.values()
+    const [newest, many] = [Math.max(...inventory.entries.keys()), 200_000]
+    const more = Array.from({ length: many }, (_, at) => newest + 1 + at)
+    const long: Inventory = {
+      metadata: inventory.metadata,
+      state: inventory.state.union(new Set(more.map((number) => stateObjectName(number, 'parked')))),
+      entries: new Map([...more.map((number) => [number, first] as const), ...inventory.entries]),
+    }
+    const root = (await readCurrent(repository))?.root ?? assert.fail()
+    const head = await findHead(repository, root, long, { steps: [], lost: [], blocked: [] })
+    assert.equal(head?.stored.entry.number, newest)
+    const substitute = substituteEntry(newest + many, 'nonce', repository.ports.clock.now(), long)
+    assert.equal(substitute.entry.state.parked, newest + many)
   })
 
   it('goes on where the state alone was restored from an older backup', async () => {

@@ -7,7 +7,7 @@ import type { Entry, StoredEntry } from '../journal.ts'
 import type { Tag } from '../ports.ts'
 import type { Repository } from '../repository.ts'
 import { ignoring, metadataIn } from './files.ts'
-import { chainFrom, type Inventory, newestCommit, substituteEntry } from './journal.ts'
+import { biggestOf, chainFrom, type Inventory, newestCommit, substituteEntry } from './journal.ts'
 import type { Notes } from './notes.ts'
 
 /** The newest commit, and what leads to it. */
@@ -75,7 +75,7 @@ async function readTimestamp(
     verifyThreshold('timestamp.json', roles.timestamp, keys, read)
     return read
   })
-  const newestBase = Math.max(0, ...[...entries.values()].map(({ entry }) => entry.base.number))
+  const newestBase = biggestOf([...entries.values()].map(({ entry }) => entry.base.number))
   if (timestamp === undefined || timestamp.signed.version >= newestBase) return { timestamp, tag }
   notes.steps.push(
     `Go on from the journal: it has commit ${newestBase}, and timestamp.json is of ${timestamp.signed.version}.`,

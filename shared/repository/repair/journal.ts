@@ -72,7 +72,7 @@ export function substituteEntry(number: number, nonce: string, now: Date, invent
     const versions = [...inventory.state]
       .map((object) => /^state\/(\d+)\.(.+)\.json$/.exec(object))
       .flatMap((match) => (match?.[2] === name ? [Number(match[1])] : []))
-    return Math.max(0, ...versions.filter((version) => version <= number))
+    return biggestOf(versions.filter((version) => version <= number))
   }
   const entry: Entry = {
     schema: schemaVersion,
@@ -110,5 +110,8 @@ export async function targetsByJournal(
 /** The biggest number that is anywhere in what is stored. */
 export function biggestNumber({ metadata, entries }: Inventory): number {
   const versions = [...metadata].map(parseFile).filter((parsed) => parsed !== undefined && parsed.role !== 'root')
-  return [...entries.keys(), ...versions.map((parsed) => parsed?.version ?? 0)].reduce((a, b) => Math.max(a, b), 0)
+  return biggestOf([...entries.keys(), ...versions.map((parsed) => parsed?.version ?? 0)])
 }
+
+/** Of more numbers than the parameters of one call may be. */
+export const biggestOf = (numbers: readonly number[]) => numbers.reduce((a, b) => Math.max(a, b), 0)
