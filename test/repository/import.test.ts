@@ -65,3 +65,21 @@ for (const kind of ['succinct_roles', 'path_hash_prefixes'] as const) {
     })
   })
 }
+
+describe('an import into few roles', () => {
+  it('warns of artifacts that clients will trip over, up to a number', async () => {
+    const repository = await bootstrapped({ delegations: { delegation: 'succinct_roles', number: 2 } })
+    const odd = (name: string, count: number) =>
+      many(count, name).map((path) => `${path};1;blake2b-256;${'ab'.repeat(32)}`)
+    const warnings = async (text: readonly string[]) => {
+      const { details } = await finish(repository, await begin(repository, await importOf(repository, text)))
+      return (details['warnings'] ?? []) as string[]
+    }
+    const [few = '', ...others] = await warnings([...lines(many(500)), ...odd('few', 20)])
+    assert.match(few, /will not find few\/.*20 in all/)
+    assert.deepEqual(others, [])
+    const [most = '', more = ''] = await warnings([...lines(many(500, 'q')), ...odd('most', 3000)])
+    assert.match(most, /will not find most\/.*1000 in all/)
+    assert.match(more, /may hold more/)
+  })
+})

@@ -18,6 +18,7 @@ import { isOnline } from './waiting.ts'
 const mostShown = 10
 /** Artifacts that clients will trip over, looked at for the warnings. */
 const mostOdd = 1000
+const moreOdd = `The file may hold more such artifacts: after ${mostOdd} of them no others are looked for.`
 
 /**
  * Adds the artifacts of a file, all of them with one commit. What was accepted after it may well be visible before; about a path
@@ -59,7 +60,10 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
       if (parked.has(path)) overtaken.push(path)
       targets.set(path, request.addTaskIdToCustom ? withTaskId(info, taskId) : info)
     }
-    if (odd.length < mostOdd && artifactWarnings(served, artifacts).length > 0) odd.push(...artifacts)
+    if (odd.length < mostOdd && artifactWarnings(served, artifacts).length > 0) {
+      const isOdd = (artifact: BulkArtifact) => artifactWarnings(served, [artifact]).length > 0
+      odd.push(...artifacts.filter(isOdd).slice(0, mostOdd - odd.length))
+    }
     return new Map([[role, { ...content, targets }]])
   }
   const facts = async (number: number, { held, overtaken, odd }: Found) => {
@@ -73,7 +77,8 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
       except: [...later.keys()],
     }
     if (imported.before !== undefined) await repository.ports.state.create(imported.before, encodeHeld(held))
-    return { details, warnings: artifactWarnings(served, odd), overtaken, imported }
+    const warnings = [...artifactWarnings(served, odd), ...(odd.length < mostOdd ? [] : [moreOdd])]
+    return { details, warnings, overtaken, imported }
   }
   const lend = () => {
     const lent = source.lend()
