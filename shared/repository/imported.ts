@@ -1,5 +1,6 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import { readBulk } from './bulk.ts'
+import { linesOf } from './bulk-lines.ts'
 import { sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
 import type { Entry, Imported, TargetChange } from './journal.ts'
@@ -11,10 +12,29 @@ export interface Held {
   readonly info: TargetFile
 }
 
+/** Characters that are encoded together: of all lines there can be more than a string may have. */
+const partLength = 4 * 1024 * 1024
+
 /** One on each line, in the order of their paths. */
 export function encodeHeld(held: readonly Held[]): Uint8Array {
   const sorted = [...held].sort((one, other) => (one.path < other.path ? -1 : 1))
-  return Buffer.from(sorted.map((one) => `${JSON.stringify(one)}\n`).join(''))
+  const parts: Buffer[] = []
+  let part = ''
+  for (const one of sorted) {
+    part += `${JSON.stringify(one)}\n`
+    if (part.length < partLength) continue
+    parts.push(Buffer.from(part))
+    part = ''
+  }
+  return Buffer.concat([...parts, Buffer.from(part)])
+}
+
+function* decodeHeld(bytes: Uint8Array): Generator<readonly [path: string, info: TargetFile]> {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  for (const [start, end] of linesOf(buffer)) {
+    const { path, info } = JSON.parse(buffer.toString('utf8', start, end)) as Held
+    yield [path, info]
+  }
 }
 
 export type Change = Pick<TargetChange, 'path' | 'before' | 'after'>
@@ -36,14 +56,7 @@ async function changesOfImport(
   imported: Imported,
 ): Promise<Iterable<Change>> {
   const bulk = readBulk(await readPart(state, imported.bulk, imported.sha256), imported.format)
-  const lines = imported.before === undefined ? '' : Buffer.from(await readPart(state, imported.before)).toString()
-  const held = new Map(
-    lines
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Held)
-      .map(({ path, info }) => [path, info]),
-  )
+  const held = new Map(imported.before === undefined ? [] : decodeHeld(await readPart(state, imported.before)))
   const except = new Set<string>(imported.except)
   const { addedByTaskId: id } = imported
   return (function* () {

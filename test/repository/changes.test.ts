@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import { readChanges } from '../../shared/repository/changes.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
-import { changesOf } from '../../shared/repository/imported.ts'
+import { sha256 } from '../../shared/repository/documents.ts'
+import { changesOf, encodeHeld } from '../../shared/repository/imported.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
@@ -71,5 +73,34 @@ describe('what a commit changed, page by page', () => {
     const repository = await afterImport(text, { format: 'jsonl' })
     const { pages } = await paged(repository, 1000)
     assert.deepEqual(pages, [4, 4])
+  })
+
+  it('keeps what paths held before on sorted lines, however long all of them are', async () => {
+    const said = ['', 'ö\n\u2028"\\', '\ufeff', '\ud800', 'x'.repeat(3 * 1024 * 1024)]
+    for (const count of [0, 1, 5000]) {
+      const held = Array.from({ length: count }, (_, at) => ({
+        path: `${(at * 7919) % 5003}/name`,
+        info: { length: at, hashes: { sha256: 'ab'.repeat(32) }, custom: { said: said[at % 1000] ?? at } },
+      }))
+      const sorted = held.toSorted((one, other) => (one.path < other.path ? -1 : 1))
+      const bytes = encodeHeld(held)
+      assert.ok(Buffer.from(sorted.map((one) => `${JSON.stringify(one)}\n`).join('')).equals(bytes))
+      const file = Buffer.from(`${lines(held.map(({ path }) => path)).join('\n')}\n`)
+      const state = memoryObjectStore(() => 0)
+      await state.create('bulk', file)
+      await state.create('before', bytes)
+      const imported = {
+        bulk: 'bulk',
+        sha256: sha256(file),
+        format: 'csv',
+        artifacts: count,
+        before: 'before',
+      } as const
+      const changes = await changesOf(state, { changes: [], imported: { ...imported, except: [] } })
+      assert.deepEqual(
+        Array.from(changes, ({ path, before }) => ({ path, info: before })),
+        held,
+      )
+    }
   })
 })
