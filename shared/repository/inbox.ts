@@ -28,12 +28,13 @@ export async function readTasks(
   ids: readonly string[],
   poisoned: string | undefined,
 ): Promise<WaitingTask[]> {
-  const { ports, limits } = repository
+  const { ports, limits, cache } = repository
   const { state } = ports
   const tasks: WaitingTask[] = []
   let bytes = 0
-  for (let from = 0; from < ids.length && bytes < limits.bytesPerCycle; from += limits.parallel) {
-    const read = await inParallel(ids.slice(from, from + limits.parallel), limits.parallel, async (id) => {
+  for (let from = 0, end = 0; from < ids.length && bytes < limits.bytesPerCycle; from = end) {
+    end = from + readAtOnce(repository, limits.bytesPerCycle - bytes)
+    const read = await inParallel(ids.slice(from, end), limits.parallel, async (id) => {
       const [record, task] = await Promise.all([
         state.read(taskName(id)),
         id === poisoned ? undefined : state.read(inboxName(id)),
@@ -42,6 +43,8 @@ export async function readTasks(
       await state.delete(inboxName(id))
       return undefined
     })
+    const sizes = read.flatMap((task) => task?.bytes?.length ?? [])
+    if (sizes.length > 0) cache.taskBytes = sizes.reduce((a, b) => a + b, 0) / sizes.length
     for (const task of read) {
       if (task === undefined) continue
       if (task.id === poisoned) tasks.push({ id: task.id, poisoned: 'crashed' })
@@ -51,6 +54,11 @@ export async function readTasks(
     }
   }
   return tasks
+}
+
+/** Of tasks as long as those that were read last, no more than fill what is left: the others would be read again by the next cycle. */
+function readAtOnce({ limits, cache: { taskBytes = 1 } }: Repository, left: number): number {
+  return Math.min(Math.ceil(left / taskBytes), limits.parallel)
 }
 
 /** What waits under this id; nothing if it is no task. Throws RepositoryError where it is one that another version of this service has written. */

@@ -107,6 +107,8 @@ export interface Cache {
   readonly commitTimes: Map<number, Date>
   /** Before this time no role is due for refresh, as long as the settings are those of this version. */
   nextDue?: { readonly time: Date; readonly settings: number }
+  /** Bytes of a task in the inbox: the mean of those that were read together last. */
+  taskBytes?: number
   /** Who waits in this process for a task to end, by its id. */
   readonly waiting: Map<string, Set<() => void>>
 }

@@ -61,6 +61,24 @@ describe('A publish', () => {
     )
   })
 
+  it('does not read tasks again and again that are too long for one cycle', async () => {
+    let reads = 0
+    const around = (store: ObjectStore): ObjectStore => ({
+      ...store,
+      read(name) {
+        if (name.startsWith('inbox/')) reads++
+        return store.read(name)
+      },
+    })
+    const repository = await bootstrapped({ limits: { bytesPerCycle: 10_000 }, around })
+    const paths = Array.from({ length: 40 }, (_, at) => `a${at}`)
+    for (const _ of paths) await send(repository, addRequest(paths))
+    reads = 0
+    const cycles = await published(repository)
+    assert.ok(cycles.length > 10)
+    assert.ok(reads < 100, `${reads} reads`)
+  })
+
   it('commits what was refused, too, with nothing but a new timestamp', async () => {
     const repository = await bootstrapped()
     const id = await send(repository, bootstrapRequest(repository))
