@@ -17,8 +17,8 @@ export interface ChangesPage {
 const fullPage = 2 * 1024 * 1024
 
 /**
- * The changes from `offset` on, at most `limit`. A file that was imported is read and hashed each time, but of its lines only those
- * of the page are parsed, and none is kept. Throws RepositoryError 'corrupt' if that file is gone.
+ * The changes from `offset` on, at most `limit`. A file that was imported is read and hashed for each page that holds some of it, but of
+ * its lines only those of the page are parsed, and none is kept. Throws RepositoryError 'corrupt' if that file is gone.
  */
 export async function readChanges(
   state: ObjectStore,
@@ -28,7 +28,8 @@ export async function readChanges(
   const total = changes.length + (imported?.artifacts ?? 0)
   const told = changes.slice(offset, offset + limit)
   const from = Math.max(offset - changes.length, 0)
-  const rest = imported === undefined ? undefined : await readImported(state, imported, from, limit - told.length)
+  const isAsked = told.length < limit && offset + told.length < total
+  const rest = imported && isAsked ? await readImported(state, imported, from, limit - told.length) : undefined
   const next = offset + told.length + (rest?.looked ?? 0)
   return { changes: [...told, ...(rest?.changes ?? [])], ...(next < total && next > offset && { next }) }
 }

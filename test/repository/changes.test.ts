@@ -57,6 +57,16 @@ describe('what a commit changed, page by page', () => {
       assert.deepEqual(of(path)?.before, { length: 7, hashes: { sha256: 'ab'.repeat(32) } }, path)
   })
 
+  it('does not read the file of an import for a page that holds nothing of it', async () => {
+    const state = memoryObjectStore(() => 0)
+    const changes = many(3).map((path) => ({ role: 'one', path }))
+    const imported = { bulk: 'gone', sha256: '', format: 'csv', artifacts: 4, except: [] } as const
+    const page = (offset: number, limit: number) => readChanges(state, { changes, imported }, { offset, limit })
+    assert.deepEqual(await page(1, 2), { changes: changes.slice(1), next: 3 })
+    assert.deepEqual(await page(7, 2), { changes: [] })
+    await assert.rejects(page(6, 1), { code: 'corrupt' })
+  })
+
   it('leaves out lines that were not taken', async () => {
     const text = ['', ...lines(many(6)), 'broken', ...lines(['p/4']), ...lines(['p/5'], 3), '', ...lines(['p/6'])]
     for (const addTaskIdToCustom of [false, true]) {
