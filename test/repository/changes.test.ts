@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { memoryObjectStore } from '../../shared/adapters/local/memory-object-store.ts'
 import { readChanges } from '../../shared/repository/changes.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { sha256 } from '../../shared/repository/documents.ts'
@@ -10,6 +9,7 @@ import { publish } from '../../shared/repository/publish.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import type { ImportArtifactsRequest } from '../../shared/repository/task.ts'
 import { begin, importOf, lines, many } from '../support/long-work.ts'
+import { memoryObjectStore } from '../support/memory-object-store.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
 /** The changes of the current commit, so many at a time; as `changesOf` tells them, which reads all of it. */
