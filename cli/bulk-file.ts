@@ -12,7 +12,7 @@ export interface BulkFile {
   readonly bulk: Bulk
 }
 
-/** `progress` is told how many bytes of how many lines were read. Throws CliError 'refused' for what cannot be read, or is too large. */
+/** `progress` is told how many lines were read. Throws CliError 'refused' for what cannot be read, or is too large. */
 export async function readBulkFile(
   file: string,
   format: BulkFormat | undefined,

@@ -52,6 +52,11 @@ export function hashFault(algorithm: string, digest: string): string | undefined
   return `A ${algorithm} digest is ${length} hex digits; this has ${has}.`
 }
 
+/** An artifact that says which task has added it; the same as it is where none is to be said. */
+export function withTaskId(info: TargetFile, id: string | undefined): TargetFile {
+  return id === undefined ? info : { ...info, custom: { ...info.custom, added_by_task_id: id } }
+}
+
 /** The custom part of an artifact, if it says anything. Throws TufError 'not-canonical'. */
 export function sayingCustom(custom: JsonObject | undefined): { readonly custom?: JsonObject } {
   if (custom === undefined || Object.keys(custom).length === 0) return {}

@@ -1,4 +1,4 @@
-import type { Metadata, Root } from '../tuf/metadata.ts'
+import type { Metadata } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
 import { goodSignatures } from '../tuf/threshold.ts'
 import type { Current } from './current.ts'
@@ -6,6 +6,7 @@ import { firstSigners } from './operations/bootstrap.ts'
 import { readBootstrapStanding } from './read.ts'
 import type { Repository } from './repository.ts'
 import { pendingOf, pendingTargets, type SigningGroup } from './signing.ts'
+import { groupOf } from './tree.ts'
 
 /** Metadata that waits, and whose signatures it waits for. */
 export interface AwaitedSignatures {
@@ -31,7 +32,9 @@ export async function readAwaited(repository: Repository, current: Current | und
   return Object.keys(signing.roles).flatMap((role) => {
     if (role === 'root') {
       const pending = pendingOf(signing, role, 'root')
-      return pending === undefined ? [] : [awaited(role, pending, rootGroups(pending.signed, root.signed))]
+      if (pending === undefined) return []
+      const groups = [pending.signed, root.signed].map((one) => groupOf(one, 'root'))
+      return [awaited(role, pending, groups)]
     }
     const pending = pendingTargets(signing, role)
     return pending === undefined ? [] : [awaited(role, pending.metadata, [pending.group])]
@@ -44,10 +47,6 @@ async function awaitedBootstrap(repository: Repository): Promise<AwaitedSignatur
   const { pending } = standing
   const first = [['root', pending.root] as const, ...pending.offline]
   return first.map(([role, metadata]) => awaited(role, metadata, firstSigners(pending, role)))
-}
-
-function rootGroups(...roots: readonly Root[]): SigningGroup[] {
-  return roots.map(({ keys, roles }) => ({ keys, roleKeys: roles.root }))
 }
 
 function awaited(role: string, metadata: Signed<Metadata>, groups: readonly SigningGroup[]): AwaitedSignatures {

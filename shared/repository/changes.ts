@@ -1,5 +1,5 @@
 import type { TargetFile } from '../tuf/metadata.ts'
-import type { Artifact } from './artifact-rules.ts'
+import { type Artifact, withTaskId } from './artifact-rules.ts'
 import { artifactsOf, readBulk } from './bulk.ts'
 import { linesOf } from './bulk-lines.ts'
 import { type Change, type Held, readPart } from './imported.ts'
@@ -45,7 +45,7 @@ async function readImported(state: ObjectStore, imported: Imported, offset: numb
     const { path, info } = artifactAt(offset + looked)
     if (others.has(path)) continue
     const before = held?.(path)
-    const after = id === undefined ? info : { ...info, custom: { ...info.custom, added_by_task_id: id } }
+    const after = withTaskId(info, id)
     told += JSON.stringify([path, before, after]).length
     changes.push({ path, after, ...(before && { before }) })
   }

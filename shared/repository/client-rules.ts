@@ -10,7 +10,7 @@ import {
   type SizedRole,
   secondsToRefresh,
 } from './clients.ts'
-import { Refusal } from './errors.ts'
+import { Refusal, shown } from './errors.ts'
 import type { SigningGroup } from './signing.ts'
 
 /**
@@ -220,6 +220,3 @@ const namesOf = (clients: readonly Client[]) => clients.map(({ name }) => name).
 
 const leaveOut = (clients: readonly Client[]) =>
   `take ${clients.map(({ id }) => id).join(', ')} out of the clients served (tuffet config set clients=…)`
-
-const shown = (paths: readonly string[]) =>
-  `${paths.slice(0, 10).join(', ')}${paths.length > 10 ? `, … (${paths.length} in all)` : ''}`

@@ -7,6 +7,7 @@ import {
   type Entry,
   entriesAfter,
   entryName,
+  parseFile,
   readEntry,
   type StateVersions,
   stateObjectName,
@@ -197,11 +198,11 @@ async function collectPreparations({ ports: { state }, limits }: Repository): Pr
 }
 
 /** Roots stay for ever, and so does what clients read now, whatever the journal may say of it. */
-function isNeeded({ snapshot }: Current, file: string): boolean {
-  const [, version, role] = /^(\d+)\.(.+)\.json$/.exec(file) ?? []
+export function isNeeded({ snapshot }: Current, file: string): boolean {
+  const { version, role } = parseFile(file) ?? {}
   if (role === undefined || role === 'root') return true
   const listed = role === 'snapshot' ? snapshot.signed.version : snapshot.signed.meta.get(`${role}.json`)?.version
-  return listed === Number(version)
+  return listed === version
 }
 
 function readHint({ bytes }: Stored): CollectedDocument | undefined {

@@ -1,3 +1,4 @@
+import { TufError } from '../tuf/errors.ts'
 import { SignerError, StoreError } from './ports.ts'
 
 export type RepositoryErrorCode =
@@ -36,6 +37,20 @@ export class Refusal extends Error {
     this.details = details
   }
 }
+
+/** What breaks a rule of TUF is refused, with the same reason. */
+export function refuseTufErrors<Value>(decide: () => Value): Value {
+  try {
+    return decide()
+  } catch (error) {
+    if (error instanceof TufError) throw new Refusal(error.message)
+    throw error
+  }
+}
+
+/** Names for a message: the first ten, and how many there are if that is not all of them. */
+export const shown = (names: readonly string[]) =>
+  `${names.slice(0, 10).join(', ')}${names.length > 10 ? `, … (${names.length} in all)` : ''}`
 
 /** The cycle cannot go on, and no task is to blame: those at hand wait for the next one. */
 export function isNoTasksFault(error: unknown): boolean {

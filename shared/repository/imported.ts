@@ -1,4 +1,5 @@
 import type { TargetFile } from '../tuf/metadata.ts'
+import { withTaskId } from './artifact-rules.ts'
 import { readBulk } from './bulk.ts'
 import { linesOf } from './bulk-lines.ts'
 import { sha256 } from './documents.ts'
@@ -65,7 +66,7 @@ async function changesOfImport(
       const { path, info } = bulk.artifact(index)
       if (except.has(path)) continue
       const before = held.get(path)
-      const after = id === undefined ? info : { ...info, custom: { ...info.custom, added_by_task_id: id } }
+      const after = withTaskId(info, id)
       yield { path, after, ...(before && { before }) }
     }
   })()

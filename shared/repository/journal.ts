@@ -39,7 +39,7 @@ export interface Entry extends Document {
   readonly prepares?: string
 }
 
-/** A million changes: see `readImported`. */
+/** A million changes: see `imported.ts`. */
 export interface Imported {
   /** An object of the state store: the file as it was sent. */
   readonly bulk: string
@@ -83,6 +83,12 @@ export function stateWrittenBy({ number, state }: Entry): StateName[] {
 /** Padded, so that names sort as numbers do up to 10^12. */
 export const entryName = (number: number) => `commits/${String(number).padStart(12, '0')}.json`
 export const stateObjectName = (number: number, name: StateName) => `state/${number}.${name}.json`
+
+/** The name of a metadata file: `7.bins-3.json` and the like. */
+export function parseFile(file: string): { readonly version: number; readonly role: string } | undefined {
+  const [, version, role] = /^([1-9]\d{0,14})\.(.+)\.json$/.exec(file) ?? []
+  return version === undefined || role === undefined ? undefined : { version: Number(version), role }
+}
 
 /** The number of the newest entry after `number`, committed or not; `number` itself if there is none. */
 export async function lastClaimed(state: ObjectStore, number: number): Promise<number> {

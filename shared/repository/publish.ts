@@ -1,4 +1,3 @@
-import type { Root } from '../tuf/metadata.ts'
 import { baseOf, commit, Overtaken, type Published } from './commit.ts'
 import { type Current, readCurrent } from './current.ts'
 import { isNoTasksFault, RepositoryError } from './errors.ts'
@@ -12,7 +11,7 @@ import { dueRoles } from './refresh.ts'
 import type { Repository } from './repository.ts'
 import { rotationIsOver } from './rotation-standing.ts'
 import { heldFor } from './sign.ts'
-import { canSign } from './tree.ts'
+import { canSign, groupOf } from './tree.ts'
 
 export type { Published }
 
@@ -159,8 +158,6 @@ async function publishOn(
     ...(unprepared !== undefined && { unprepared }),
   }
 }
-
-const groupOf = ({ roles, keys }: Root, role: 'timestamp' | 'snapshot') => ({ roleKeys: roles[role], keys })
 
 /** Of a service that has lost its keys only the next root can help: whatever else waits, waits for that. */
 function isOfRoot(task: WaitingTask): boolean {

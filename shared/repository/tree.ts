@@ -1,5 +1,6 @@
 import { delegatedNames, keysOfDelegated } from '../tuf/delegation.ts'
 import type { Delegations, Root, Targets } from '../tuf/metadata.ts'
+import type { TopLevelRole } from '../tuf/names.ts'
 import type { Signer } from './ports.ts'
 import { delegatorsOf, type Settings } from './settings.ts'
 import type { SigningGroup } from './signing.ts'
@@ -19,10 +20,14 @@ export function treeOf(
   return { root, delegations: delegations.filter((found) => found !== undefined) }
 }
 
+/** Who signs a top-level role, as this root says. */
+export function groupOf({ roles, keys }: Root, role: TopLevelRole): SigningGroup {
+  return { roleKeys: roles[role], keys }
+}
+
 /** Who signs a role: the top-level ones by the root, the others by the role that delegates to them. Nothing if nobody does. */
 export function signersOf({ root, delegations }: Tree, role: string): SigningGroup | undefined {
-  if (role === 'targets' || role === 'snapshot' || role === 'timestamp')
-    return { roleKeys: root.roles[role], keys: root.keys }
+  if (role === 'targets' || role === 'snapshot' || role === 'timestamp') return groupOf(root, role)
   for (const delegating of delegations) {
     const roleKeys = keysOfDelegated(role, delegating)
     if (roleKeys !== undefined) return { roleKeys, keys: delegating.keys }
@@ -58,6 +63,6 @@ export function canSign(group: SigningGroup | undefined, signers: readonly Signe
 
 /** Who signs the roles that name no keys of their own: the keys of targets, or those of snapshot if targets is signed offline. */
 export function onlineGroup(root: Root, signers: readonly Signer[]): SigningGroup {
-  const targets = { roleKeys: root.roles.targets, keys: root.keys }
-  return canSign(targets, signers) ? targets : { roleKeys: root.roles.snapshot, keys: root.keys }
+  const targets = groupOf(root, 'targets')
+  return canSign(targets, signers) ? targets : groupOf(root, 'snapshot')
 }

@@ -1,8 +1,9 @@
 import type { TargetFile } from '../../tuf/metadata.ts'
+import { withTaskId } from '../artifact-rules.ts'
 import { artifactWarnings } from '../client-rules.ts'
 import { servedClients } from '../clients.ts'
 import { type Draft, roleFor, roleOf, setParked, setTarget } from '../draft.ts'
-import { Refusal } from '../errors.ts'
+import { Refusal, shown } from '../errors.ts'
 import { type ParkedChange, withChanges, withoutPaths } from '../parked.ts'
 import { isPending } from '../signing.ts'
 import type { AddArtifactsRequest, PublishArtifactsRequest, RemoveArtifactsRequest } from '../task.ts'
@@ -79,8 +80,10 @@ function changesOf(draft: Draft, request: Request, asking: Asking): readonly Par
     return { path, ...(info && { info }), task: asking.taskId, principal: asking.principal }
   }
   if (request.kind === 'publish_artifacts') return draft.parked.changes
-  if (request.kind === 'add_artifacts')
-    return request.artifacts.map(({ path, info }) => change(path, withTaskId(info, request, asking)))
+  if (request.kind === 'add_artifacts') {
+    const id = request.addTaskIdToCustom ? asking.taskId : undefined
+    return request.artifacts.map(({ path, info }) => change(path, withTaskId(info, id)))
+  }
   // A path may be known by being published, or by being parked and not published yet.
   const parkedPaths = new Map(draft.parked.changes.map((parked) => [parked.path, parked.info !== undefined]))
   const exists = (path: ParkedChange['path']) => {
@@ -89,10 +92,6 @@ function changesOf(draft: Draft, request: Request, asking: Asking): readonly Par
     return published || parkedPaths.get(path) === true
   }
   return [...new Set(request.paths)].filter(exists).map((path) => change(path))
-}
-
-function withTaskId(info: TargetFile, request: AddArtifactsRequest, { taskId }: Asking): TargetFile {
-  return request.addTaskIdToCustom ? { ...info, custom: { ...info.custom, added_by_task_id: taskId } } : info
 }
 
 function rolesFor(draft: Draft, paths: readonly string[]): Set<string> {
@@ -104,7 +103,7 @@ function trustedRoles(draft: Draft, paths: readonly string[]): string[] {
   const orphans = paths.filter((path) => roleFor(draft, path) === undefined)
   if (orphans.length > 0) {
     throw new Refusal(
-      `No delegated role is trusted by every client with ${orphans.slice(0, 10).join(', ')}${orphans.length > 10 ? ', …' : ''}. ` +
+      `No delegated role is trusted by every client with ${shown(orphans)}. ` +
         'Use a path that a delegation matches, or add a delegation for it. Nothing of the request was done.',
       { added_artifacts: [], invalid_paths: orphans, artifact_roles: [] },
     )
@@ -147,13 +146,13 @@ function publishOrPark(
 
 function mixed(draft: Draft, changes: readonly ParkedChange[], offline: readonly string[]): Refusal {
   const byRole = Object.groupBy(changes, ({ path }) => roleFor(draft, path) ?? '')
-  const shown = Object.entries(byRole).map(([role, of = []]) => {
+  const roles = Object.entries(byRole).map(([role, of = []]) => {
     const paths = of.map(({ path }) => path)
-    return `${role}${offline.includes(role) ? ' (signed offline)' : ''}: ${paths.slice(0, 10).join(', ')}${paths.length > 10 ? ', …' : ''}`
+    return `${role}${offline.includes(role) ? ' (signed offline)' : ''}: ${shown(paths)}`
   })
   return new Refusal(
     `What a role signed offline is to hold becomes visible when it is signed, and one request becomes visible as a whole. ` +
-      `Send one request for each role signed offline, and one for all others: ${shown.join('; ')}.`,
+      `Send one request for each role signed offline, and one for all others: ${roles.join('; ')}.`,
   )
 }
 

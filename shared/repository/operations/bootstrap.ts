@@ -9,7 +9,7 @@ import { slownessOfDraft, warningsOfDraft } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
 import { schemaVersion } from '../documents.ts'
 import { type Draft, roleOf, setDelegations, setRole } from '../draft.ts'
-import { Refusal } from '../errors.ts'
+import { Refusal, refuseTufErrors } from '../errors.ts'
 import { checkRoleSizes } from '../fit.ts'
 import { nothingParked } from '../parked.ts'
 import { noSizes } from '../role-sizes.ts'
@@ -17,13 +17,12 @@ import { noRotation } from '../rotation.ts'
 import { expirationOf, type Settings } from '../settings.ts'
 import { isComplete, nothingPending, type SigningGroup, withGoodSignatures, withSignature } from '../signing.ts'
 import type { BootstrapRequest, CustomRolesRequest } from '../task.ts'
-import { onlineGroup } from '../tree.ts'
+import { groupOf, onlineGroup } from '../tree.ts'
 import { emptyTargets, withUsedKeys } from './delegate.ts'
 import { customRoles } from './delegation-rules.ts'
 import { changeDelegations } from './delegations.ts'
 import type { OperationContext } from './operation.ts'
 import { checkExpiry, checkOnlineKeys } from './root-rules.ts'
-import { refuseTufErrors } from './root-update.ts'
 import { changeOrWait, isOnline } from './waiting.ts'
 
 /** What a bootstrap decides: the first root, and the settings. */
@@ -114,8 +113,7 @@ export function unsignedRole(request: BootstrapRequest): string | undefined {
 
 /** Who signs a role before there is a repository: root, targets, or a custom role that names keys of its own. */
 export function firstSigners({ root, customRoles }: Bootstrapped, role: string): SigningGroup[] {
-  const { roles, keys } = root.signed
-  if (role === 'root' || role === 'targets') return [{ roleKeys: roles[role], keys }]
+  if (role === 'root' || role === 'targets') return [groupOf(root.signed, role)]
   const custom = customRoles?.roles.find(({ name }) => name === role)
   if (custom === undefined) return []
   const { keyids, threshold } = custom

@@ -2,7 +2,7 @@ import { binNames, binOf, delegateBins, type HashBins, hashBins } from '../../tu
 import type { Delegations, TargetFile, Targets } from '../../tuf/metadata.ts'
 import { slownessOfDraft } from '../client-standing.ts'
 import { type Draft, roleOf, setDelegations, setSettings, treeOfDraft } from '../draft.ts'
-import { Refusal } from '../errors.ts'
+import { Refusal, refuseTufErrors } from '../errors.ts'
 import { checkRoleSizes } from '../fit.ts'
 import { type LongWork, nothingToTell, type Planning, type Unit } from '../long-work.ts'
 import type { Signer } from '../ports.ts'
@@ -11,7 +11,6 @@ import type { ChangeBinsRequest } from '../task.ts'
 import { signersOf } from '../tree.ts'
 import { emptyTargets } from './delegate.ts'
 import type { Operation } from './operation.ts'
-import { refuseTufErrors } from './root-update.ts'
 import { isOnline, refusePending } from './waiting.ts'
 
 /**

@@ -5,12 +5,11 @@ import { pathPattern, roleName } from '../../tuf/names.ts'
 import { refuseUnverified, visitWarnings } from '../client-rules.ts'
 import { servedClients } from '../clients.ts'
 import { type Draft, delegatedRoles, roleOf } from '../draft.ts'
-import { Refusal } from '../errors.ts'
+import { Refusal, refuseTufErrors } from '../errors.ts'
 import type { Signer } from '../ports.ts'
 import { isReservedName, maximumDays } from '../settings.ts'
 import type { CustomRole } from '../task.ts'
 import { onlineGroup } from '../tree.ts'
-import { refuseTufErrors } from './root-update.ts'
 
 /** The roles that targets delegates to by patterns, in the order in which clients ask them. */
 export function customRoles(draft: Draft): DelegatedRole[] {

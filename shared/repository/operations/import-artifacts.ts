@@ -1,4 +1,5 @@
 import type { TargetFile, Targets } from '../../tuf/metadata.ts'
+import { withTaskId } from '../artifact-rules.ts'
 import { artifactsOf, type Bulk, type BulkArtifact, inSharedMemory, readBulk } from '../bulk.ts'
 import { artifactWarnings } from '../client-rules.ts'
 import { servedClients } from '../clients.ts'
@@ -44,6 +45,7 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
   const { placed, details } = source
   const parked = new Set<string>(at.parked.changes.filter(({ task }) => task < taskId).map(({ path }) => path))
   const served = servedClients(at.settings.clients)
+  const addedByTaskId = request.addTaskIdToCustom ? taskId : undefined
   const held: Held[] = []
   const overtaken: string[] = []
   const odd: BulkArtifact[] = []
@@ -58,7 +60,7 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
       const before = targets.get(path)
       if (before !== undefined) held.push({ path, info: before })
       if (parked.has(path)) overtaken.push(path)
-      targets.set(path, request.addTaskIdToCustom ? withTaskId(info, taskId) : info)
+      targets.set(path, withTaskId(info, addedByTaskId))
     }
     if (odd.length < mostOdd && artifactWarnings(served, artifacts).length > 0) {
       const isOdd = (artifact: BulkArtifact) => artifactWarnings(served, [artifact]).length > 0
@@ -72,7 +74,7 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
       sha256: request.sha256,
       format: request.format,
       artifacts: details.imported_artifacts,
-      ...(request.addTaskIdToCustom && { addedByTaskId: taskId }),
+      ...(addedByTaskId !== undefined && { addedByTaskId }),
       ...(held.length > 0 && { before: `${request.bulk}.${number}.before` }),
       except: [...later.keys()],
     }
@@ -137,10 +139,6 @@ async function readBytes(
 
 const invalidLines = ({ brokenCount, broken }: Bulk) =>
   brokenCount === 0 ? {} : { invalid_lines: broken, invalid_line_count: brokenCount }
-
-const withTaskId = (info: TargetFile, taskId: string): TargetFile => {
-  return { ...info, custom: { ...info.custom, added_by_task_id: taskId } }
-}
 
 /** The artifacts of each role, by their numbers in the file. Throws a Refusal for those that no online role can take. */
 function placeArtifacts(draft: Draft, bulk: Bulk, signers: readonly Signer[]): Map<string, Uint32Array> {

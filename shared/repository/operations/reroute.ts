@@ -1,5 +1,5 @@
 import { type Draft, delegatedRoles, roleFor, roleOf, setTarget } from '../draft.ts'
-import { Refusal } from '../errors.ts'
+import { Refusal, shown } from '../errors.ts'
 import type { Signer } from '../ports.ts'
 import { isOnline } from './waiting.ts'
 
@@ -50,10 +50,10 @@ export function reroute(
 }
 
 function refusal(lost: readonly { readonly path: string; readonly from: string; readonly to?: string }[]): Refusal {
-  const shown = lost.slice(0, 10).map(({ path, from, to }) => `${path} (in ${from}${to ? `, would be in ${to}` : ''})`)
+  const paths = lost.map(({ path, from, to }) => `${path} (in ${from}${to ? `, would be in ${to}` : ''})`)
   return new Refusal(
     `Clients would not find ${lost.length} artifacts any more, because no role is trusted with them or because only the holders ` +
-      `of offline keys can move them: ${shown.join(', ')}${lost.length > 10 ? ', …' : ''}. ` +
+      `of offline keys can move them: ${shown(paths)}. ` +
       'Remove them first, choose other paths, or ask for their removal with the request.',
     { lost_artifacts: lost.map(({ path }) => path) },
   )

@@ -1,7 +1,7 @@
 import { canonicalText } from '../../tuf/canonical.ts'
 import type { TargetFile } from '../../tuf/metadata.ts'
 import { type Draft, roleFor, roleOf } from '../draft.ts'
-import { Refusal } from '../errors.ts'
+import { Refusal, shown } from '../errors.ts'
 import type { Past } from '../past.ts'
 import { isPending } from '../signing.ts'
 import { applyChanges } from './artifacts.ts'
@@ -71,8 +71,7 @@ function rolesOf(
 }
 
 function refusal(why: string, paths: readonly string[]): Refusal {
-  const shown = `${paths.slice(0, 10).join(', ')}${paths.length > 10 ? ', …' : ''}`
   return new Refusal(
-    `${paths.length} targets cannot be taken back, for ${why}: ${shown}. Nothing was changed. Add or remove what you want by itself.`,
+    `${paths.length} targets cannot be taken back, for ${why}: ${shown(paths)}. Nothing was changed. Add or remove what you want by itself.`,
   )
 }

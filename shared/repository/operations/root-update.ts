@@ -1,4 +1,3 @@
-import { TufError } from '../../tuf/errors.ts'
 import { parseJson } from '../../tuf/json.ts'
 import type { RoleKeys, Root } from '../../tuf/metadata.ts'
 import { checkRoot } from '../../tuf/root.ts'
@@ -7,7 +6,7 @@ import { checkRootFor } from '../client-rules.ts'
 import { servedClients } from '../clients.ts'
 import { schemaVersion } from '../documents.ts'
 import { type Draft, roleOf, setRoot, setRotation, setSigning, signAgain, treeOfDraft } from '../draft.ts'
-import { Refusal } from '../errors.ts'
+import { Refusal, refuseTufErrors } from '../errors.ts'
 import type { Signer } from '../ports.ts'
 import { delegatorsOf, isReservedName } from '../settings.ts'
 import {
@@ -20,7 +19,7 @@ import {
   withPending,
 } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
-import { canSign, onlineGroup, signedBelow, signersOf } from '../tree.ts'
+import { canSign, groupOf, onlineGroup, signedBelow, signersOf } from '../tree.ts'
 import { giveKeys } from './delegate.ts'
 import type { Operation, OperationContext, Outcome } from './operation.ts'
 import { checkExpiry, checkHeld, checkOnlineKeys } from './root-rules.ts'
@@ -54,7 +53,7 @@ function update(draft: Draft, request: RequestOf<'metadata_update'>, context: Op
 
 /** Those who have to sign the next root: as the current one asks, and as it asks itself. */
 export function rootGroups(draft: Draft, next: Root): SigningGroup[] {
-  return [draft.root.signed, next].map(({ roles, keys }) => ({ roleKeys: roles.root, keys }))
+  return [draft.root.signed, next].map((root) => groupOf(root, 'root'))
 }
 
 /** Throws a Refusal if a client that is served could not read this root. Returns warnings. */
@@ -115,8 +114,9 @@ const isEqualSet = (one: readonly string[], other: readonly string[]) =>
  * What the service signed with, maybe without holding it any more: that of hash bins, too, which it always signs. The keys of targets
  * that is signed offline are not among them, even if the service takes their place: their holders may hold other roles.
  */
-function oldOnlineKeys(draft: Draft, { roles, keys }: Root, signers: readonly Signer[]): Set<string> {
-  const wasOnline = canSign({ roleKeys: roles.targets, keys }, signers)
+function oldOnlineKeys(draft: Draft, root: Root, signers: readonly Signer[]): Set<string> {
+  const { roles } = root
+  const wasOnline = signsTargets(root, signers)
   const ofBins = signedBelow(treeOfDraft(draft)).filter(({ role }) => isReservedName(role))
   return new Set([
     ...roles.snapshot.keyids,
@@ -125,11 +125,8 @@ function oldOnlineKeys(draft: Draft, { roles, keys }: Root, signers: readonly Si
   ])
 }
 
-const signsTimestamp = ({ roles, keys }: Root, signers: readonly Signer[]) =>
-  canSign({ roleKeys: roles.timestamp, keys }, signers)
-
-const signsTargets = ({ roles, keys }: Root, signers: readonly Signer[]) =>
-  canSign({ roleKeys: roles.targets, keys }, signers)
+const signsTimestamp = (root: Root, signers: readonly Signer[]) => canSign(groupOf(root, 'timestamp'), signers)
+const signsTargets = (root: Root, signers: readonly Signer[]) => canSign(groupOf(root, 'targets'), signers)
 
 export function checkNextRoot(
   draft: Draft,
@@ -166,7 +163,7 @@ export function checkNextRoot(
  */
 function checkOfflineTargets(draft: Draft, next: Root, signers: readonly Signer[]): void {
   if (!keysChange(draft.root.signed, next, ['targets'])) return
-  const groups = [draft.root.signed, next].map(({ roles, keys }) => ({ roleKeys: roles.targets, keys }))
+  const groups = [draft.root.signed, next].map((root) => groupOf(root, 'targets'))
   if (groups.every((group) => canSign(group, signers))) return
   if (isPending(draft.signing, 'targets')) {
     throw new Refusal(
@@ -187,13 +184,4 @@ function keysChange(before: Root, after: Root, roles: readonly (typeof onlineRol
   const signers = (root: Root) =>
     JSON.stringify(roles.map((role) => [[...root.roles[role].keyids].sort(), root.roles[role].threshold]))
   return signers(before) !== signers(after)
-}
-
-export function refuseTufErrors<Value>(decide: () => Value): Value {
-  try {
-    return decide()
-  } catch (error) {
-    if (error instanceof TufError) throw new Refusal(error.message)
-    throw error
-  }
 }

@@ -4,14 +4,13 @@ import { targetPath } from '../../tuf/names.ts'
 import { type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { verifyThreshold } from '../../tuf/threshold.ts'
 import { type Draft, NextCommit, noteChanges, roleFor, treeOfDraft } from '../draft.ts'
-import { Refusal } from '../errors.ts'
+import { Refusal, refuseTufErrors, shown } from '../errors.ts'
 import { resizeAsWhole } from '../role-sizes.ts'
 import { isPending } from '../signing.ts'
 import { signersOf } from '../tree.ts'
 import { checkKnownName, customRoles } from './delegation-rules.ts'
 import type { Operation, OperationContext } from './operation.ts'
 import { checkExpiry } from './root-rules.ts'
-import { refuseTufErrors } from './root-update.ts'
 import { refusePending } from './waiting.ts'
 
 /** Metadata of a custom role that was made and signed elsewhere: visible at once, byte for byte. */
@@ -77,7 +76,7 @@ function checkUpload(
   const strange = [...signed.targets.keys()].filter((path) => roleFor(draft, path) !== role)
   if (strange.length > 0) {
     throw refuse(
-      `has targets that another role is trusted with, or none: ${strange.slice(0, 10).join(', ')}${strange.length > 10 ? ', …' : ''}. ` +
+      `has targets that another role is trusted with, or none: ${shown(strange)}. ` +
         'Leave them out, or change the delegation first.',
     )
   }

@@ -1,10 +1,11 @@
 import type { Root } from '../../tuf/metadata.ts'
 import type { Signed } from '../../tuf/signed.ts'
+import { treeOfCurrent } from '../current.ts'
 import type { Entry, StateName, StoredEntry } from '../journal.ts'
 import type { Tag } from '../ports.ts'
 import type { Current, Repository } from '../repository.ts'
 import { inboxName } from '../task.ts'
-import { canSign, signedBelow, signersOf, type Tree, treeOf } from '../tree.ts'
+import { canSign, signedBelow, signersOf, type Tree } from '../tree.ts'
 import { findHead, newestRoot } from './head.ts'
 import { biggestNumber, type Inventory, takeInventory } from './journal.ts'
 import type { Notes } from './notes.ts'
@@ -62,7 +63,7 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
   const recovered = await recoverCurrent(repository, published, head, inventory, notes)
   if (recovered === undefined) return notes
   const { lost, snapshotIsLost } = recovered
-  const tree = treeOfDelegators(recovered.current)
+  const tree = treeOfCurrent(recovered.current)
   const roles = await recoverRoles(repository, recovered.current, tree, head.journal, notes)
   if (notes.blocked.length > 0) return notes
 
@@ -96,10 +97,6 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
       ...((commits || above !== undefined) && { commit }),
     },
   }
-}
-
-function treeOfDelegators({ root, settings, delegators }: Current): Tree {
-  return treeOf(root.signed, settings, (role) => delegators.get(role)?.signed)
 }
 
 /** What the commit has decided and nobody has completed. */

@@ -30,9 +30,3 @@ export function ignoring<Value>(kind: typeof TufError | typeof RepositoryError, 
     throw error
   }
 }
-
-/** `7.bins-3.json` and the like. */
-export function parseFile(file: string): { readonly version: number; readonly role: string } | undefined {
-  const [, version, role] = /^([1-9]\d{0,14})\.(.+)\.json$/.exec(file) ?? []
-  return version === undefined || role === undefined ? undefined : { version: Number(version), role }
-}

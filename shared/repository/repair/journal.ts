@@ -4,6 +4,7 @@ import { changesOf } from '../imported.ts'
 import {
   type Entry,
   encodeEntry,
+  parseFile,
   type StateName,
   type StoredEntry,
   stateNames,
@@ -13,7 +14,7 @@ import {
 } from '../journal.ts'
 import { inParallel } from '../parallel.ts'
 import type { Repository } from '../repository.ts'
-import { ignoring, parseFile } from './files.ts'
+import { ignoring } from './files.ts'
 
 /** Every name that is stored, and every journal entry that can be read, committed or not. */
 export interface Inventory {

@@ -5,7 +5,7 @@ import type { StateName } from '../journal.ts'
 import type { Tag } from '../ports.ts'
 import type { Current, Repository } from '../repository.ts'
 import { delegatorsOf, type Settings } from '../settings.ts'
-import { signersOf, treeOf } from '../tree.ts'
+import { groupOf, signersOf, treeOf } from '../tree.ts'
 import type { Head } from './head.ts'
 import type { Inventory } from './journal.ts'
 import type { Notes } from './notes.ts'
@@ -41,8 +41,7 @@ export async function recoverCurrent(
   const versions = stored.entry.state
   const root = await recoverRoot(repository, versions, published, notes)
   const { snapshot, isLost } = await recoverSnapshot(repository, timestamp, journal.chain, inventory, notes)
-  const { keys, roles } = root.part.signed
-  const targets = await readSigned(repository, snapshot, 'targets', { roleKeys: roles.targets, keys })
+  const targets = await readSigned(repository, snapshot, 'targets', groupOf(root.part.signed, 'targets'))
   if (targets === undefined) {
     notes.blocked.push('The file of targets, with all delegations, cannot be read. Restore it from a backup.')
     return undefined

@@ -5,12 +5,13 @@ import { assemble, type Signed } from '../../tuf/signed.ts'
 import { verifyThreshold } from '../../tuf/threshold.ts'
 import { sha256 } from '../documents.ts'
 import { draftFrom, roleFor } from '../draft.ts'
-import type { Entry } from '../journal.ts'
+import { shown } from '../errors.ts'
+import { type Entry, parseFile } from '../journal.ts'
 import { inParallel } from '../parallel.ts'
 import type { Current, Repository } from '../repository.ts'
 import type { SigningGroup } from '../signing.ts'
 import { canSign, signedBelow, type Tree } from '../tree.ts'
-import { metadataIn, parseFile } from './files.ts'
+import { metadataIn } from './files.ts'
 import type { Head } from './head.ts'
 import { type Inventory, targetsByJournal } from './journal.ts'
 import type { Notes } from './notes.ts'
@@ -44,7 +45,7 @@ export async function recoverSnapshot(
       if (parsed !== undefined && parsed.role !== 'snapshot') versions.set(parsed.role, parsed.version)
     }
   }
-  const meta = new Map([...versions].sort().map(([role, version]) => [`${role}.json`, { version }]))
+  const meta = new Map([...versions].map(([role, version]) => [`${role}.json`, { version }]))
   const snapshot: Snapshot = {
     _type: 'snapshot',
     spec_version: specVersion,
@@ -102,14 +103,13 @@ export async function recoverRoles(
       )
   })
   if (broken.length === 0) return { roles, rebuilt: new Map() }
-  const shown = `${broken.slice(0, 5).join(', ')}${broken.length > 5 ? ', …' : ''}`
   if (!complete) {
     notes.blocked.push(
-      `The files of ${broken.length} roles cannot be read (${shown}), nor the whole journal. Restore them from a backup.`,
+      `The files of ${shown(broken)} cannot be read, nor the whole journal. Restore them from a backup.`,
     )
     return { roles, rebuilt: new Map() }
   }
-  notes.steps.push(`Sign ${broken.length} roles anew whose files cannot be read, from the journal: ${shown}.`)
+  notes.steps.push(`Sign ${broken.length} roles anew whose files cannot be read, from the journal: ${shown(broken)}.`)
   const targets = new Map(broken.map((role) => [role, new Map<string, TargetFile>()]))
   const draft = draftFrom(current)
   for (const [path, info] of await targetsByJournal(repository, chain))

@@ -1,3 +1,4 @@
+import { isNeeded } from '../collect.ts'
 import { commit } from '../commit.ts'
 import { type Draft, draftFrom, provide, sign } from '../draft.ts'
 import { RepositoryError } from '../errors.ts'
@@ -62,11 +63,7 @@ async function rollBack(
   entry: Plan['leftovers'][number],
   current: Current,
 ): Promise<void> {
-  const isListed = (file: string) => {
-    const [, version, role = ''] = /^(\d+)\.(.+)\.json$/.exec(file) ?? []
-    return current.snapshot.signed.meta.get(`${role}.json`)?.version === Number(version)
-  }
-  const files = entry.creates.filter((file) => file.startsWith(`${entry.number}.`) && !isListed(file))
+  const files = entry.creates.filter((file) => file.startsWith(`${entry.number}.`) && !isNeeded(current, file))
   await inParallel(files, limits.parallel, (file) => ports.metadata.delete(file))
   for (const name of stateWrittenBy(entry)) await ports.state.delete(stateObjectName(entry.number, name))
   await ports.state.delete(entryName(entry.number))
