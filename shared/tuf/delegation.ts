@@ -3,6 +3,7 @@ import { binNames, binOf, type HashBins, hashBins } from './bins.ts'
 import { TufError } from './errors.ts'
 import type { Key } from './keys.ts'
 import type { DelegatedRole, Delegations, RoleKeys, SuccinctRoles, Targets } from './metadata.ts'
+import { matchesPattern, type PatternIndex, patternIndex, patternsLike } from './patterns.ts'
 
 /** A role that is trusted with a path, in the order in which clients ask them (specification, section 5.6.7). */
 export interface TrustedRole extends RoleKeys {
@@ -20,8 +21,8 @@ export function rolesTrustedWith(path: string, delegations: Delegations): Truste
     return [{ name: binOf(binsOf(delegations.succinct_roles), path), keyids, threshold, terminating: true }]
   }
   const { roles = [] } = delegations
-  const { byHash, byPaths } = indexOf(delegations)
-  const found = byPaths.filter((at) => (roles[at]?.paths ?? []).some((pattern) => matchesPattern(path, pattern)))
+  const { byHash, byPattern } = indexOf(delegations)
+  const found = byPattern.matching(path)
   if (byHash.size > 0) {
     const digest = hash('sha256', path)
     for (const [length, prefixes] of byHash) found.push(...(prefixes.get(digest.slice(0, length)) ?? []))
@@ -29,11 +30,11 @@ export function rolesTrustedWith(path: string, delegations: Delegations): Truste
   return [...new Set(found)].sort((one, other) => one - other).flatMap((at) => roles[at] ?? [])
 }
 
-/** Where the roles of a delegation are in its list, so that nobody has to go through 16,384 hash bins for each path. */
+/** Where the roles of a delegation are in its list, so that nobody has to go through 16,384 hash bins, or patterns, for each path. */
 interface RoleIndex {
   /** By the length of a hash prefix, then by the prefix. */
   readonly byHash: ReadonlyMap<number, ReadonlyMap<string, readonly number[]>>
-  readonly byPaths: readonly number[]
+  readonly byPattern: PatternIndex<number>
   readonly byName: ReadonlyMap<string, DelegatedRole>
 }
 
@@ -43,53 +44,22 @@ function indexOf(delegations: Delegations): RoleIndex {
   const known = indexes.get(delegations)
   if (known !== undefined) return known
   const byHash = new Map<number, Map<string, number[]>>()
-  const byPaths: number[] = []
   const byName = new Map<string, DelegatedRole>()
   for (const [at, role] of (delegations.roles ?? []).entries()) {
     byName.set(role.name, role)
-    if (role.path_hash_prefixes === undefined) byPaths.push(at)
     for (const prefix of role.path_hash_prefixes ?? []) {
       const prefixes = byHash.get(prefix.length) ?? new Map<string, number[]>()
       byHash.set(prefix.length, prefixes)
       prefixes.set(prefix, [...(prefixes.get(prefix) ?? []), at])
     }
   }
-  const index = { byHash, byPaths, byName }
+  const byPaths = (delegations.roles ?? []).map(({ path_hash_prefixes, paths = [] }) =>
+    path_hash_prefixes ? [] : paths,
+  )
+  const byPattern = patternIndex(byPaths.flatMap((paths, at) => paths.map((pattern) => [pattern, at] as const)))
+  const index = { byHash, byPattern, byName }
   indexes.set(delegations, index)
   return index
-}
-
-/** `*` is any run of characters within one segment, `?` any one of them; all else stands for itself. */
-export function matchesPattern(path: string, pattern: string): boolean {
-  const segments = path.split('/')
-  const patterns = pattern.split('/')
-  return segments.length === patterns.length && patterns.every((part, at) => matchesSegment(segments[at] ?? '', part))
-}
-
-/** Not a regular expression: many `*` in one could keep it busy for hours. */
-function matchesSegment(segment: string, pattern: string): boolean {
-  const characters = [...segment]
-  const wanted = [...pattern]
-  let at = 0
-  let next = 0
-  // What to go back to: the last `*`, and where the run that it stands for ends so far.
-  let star: number | undefined
-  let runEnd = 0
-  while (at < characters.length) {
-    if (wanted[next] === '*') {
-      star = next++
-      runEnd = at
-    } else if (wanted[next] === '?' || wanted[next] === characters[at]) {
-      next++
-      at++
-    } else if (star !== undefined) {
-      next = star + 1
-      at = ++runEnd
-    } else {
-      return false
-    }
-  }
-  return wanted.slice(next).every((character) => character === '*')
 }
 
 const anySegment = '{*,.*}'
@@ -110,13 +80,12 @@ export function isHiddenFromSome(path: string, { paths }: Pick<DelegatedRole, 'p
   const segments = path.split('/')
   const isShown = (pattern: string) => {
     const parts = pattern.split('/')
-    if (parts.length !== segments.length) return false
     if (parts.every((part) => part === anySegment)) return true
     return (
       matchesPattern(path, pattern) && parts.every((part, at) => !(segments[at]?.[0] === '.' && /^[*?]/.test(part)))
     )
   }
-  return !paths.some(isShown)
+  return !patternsLike(path, paths).some(isShown)
 }
 
 /** The name of every role that is delegated to here, in order. Throws TufError 'invalid-metadata' for more bins than we make. */

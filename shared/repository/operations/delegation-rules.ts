@@ -1,4 +1,4 @@
-import { matchesPattern } from '../../tuf/delegation.ts'
+import { rolesTrustedWith } from '../../tuf/delegation.ts'
 import { type Key, keyIdentity, keyid as keyidOf, publicKeyOf } from '../../tuf/keys.ts'
 import type { DelegatedRole } from '../../tuf/metadata.ts'
 import { pathPattern, roleName } from '../../tuf/names.ts'
@@ -84,7 +84,10 @@ export function crowdWarnings(draft: Draft, names: readonly string[]): string[] 
 
   /** As far as a client comes that asks them in order. */
   function trusted(path: string) {
-    const matching = roles.filter(({ paths = [] }) => paths.some((pattern) => matchesPattern(path, pattern)))
+    const { delegations } = roleOf(draft, 'targets')
+    const matching = (delegations === undefined ? [] : rolesTrustedWith(path, delegations)).filter(
+      ({ name }) => !isReservedName(name),
+    )
     const last = matching.findIndex(({ terminating }) => terminating)
     return last < 0 ? matching : matching.slice(0, last + 1)
   }

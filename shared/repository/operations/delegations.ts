@@ -68,13 +68,22 @@ function namesIn(request: Request): readonly string[] {
   return 'names' in request ? request.names : request.roles.map(({ name }) => name)
 }
 
-/** One part for each role; but where targets itself has to be signed for it, one for all of them. */
+/**
+ * One part for each role that may have to wait for its holders, and one for those in a row that only the service signs, for each part
+ * looks at every target; but where targets itself has to be signed for it, one for all of them.
+ */
 function partsOf(draft: Draft, request: Request, { signers }: OperationContext): Request[] {
   if (request.action === 'renew')
     return request.names.length === 0 ? [request] : request.names.map((name) => ({ ...request, names: [name] }))
   if (namesIn(request).length === 0) throw new Refusal('The request names no role.')
   if (request.action === 'delete' || !isOnline(draft, 'targets', signers)) return [request]
-  return request.roles.map((role) => ({ ...request, roles: [role] }))
+  const parts: CustomRole[][] = []
+  for (const role of request.roles) {
+    const last = parts.at(-1)
+    if (last !== undefined && [role, ...last].every(({ keyids }) => keyids.length === 0)) last.push(role)
+    else parts.push([role])
+  }
+  return parts.map((roles) => ({ ...request, roles }))
 }
 
 export function rolesForDelegations(draft: Draft, request: Request): string[] {
