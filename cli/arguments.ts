@@ -42,3 +42,8 @@ export const keyNames = `A key is named by its file, or as
   pkcs11:<URI>                a key on a token or smart card, by its URI (RFC 7512), such as
                               'pkcs11:token=alice;object=root?module-path=/usr/lib/opensc-pkcs11.so'
 A password or PIN is asked for, or read from --password-fd.`
+
+/** Whether a variable of the environment turns off what is on if it is set. */
+export function saysNo(variable: string): boolean {
+  return ['', '0', 'false', 'no'].includes(process.env[variable]?.toLowerCase() ?? '')
+}

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type Access, awsAccess, gatewayRegion, tokenAccess } from './access.ts'
 import { type ApiClient, apiClient, siblingUrl } from './api-client.ts'
+import { saysNo } from './arguments.ts'
 import { CliError, createOutput, type Output } from './output.ts'
 
 /** The options that every command takes. */
@@ -64,12 +65,10 @@ function accessOf(options: GlobalOptions, api: URL, command: Command): Access {
   return signs ? awsAccess(api) : tokenAccess(undefined)
 }
 
-const off = ['', '0', 'false', 'no']
-
 /** True where the environment says 'no' and the command line says nothing. */
 function turnedOff(command: Command): boolean {
   const fromEnvironment = command.getOptionValueSourceWithGlobals('awsSign') === 'env'
-  return fromEnvironment && off.includes(process.env['TUFFET_AWS_SIGN']?.toLowerCase() ?? '')
+  return fromEnvironment && saysNo('TUFFET_AWS_SIGN')
 }
 
 /** Tokens come from the environment, never from an argument: arguments are for everybody on the machine to see. */

@@ -37,6 +37,19 @@ export async function readPublicPart(name: string): Promise<Key> {
   })
 }
 
+/** The public part of a key whose file holds either part; may ask for a password. Throws CliError. */
+export async function readEitherPart(file: string, passwords: Passwords): Promise<Key> {
+  if (await isEncrypted(file)) return (await openSigner(file, passwords)).key
+  try {
+    return await readPublicKey(file)
+  } catch (notPublic) {
+    if (!(notPublic instanceof CliError)) throw notPublic
+    const signer = await openKeyFile(file).catch(() => undefined)
+    if (signer === undefined) throw notPublic
+    return signer.key
+  }
+}
+
 async function kms(name: string): Promise<Signer> {
   const id = name.slice('kms:'.length)
   if (id === '')

@@ -10,9 +10,9 @@ import {
   WebIdentityPrincipal,
 } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
+import type { Permission } from '../shared/app/principal.ts'
 import { refuseStrangers } from '../shared/app/token-claims.ts'
 import type { Api } from './api.ts'
-import type { Permission } from './permissions.ts'
 import { explainWildcards } from './wildcards.ts'
 
 /** Who proves itself by tokens of an OpenID Connect provider that the account knows, as CI services have one. */

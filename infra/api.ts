@@ -14,9 +14,9 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { scopeOf } from '../shared/app/environment.ts'
+import { atLeast, type Permission } from '../shared/app/principal.ts'
 import { prefix, type Route, routes } from '../shared/app/routes.ts'
 import type { ClaimGrants } from '../shared/app/token-claims.ts'
-import { atLeast, type Permission } from './permissions.ts'
 
 const endpoints: readonly Route[] = Object.values(routes)
 

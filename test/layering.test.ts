@@ -85,6 +85,7 @@ const cases: readonly Case[] = [
   ['infra/x.ts', "import '../shared/app/routes.ts'"],
   ['infra/x.ts', "import '../shared/app/environment.ts'"],
   ['infra/x.ts', "import '../shared/app/token-claims.ts'"],
+  ['infra/x.ts', "import '../shared/app/principal.ts'"],
   ['infra/x.ts', "import 'aws-cdk-lib/aws-s3'"],
   ['infra/x.ts', "import { Construct } from 'constructs'"],
   ['infra/x.ts', "import { build } from 'esbuild'"],

@@ -4,10 +4,9 @@ import { type BinDelegation, binDelegations, maximumBins } from '../../shared/tu
 import { clientList, collect, collectDays, type Days, keyNames, wholeNumber } from '../arguments.ts'
 import type { Given } from '../ceremony/decisions.ts'
 import type { CustomRole } from '../ceremony/payload.ts'
-import { contextOf } from '../context.ts'
-import { passwords, terminalPrompter } from '../prompt.ts'
+import { handsOf, type PasswordOption, passwordFd } from '../holder.ts'
 
-interface CeremonyOptions {
+interface CeremonyOptions extends PasswordOption {
   readonly config?: string
   readonly continue?: string
   readonly expiration?: Days
@@ -21,7 +20,6 @@ interface CeremonyOptions {
   readonly targetsKey?: readonly string[]
   readonly targetsThreshold?: number
   readonly onlineKey?: readonly string[]
-  readonly passwordFd?: number
   readonly trial?: boolean
   readonly later?: boolean
   readonly yes?: boolean
@@ -44,7 +42,7 @@ export function ceremonyCommand(): Command {
     .option('--targets-key <key>', 'a public key that signs targets, instead of the service; repeatable', collect)
     .option('--targets-threshold <n>', 'signatures that targets then needs (default: 1)', wholeNumber(1))
     .option('--online-key <keyid>', 'refuse other online keys than this; repeatable', collect)
-    .option('--password-fd <n>', 'read passwords and PINs from this file descriptor, one a line', wholeNumber(0))
+    .addOption(passwordFd())
     .option('--trial', 'allow a threshold of 1')
     .option('--later', 'other holders sign later: save what there is')
     .option('--continue <payload>', 'sign a saved payload with --key')
@@ -56,8 +54,7 @@ export function ceremonyCommand(): Command {
       // Schemas and a TUF client: not for who asks for help.
       const { merge, parseRole, readConfig } = await import('../ceremony/decisions.ts')
       const { beginCeremony, continueCeremony } = await import('../ceremony/hold.ts')
-      const prompter = terminalPrompter()
-      const hands = { ...contextOf(command), prompter, passwords: passwords(options.passwordFd, prompter) }
+      const hands = handsOf(command, options)
       const course = {
         assumeDefaults: options.yes ?? false,
         trial: options.trial ?? false,

@@ -1,11 +1,10 @@
 import { Command, Option } from 'commander'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
-import { keyNames, wholeNumber } from '../arguments.ts'
-import { contextOf } from '../context.ts'
-import { createKeyFiles, isEncrypted, type KeyKind, keyKinds, readPublicKey, refuseToOverwrite } from '../key-file.ts'
+import { keyNames } from '../arguments.ts'
+import { handsOf, type PasswordOption, passwordFd } from '../holder.ts'
+import { createKeyFiles, type KeyKind, keyKinds, refuseToOverwrite } from '../key-file.ts'
 import { CliError, type Output } from '../output.ts'
-import { passwords, terminalPrompter } from '../prompt.ts'
-import { isFile, openSigner } from '../signers.ts'
+import { isFile, openSigner, readEitherPart } from '../signers.ts'
 
 export function keyCommand(): Command {
   return new Command('key')
@@ -14,15 +13,6 @@ export function keyCommand(): Command {
     .addCommand(newCommand())
     .addCommand(showCommand())
 }
-
-interface PasswordOption {
-  readonly passwordFd?: number
-}
-
-const passwordFd = () =>
-  new Option('--password-fd <n>', 'read the password or PIN from this file descriptor, instead of asking').argParser(
-    wholeNumber(0),
-  )
 
 function newCommand(): Command {
   return new Command('new')
@@ -42,15 +32,13 @@ Example:
   $ tuffet key new alice.pem`,
     )
     .action(async (file: string, options: PasswordOption & { type: KeyKind }, command: Command) => {
-      const { output } = contextOf(command)
       if (!isFile(file))
         throw new CliError('usage', `${file} is no file. Make that key in KMS, or with the token's own tools.`)
       const files = { privateKey: file, publicKey: `${file}.pub` }
       // Before anybody has thought of a password.
       refuseToOverwrite(files)
-      const password = await passwords(options.passwordFd, terminalPrompter()).next(`Password for ${file}`, {
-        twice: true,
-      })
+      const { output, passwords } = handsOf(command, options)
+      const password = await passwords.next(`Password for ${file}`, { twice: true })
       const key = await createKeyFiles(files, options.type, password)
       const text = [
         `Made ${file}, your private key: keep it, and a copy of it, where you alone can reach them.`,
@@ -78,21 +66,11 @@ Examples:
   $ tuffet key show kms:alias/root --json > root.pub`,
     )
     .action(async (name: string, options: PasswordOption, command: Command) => {
-      const { output } = contextOf(command)
-      show(await publicPart(name, options), output)
+      const { output, passwords } = handsOf(command, options)
+      // A private key needs its password even for this: what is not opened cannot be told from a forgery.
+      const key = isFile(name) ? await readEitherPart(name, passwords) : (await openSigner(name, passwords)).key
+      show(key, output)
     })
-}
-
-/** A private key needs its password even for this: what is not opened cannot be told from a forgery. */
-async function publicPart(name: string, { passwordFd }: PasswordOption): Promise<Key> {
-  const open = async () => (await openSigner(name, passwords(passwordFd, terminalPrompter()))).key
-  if (!isFile(name) || (await isEncrypted(name))) return open()
-  try {
-    return await readPublicKey(name)
-  } catch (notPublic) {
-    if (!(notPublic instanceof CliError)) throw notPublic
-    return open()
-  }
 }
 
 function show(key: Key, output: Output): void {

@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { wholeNumber } from '../arguments.ts'
+import { saysNo, wholeNumber } from '../arguments.ts'
 import type { ServeOptions } from '../server/serve.ts'
 
 /** `tuffet serve`: the whole service in this process. */
@@ -59,9 +59,8 @@ function port(text: string): number {
 function readOptions(command: Command): ServeOptions {
   const options = command.opts<Omit<ServeOptions, 'keys'> & { readonly key?: readonly string[] }>()
   const fromEnvironment = (name: string) => command.getOptionValueSource(name) === 'env'
-  const off = ['', '0', 'false', 'no']
   const flag = (name: 'trial' | 'behindProxy', variable: string) =>
-    options[name] === true && !(fromEnvironment(name) && off.includes(process.env[variable]?.toLowerCase() ?? ''))
+    options[name] === true && !(fromEnvironment(name) && saysNo(variable))
   const keys = (options.key ?? []).flatMap((file) => (fromEnvironment('key') ? file.split(delimiter) : [file]))
   return {
     ...options,

@@ -3,13 +3,11 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { durableFiles, freePathBeside } from '../../shared/adapters/local/durable-files.ts'
 import { nodeFileSystem } from '../../shared/adapters/local/file-system.ts'
-import type { Permission } from '../../shared/app/principal.ts'
+import { type Permission, permissions } from '../../shared/app/principal.ts'
 import { wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { createFile } from '../key-file.ts'
 import { CliError } from '../output.ts'
-
-const permissions: readonly Permission[] = ['read', 'publish', 'administer']
 
 interface TokenOptions {
   readonly file: string

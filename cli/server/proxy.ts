@@ -9,6 +9,7 @@ import { type Access, signable } from '../access.ts'
 import { unreachable } from '../api-client.ts'
 import { CliError } from '../output.ts'
 import { refuseOtherSites } from './own-machine.ts'
+import { closePatiently } from './patient-close.ts'
 import { bodyOf } from './request-body.ts'
 
 export interface ProxyOptions {
@@ -44,20 +45,11 @@ export async function startProxy({ base, access, port, warn }: ProxyOptions): Pr
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close')
-      server.close()
-      // A connection that its client keeps for later becomes idle when its last request has been answered, not before.
-      const idle = setInterval(() => server.closeIdleConnections(), 20)
-      const impatience = setTimeout(() => server.closeAllConnections(), patience)
-      await closed
-      clearInterval(idle)
-      clearTimeout(impatience)
+      await closePatiently(server, () => once(server.close(), 'close'))
     },
   }
 }
 
-/** Milliseconds that requests under way get to finish. */
-const patience = 5_000
 /** Milliseconds that the service may be silent. */
 const silence = 60_000
 

@@ -1,13 +1,14 @@
 import { stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { type EmbeddedService, openEmbedded } from '../../shared/app/embedded.ts'
+import { openEmbedded } from '../../shared/app/embedded.ts'
 import { type Authenticate, everybodyAs } from '../../shared/app/principal.ts'
 import { bearer, newToken, type TokenEntry, tokensOf } from '../../shared/app/tokens.ts'
 import { embeddedServer } from '../embedded-server.ts'
 import { CliError } from '../output.ts'
 import { giveBackWhenIdle } from './idle-memory.ts'
 import { isLoopback } from './own-machine.ts'
+import { closePatiently } from './patient-close.ts'
 import { standardErrorLog } from './standard-error-log.ts'
 import { stopSignal } from './stop-signal.ts'
 
@@ -50,7 +51,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     process.stdout.write(`${url}\n`)
     log.info({ signal: await stopped }, 'stopping')
   } finally {
-    await close(server, service)
+    await closePatiently(server.server, () => server.close())
+    await service.close()
     flush()
   }
 }
@@ -125,17 +127,4 @@ async function foundTrial({ data, host }: ServeOptions, server: FastifyInstance,
   }
   const api = urlAt(isLoopback(host) ? host : '127.0.0.1', server)
   await bootstrapTrial({ api, dataDirectory: data, delegation, ...(token !== undefined && { token }) })
-}
-
-/** Milliseconds that requests under way get to finish, such as one that waits for its task. */
-const patience = 5000
-
-async function close(server: FastifyInstance, service: EmbeddedService): Promise<void> {
-  // A connection that its client keeps for later becomes idle when its last request has been answered, not before.
-  const idle = setInterval(() => server.server.closeIdleConnections(), 20)
-  const impatience = setTimeout(() => server.server.closeAllConnections(), patience)
-  await server.close()
-  clearInterval(idle)
-  clearTimeout(impatience)
-  await service.close()
 }

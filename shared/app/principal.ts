@@ -17,6 +17,11 @@ export function principal(name: string, permission: Permission): Principal {
   return { name, permissions: new Set(permissions.slice(0, permissions.indexOf(permission) + 1)) }
 }
 
+/** The permissions that let one do what needs this one. */
+export function atLeast(permission: Permission): Permission[] {
+  return permissions.slice(permissions.indexOf(permission))
+}
+
 /** For where whoever reaches the API has been let in already: by IAM, by a proxy, or by sitting at the machine. */
 export function everybodyAs(name: string): Authenticate {
   const somebody = principal(name, 'administer')

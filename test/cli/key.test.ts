@@ -109,6 +109,6 @@ describe('tuffet key', () => {
     await writeFile(path('poem.txt'), 'There was a young lady of Niger\n')
     const poem = await show('poem.txt')
     assert.equal(poem.code, 1)
-    assert.match(poem.stderr, /poem\.txt holds no private key/)
+    assert.match(poem.stderr, /poem\.txt holds no public key/)
   })
 })
