@@ -42,43 +42,6 @@ describe('A publish', () => {
     assert.equal((await client.find('a'))?.length, 3)
   })
 
-  it('takes no more at once than its limits say', async () => {
-    const repository = await bootstrapped({ limits: { tasksPerCycle: 2 } })
-    for (let at = 0; at < 5; at++) await send(repository, addRequest([`a${at}`]))
-    assert.deepEqual(
-      (await published(repository)).map(({ tasks }) => tasks.length),
-      [2, 2, 1],
-    )
-  })
-
-  it('takes no more bytes at once than its limits say, but one task always', async () => {
-    const repository = await bootstrapped({ limits: { bytesPerCycle: 1000 } })
-    const sizes = [1, 1, 100, 1, 1]
-    for (const size of sizes) await send(repository, addRequest(Array.from({ length: size }, (_, at) => `a${at}`)))
-    assert.deepEqual(
-      (await published(repository)).map(({ tasks }) => tasks.length),
-      [3, 2],
-    )
-  })
-
-  it('does not read tasks again and again that are too long for one cycle', async () => {
-    let reads = 0
-    const around = (store: ObjectStore): ObjectStore => ({
-      ...store,
-      read(name) {
-        if (name.startsWith('inbox/')) reads++
-        return store.read(name)
-      },
-    })
-    const repository = await bootstrapped({ limits: { bytesPerCycle: 10_000 }, around })
-    const paths = Array.from({ length: 40 }, (_, at) => `a${at}`)
-    for (const _ of paths) await send(repository, addRequest(paths))
-    reads = 0
-    const cycles = await published(repository)
-    assert.ok(cycles.length > 10)
-    assert.ok(reads < 100, `${reads} reads`)
-  })
-
   it('commits what was refused, too, with nothing but a new timestamp', async () => {
     const repository = await bootstrapped()
     const id = await send(repository, bootstrapRequest(repository))
