@@ -3,7 +3,7 @@ import type { Signed } from '../tuf/signed.ts'
 import { goodSignatures } from '../tuf/threshold.ts'
 import type { Current } from './current.ts'
 import { firstSigners } from './operations/bootstrap.ts'
-import { readBootstrapStanding } from './read.ts'
+import { readPendingBootstrap } from './read.ts'
 import type { Repository } from './repository.ts'
 import { pendingOf, pendingTargets, type SigningGroup } from './signing.ts'
 import { groupOf } from './tree.ts'
@@ -42,9 +42,8 @@ export async function readAwaited(repository: Repository, current: Current | und
 }
 
 async function awaitedBootstrap(repository: Repository): Promise<AwaitedSignatures[]> {
-  const standing = await readBootstrapStanding(repository)
-  if (standing.state !== 'signing' || standing.pending === undefined) return []
-  const { pending } = standing
+  const pending = await readPendingBootstrap(repository)
+  if (pending === undefined) return []
   const first = [['root', pending.root] as const, ...pending.offline]
   return first.map(([role, metadata]) => awaited(role, metadata, firstSigners(pending, role)))
 }

@@ -4,7 +4,7 @@ import { type Json, parseJson } from '../tuf/json.ts'
 import type { DelegatedRole, RoleKeys, Targets } from '../tuf/metadata.ts'
 import { assemble } from '../tuf/signed.ts'
 import { type Current, readCurrent } from './current.ts'
-import { readBootstrapStanding } from './read.ts'
+import { readPendingBootstrap } from './read.ts'
 import type { Repository } from './repository.ts'
 import type { WaitingChange } from './signing.ts'
 
@@ -20,9 +20,9 @@ export interface WaitingMetadata {
 export async function readWaitingMetadata(repository: Repository): Promise<WaitingMetadata> {
   const current = await readCurrent(repository)
   if (current === undefined) {
-    const standing = await readBootstrapStanding(repository)
-    if (standing.state !== 'signing' || standing.pending === undefined) return { roles: {} }
-    const { root, offline } = standing.pending
+    const pending = await readPendingBootstrap(repository)
+    if (pending === undefined) return { roles: {} }
+    const { root, offline } = pending
     const targets = offline.get('targets')
     const json = [['root', root] as const, ...offline].map(([role, { bytes }]) => [role, parseJson(bytes)] as const)
     // Nobody has trusted it yet; it says whose keys to ask for.

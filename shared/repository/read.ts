@@ -58,22 +58,12 @@ export async function waitForTask(
   }
 }
 
-export type BootstrapStanding =
-  /** Nobody can read it yet, and nothing waits. */
-  | { readonly state: 'pre' }
-  /** It waits for signatures; without `pending` they are complete, and the first commit is being made. */
-  | { readonly state: 'signing'; readonly pending?: Bootstrapped }
-  /** Clients can read it. */
-  | { readonly state: 'finished' }
-
-export async function readBootstrapStanding(repository: Repository): Promise<BootstrapStanding> {
-  if ((await readCurrent(repository)) !== undefined) return { state: 'finished' }
+/** The bootstrap that waits for signatures; nothing if none does. */
+export async function readPendingBootstrap(repository: Repository): Promise<Bootstrapped | undefined> {
+  if ((await readCurrent(repository)) !== undefined) return undefined
   const stored = await repository.ports.state.read(bootstrapName)
   const head = stored && decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
-  if (head?.pending !== undefined) {
-    return { state: 'signing', pending: readBootstrap(head.pending) }
-  }
-  return { state: head?.sealed === undefined ? 'pre' : 'signing' }
+  return head?.pending && readBootstrap(head.pending)
 }
 
 export interface TrustedTarget extends Origin {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ClientId } from '../../shared/repository/clients.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
-import { readBootstrapStanding } from '../../shared/repository/read.ts'
+import { readFounding } from '../../shared/repository/status.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import type { Json, JsonObject } from '../../shared/tuf/json.ts'
@@ -23,7 +23,7 @@ describe('The first root', () => {
       assert.ok('result' in task)
       assert.equal(state, 'ERRORED', JSON.stringify(task.result))
       assert.match(task.result.error ?? '', bad.reason)
-      assert.equal((await readBootstrapStanding(repository)).state, 'pre')
+      assert.equal(await readFounding(repository), undefined)
       assert.deepEqual(await repository.ports.metadata.list(''), [])
       assert.equal((await run(repository, bootstrapRequest(repository))).state, 'SUCCESS')
     })

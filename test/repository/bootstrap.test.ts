@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { publish } from '../../shared/repository/publish.ts'
-import { readBootstrapStanding, readTask } from '../../shared/repository/read.ts'
+import { readPendingBootstrap, readTask } from '../../shared/repository/read.ts'
+import { readFounding } from '../../shared/repository/status.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { BootstrapRequest, TaskRequest } from '../../shared/repository/task.ts'
 import type { Json } from '../../shared/tuf/json.ts'
@@ -52,7 +53,7 @@ describe('A bootstrap', () => {
   for (const [name, request] of Object.entries(delegations)) {
     it(`${name} founds a repository that clients can read`, async () => {
       const repository = await bootstrapped({ delegations: request })
-      assert.equal((await readBootstrapStanding(repository)).state, 'finished')
+      assert.equal((await readFounding(repository))?.state, 'finished')
       const client = clientOf(repository)
       await client.refresh()
       assert.deepEqual(await client.everything(), new Map())
@@ -113,7 +114,7 @@ describe('A bootstrap', () => {
       const { state, error } = await ends(repository, make(repository))
       assert.equal(state, 'ERRORED')
       assert.match(error ?? '', reason)
-      assert.equal((await readBootstrapStanding(repository)).state, 'pre')
+      assert.equal(await readFounding(repository), undefined)
       assert.deepEqual(await repository.ports.metadata.list(''), [])
       assert.equal((await run(repository, bootstrapRequest(repository))).state, 'SUCCESS')
     })
@@ -147,10 +148,10 @@ describe('A bootstrap', () => {
     const [first, second] = repository.rootKeys as [TestKey, TestKey]
     const begun = await ends(repository, withRoot(repository, {}, [first]))
     assert.deepEqual([begun.state, begun.details], ['SUCCESS', { bootstrap: 'Root v1 is pending signature' }])
-    const standing = await readBootstrapStanding(repository)
-    assert.ok(standing.state === 'signing' && standing.pending)
+    const pending = await readPendingBootstrap(repository)
+    assert.ok(pending)
     assert.equal(await readCurrent(repository), undefined)
-    const signature = signatureBy(second, standing.pending.root.signedBytes)
+    const signature = signatureBy(second, pending.root.signedBytes)
     const other = await ends(repository, withRoot(repository, {}))
     assert.match(other.error ?? '', /Another bootstrap waits/)
     const signed = await ends(repository, { kind: 'sign_metadata', role: 'root', signature })
@@ -164,11 +165,11 @@ describe('A bootstrap', () => {
     const options = { expires: new Date(repository.ports.clock.now().getTime() + 60_000) }
     await run(repository, withRoot(repository, options, [first]))
     const root = makeRoot({ root: repository.rootKeys, online: repository.online, threshold: 2, ...options })
-    const standing = await readBootstrapStanding(repository)
-    assert.ok(standing.state === 'signing' && standing.pending)
-    assert.equal(root.expires, standing.pending.root.signed.expires)
+    const pending = await readPendingBootstrap(repository)
+    assert.ok(pending)
+    assert.equal(root.expires, pending.root.signed.expires)
     repository.pass(61_000)
-    const signature = signatureBy(second, standing.pending.root.signedBytes)
+    const signature = signatureBy(second, pending.root.signedBytes)
     const { state, error } = await ends(repository, { kind: 'sign_metadata', role: 'root', signature })
     assert.equal(state, 'ERRORED')
     assert.match(error ?? '', /expired/)
@@ -195,10 +196,10 @@ describe('A bootstrap', () => {
     root.signed = { ...(root.signed as object), 'x-note': 'kept' } as Json
     const unsigned = { ...request, root: { ...root, signatures: [] } as Json }
     await run(repository, unsigned)
-    const standing = await readBootstrapStanding(repository)
-    assert.ok(standing.state === 'signing' && standing.pending)
+    const pending = await readPendingBootstrap(repository)
+    assert.ok(pending)
     for (const key of repository.rootKeys) {
-      const signature = signatureBy(key, standing.pending.root.signedBytes)
+      const signature = signatureBy(key, pending.root.signedBytes)
       await run(repository, { kind: 'sign_metadata', role: 'root', signature })
     }
     const client = clientOf(repository)

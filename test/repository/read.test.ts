@@ -5,8 +5,9 @@ import { readDelegationTree } from '../../shared/repository/delegation-tree.ts'
 import { encodeEntry, entryName, readEntry } from '../../shared/repository/journal.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
-import { readBootstrapStanding, readCommits, readTarget, readTask, waitForTask } from '../../shared/repository/read.ts'
+import { readCommits, readTarget, readTask, waitForTask } from '../../shared/repository/read.ts'
 import { signedOffline } from '../../shared/repository/refresh.ts'
+import { readFounding } from '../../shared/repository/status.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
 import { customRole, delegation, sign } from '../support/delegations.ts'
@@ -69,11 +70,11 @@ describe('A reader', () => {
 
   it('is told how far the bootstrap is', async () => {
     const repository = testRepository()
-    assert.deepEqual(await readBootstrapStanding(repository), { state: 'pre' })
+    assert.deepEqual(await readFounding(repository), undefined)
     await run(repository, addRequest(['early']))
-    assert.deepEqual(await readBootstrapStanding(repository), { state: 'pre' })
+    assert.deepEqual(await readFounding(repository), undefined)
     await run(repository, bootstrapRequest(repository))
-    assert.deepEqual(await readBootstrapStanding(repository), { state: 'finished' })
+    assert.equal((await readFounding(repository))?.state, 'finished')
   })
 
   it('finds a target as clients do, and the commit that last changed it', async () => {

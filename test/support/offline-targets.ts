@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readBootstrapStanding } from '../../shared/repository/read.ts'
+import { readPendingBootstrap } from '../../shared/repository/read.ts'
 import type { BootstrapRequest, TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
@@ -33,8 +33,7 @@ export async function signFirst(
 ): Promise<unknown[]> {
   const results: unknown[] = []
   for (const holder of holders) {
-    const standing = await readBootstrapStanding(repository)
-    const metadata = standing.state === 'signing' && standing.pending?.offline.get(role)
+    const metadata = (await readPendingBootstrap(repository))?.offline.get(role)
     assert.ok(metadata, `${role} does not wait`)
     const signature = signatureBy(holder, metadata.signedBytes)
     const details = await succeeds(restarted(repository), { kind: 'sign_metadata', role, signature })
