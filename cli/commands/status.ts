@@ -15,11 +15,16 @@ export function statusCommand(): Command {
     .action(async (_options: unknown, command: Command) => {
       const { api, output } = contextOf(command)
       const { data } = await api.get<z.infer<typeof status>>('status')
-      output.result(data, describe(data, api.url, new Date()))
+      const { keys_not_held: lacking = [] } = data
+      const notHeld = lacking.length === 0 ? undefined : (await keysNotHeld()).describeKeysNotHeld(lacking)
+      output.result(data, describe(data, notHeld, api.url, new Date()))
     })
 }
 
-function describe(data: Status, url: URL, now: Date): string {
+/** Loaded only where it has something to say. */
+const keysNotHeld = () => import('../../shared/repository/keys-not-held.ts')
+
+function describe(data: Status, notHeld: string | undefined, url: URL, now: Date): string {
   const { bootstrap, tasks, commit, versions, parked = 0, bins, rotation, survives_seconds } = data
   const { expires = [], signed_offline = [], to_renew = [] } = data
   const waiting = `${tasks.waiting}${tasks.more ? ' or more' : ''}`
@@ -47,7 +52,11 @@ function describe(data: Status, url: URL, now: Date): string {
     facts.push(['if it stopped', `clients could go on for ${duration(survives_seconds)}`])
   if (rotation !== undefined) facts.push(['online keys', `are being changed: ${rotationEnd(rotation, now)}`])
   const awaited = describeAwaited(data.awaited_signatures, now)
-  const warnings = [...to_renew.map((role) => renewal(role, now)), ...(data.clients?.warnings ?? [])]
+  const warnings = [
+    ...lackingKeys(notHeld),
+    ...to_renew.map((role) => renewal(role, now)),
+    ...(data.clients?.warnings ?? []),
+  ]
     .map((warning) => `${paint('yellow', 'warning:')} ${warning}`)
     .join('\n')
   const sections = [
@@ -58,6 +67,14 @@ function describe(data: Status, url: URL, now: Date): string {
     awaited,
   ]
   return sections.filter((section) => section !== '').join('\n\n')
+}
+
+function lackingKeys(notHeld: string | undefined): string[] {
+  if (notHeld === undefined) return []
+  return [
+    `The service does not hold the keys to sign ${notHeld}. They stay as they are, and expire. ` +
+      'Start it with these keys (tuffet serve --key FILE); if they are lost: docs/runbook.md, "An online key is lost".',
+  ]
 }
 
 function rotationEnd({ ends }: NonNullable<Status['rotation']>, now: Date): string {

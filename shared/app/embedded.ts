@@ -12,6 +12,8 @@ import { unsyncedFiles } from '../adapters/local/unsynced-files.ts'
 import type { WriteAheadLog } from '../adapters/local/write-ahead-log.ts'
 import { collect } from '../repository/collect.ts'
 import { readCurrent } from '../repository/current.ts'
+import { RepositoryError } from '../repository/errors.ts'
+import { keysNotHeld } from '../repository/keys-not-held.ts'
 import { expireLease } from '../repository/lease.ts'
 import { type ObjectStore, type Signer, StoreError } from '../repository/ports.ts'
 import { releasePreparations } from '../repository/preparation.ts'
@@ -22,6 +24,7 @@ import { openStores } from './data-directory.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
 import type { Service } from './handlers/handler.ts'
 import { type UploadHandler, uploadHandler, uploadsHere } from './handlers/upload.ts'
+import { howToHoldKeys, keyWarnings } from './key-warnings.ts'
 import type { Logger } from './logger.ts'
 import { threadedPreparer } from './preparer.ts'
 import type { Authenticate } from './principal.ts'
@@ -154,8 +157,12 @@ async function makePrivate(directory: string): Promise<void> {
 }
 
 async function check(repository: Repository, trouble: unknown): Promise<void> {
-  await readCurrent(repository)
+  const current = await readCurrent(repository)
   if (trouble !== undefined) throw trouble
+  if (current === undefined) return
+  const { signers } = repository.ports
+  const lacking = keysNotHeld(current, signers)
+  if (lacking.length > 0) throw new RepositoryError('key-not-held', howToHoldKeys(lacking, signers))
 }
 
 /** Takes away what nobody needs any more, now and then. */
@@ -180,15 +187,18 @@ async function settle(writes: WriteAheadLog, what: 'all' | 'older', log: Logger)
   }
 }
 
-/** Says in time what the service cannot sign itself. */
+/** Says in time what the service cannot sign itself: what is for people to sign, and what it should sign and lacks the keys for. */
 function warner(repository: Repository, log: Logger): () => Promise<void> {
   const warn = renewalWarnings(log)
+  const warnOfKeys = keyWarnings(log)
   return async () => {
     try {
       const current = await readCurrent(repository)
       if (current === undefined) return
+      const { clock, signers } = repository.ports
+      const now = clock.now()
+      warnOfKeys(keysNotHeld(current, signers), signers, now)
       const [root, offline] = await Promise.all([heldRoot(repository, current), heldOffline(repository, current)])
-      const now = repository.ports.clock.now()
       warn(toRenew(root, offline, now), now)
     } catch (err) {
       log.error({ err }, 'whether holders have to be asked could not be seen; the next run tries again')

@@ -258,6 +258,12 @@ export const status = answerOf(
       .array(z.object({ role, version: z.int(), expires: time }))
       .optional()
       .describe('Those of them, and the root, that expire soon: in 90 days, or when a quarter of their life is left.'),
+    keys_not_held: z
+      .array(z.object({ role, keyids: z.array(z.string()), threshold: z.int() }))
+      .optional()
+      .describe(
+        'Online roles that the service holds too few keys for, `bins` for all hash bins: they stay as they are.',
+      ),
     clients: z
       .object({ served: z.array(z.string()), warnings: z.array(z.string()) })
       .optional()

@@ -1,6 +1,7 @@
 import { expiresAt } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
 import { readEntry } from './journal.ts'
+import { isOfOnlineKeys } from './keys-not-held.ts'
 import { inParallel } from './parallel.ts'
 import { cacheCommitTime, cachedCommitTime, type Repository } from './repository.ts'
 import { defaultDelegatedExpiration, expirationClass, expirationOf } from './settings.ts'
@@ -91,11 +92,8 @@ export async function firstToExpire(repository: Repository, current: Current): P
  * root's online keys sign are not among them, even while the service has lost these: what it lacks then is its key.
  */
 export async function signedOffline(repository: Repository, current: Current): Promise<Omit<Life, 'signed'>[]> {
-  const { snapshot, timestamp } = current.root.signed.roles
-  const onlineKeys = new Set([...snapshot.keyids, ...timestamp.keyids])
-  const offline = rolesWithTargets(repository, current).filter(
-    ({ online, keyids }) => !(online || keyids.every((keyid) => onlineKeys.has(keyid))),
-  )
+  const isOurs = isOfOnlineKeys(current.root.signed)
+  const offline = rolesWithTargets(repository, current).filter(({ online, keyids }) => !(online || isOurs(keyids)))
   const lives = await inParallel(offline, repository.limits.parallel, async ({ role }) => {
     const { signed } = await readRole(repository, current, role)
     return { role, version: signed.version, expires: expiresAt(signed) }

@@ -68,6 +68,35 @@ describe('the embedded service', () => {
     )
   })
 
+  it('says at once that it does not hold the keys that the root names, and is not healthy', async () => {
+    await using founded = await foundedAgo(hour)
+    const { data, key } = founded
+    const other = join(data, 'other.pem')
+    await createKeyFile(other)
+    const [{ keyid }, { keyid: otherKeyid }] = await Promise.all([keyFileSigner(key), keyFileSigner(other)])
+    const { errors, log } = recordedLog()
+    const service = await openEmbedded({ data, keys: [other], authenticate, log })
+    await assert.rejects(service.check(), { code: 'key-not-held', message: /An online key is lost/ })
+    await service.close()
+    assert.equal(errors.length, 1)
+    const [{ message, ...fields } = {}] = errors
+    assert.deepEqual(fields, {
+      roles: ['timestamp', 'snapshot', 'targets', 'bins'],
+      keyids: [keyid],
+      held: [otherKeyid],
+    })
+    assert.match(
+      String(message),
+      new RegExp(`timestamp, snapshot, targets, bins \\(key ${keyid}\\).*tuffet serve --key`),
+    )
+
+    const well = recordedLog()
+    const both = await openEmbedded({ data, keys: [other, key], authenticate, log: well.log })
+    await both.check()
+    await both.close()
+    assert.deepEqual(well.errors, [])
+  })
+
   it('keeps superseded metadata as long as it is told', async () => {
     // The bins of the foundation are superseded by the commit after it.
     await using founded = await foundedAgo(3 * hour, (repository) => run(repository, addRequest(['a', 'b', 'c'])))

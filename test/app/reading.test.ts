@@ -4,7 +4,7 @@ import { parseJson } from '../../shared/tuf/json.ts'
 import { apiOver, artifact } from '../support/api.ts'
 import { signatureOf } from '../support/holders.ts'
 import { makeKey, signRoot } from '../support/keys.ts'
-import { bootstrapped, restarted, signerOf, testRepository } from '../support/repository.ts'
+import { bootstrapped, restarted, signerOf, type TestRepository, testRepository } from '../support/repository.ts'
 
 describe('GET /task', () => {
   it('waits a little for what is not finished, then says PENDING', async () => {
@@ -81,6 +81,21 @@ describe('GET /status', () => {
       ['timestamp', 'snapshot', 'bins-0', 'targets', 'root'],
     )
     assert.equal(data['survives_seconds'], 24 * 60 * 60)
+  })
+
+  it('names the roles that the service should sign and has lost the keys for', async () => {
+    const repository = await bootstrapped()
+    const lacking = async (signers: TestRepository['ports']['signers']) => {
+      const service = restarted({ ...repository, ports: { ...repository.ports, signers } })
+      return (await apiOver(service).call('GET /status')).body.data['keys_not_held']
+    }
+    const keyids = repository.online.map(({ keyid }) => keyid)
+    const roles = ['timestamp', 'snapshot', 'targets', 'bins']
+    assert.deepEqual(
+      await lacking([signerOf(makeKey())]),
+      roles.map((role) => ({ role, keyids, threshold: 1 })),
+    )
+    assert.deepEqual(await lacking(repository.ports.signers), [])
   })
 
   it('answers before the bootstrap too', async () => {
@@ -190,7 +205,11 @@ describe('a change of online keys', () => {
     const root = signRoot({ root: first.rootKeys, threshold: 2, online: [next], version: 2 })
     await api.call('POST /metadata', { body: { metadata: { root: parseJson(root.bytes) } } })
     const now = repository.ports.clock.now().getTime()
-    const rotation = async () => (await api.call('GET /status')).body.data['rotation']
+    const rotation = async () => {
+      const { data } = (await api.call('GET /status')).body
+      assert.deepEqual(data['keys_not_held'], [])
+      return data['rotation']
+    }
     assert.deepEqual(await rotation(), { compromised: false, ends: new Date(now + 600_000).toISOString() })
     repository.pass(600_000)
     await api.call('POST /metadata/online', { body: { roles: ['timestamp'] } })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { keyWarnings } from '../../shared/app/key-warnings.ts'
 import { renewalWarnings } from '../../shared/app/renewal-warnings.ts'
 import { recordedLog } from '../support/log.ts'
 
@@ -39,5 +40,27 @@ describe('warnings of what only its holders can sign anew', () => {
       ['1.root', '1.project', '2.root', '1.root'],
     )
     assert.match(String(warnings[3]?.['message']), /has expired/)
+  })
+})
+
+describe('errors about keys that the service should hold', () => {
+  it('come when they are seen, when they are others, and once a day', () => {
+    const { errors, log } = recordedLog()
+    const warn = keyWarnings(log)
+    const start = new Date('2026-06-01T00:00:00Z').getTime()
+    const lacking = (role: string) => [{ role, keyids: ['3f'], threshold: 1 }]
+    const look = (minute: number, role?: string) =>
+      warn(role === undefined ? [] : lacking(role), [], new Date(start + minute * 60_000))
+    for (let minute = 0; minute < 24 * 60; minute++) look(minute, 'timestamp')
+    assert.equal(errors.length, 1)
+    look(24 * 60, 'timestamp')
+    look(24 * 60 + 1, 'targets')
+    look(24 * 60 + 2)
+    look(24 * 60 + 3, 'targets')
+    assert.deepEqual(
+      errors.map(({ roles }) => roles),
+      [['timestamp'], ['timestamp'], ['targets'], ['targets']],
+    )
+    assert.match(String(errors[0]?.['message']), /cannot sign timestamp \(key 3f\), for it holds no key\./)
   })
 })

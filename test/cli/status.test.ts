@@ -43,7 +43,13 @@ describe('tuffet status', () => {
     assert.match(printed, /^warning: project version 7 expired 2 days ago, .* \(tuffet delegation renew project\)\.$/m)
   })
 
+  it('warns of keys that the service should hold', async () => {
+    const lacking = (role: string) => ({ role, keyids: ['3f'], threshold: 1 })
+    const printed = await shown({ ...data, keys_not_held: [lacking('timestamp'), lacking('snapshot')] })
+    assert.match(printed, /^warning: .* keys to sign timestamp, snapshot \(key 3f\)\. .*tuffet serve --key FILE/m)
+  })
+
   it('says nothing where nothing is due', async () => {
-    assert.doesNotMatch(await shown({ ...data, to_renew: [] }), /warning/)
+    assert.doesNotMatch(await shown({ ...data, to_renew: [], keys_not_held: [] }), /warning/)
   })
 })

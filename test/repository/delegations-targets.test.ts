@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { readAwaited } from '../../shared/repository/awaited.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { readWaitingMetadata } from '../../shared/repository/holders.ts'
+import { keysNotHeld } from '../../shared/repository/keys-not-held.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readStatus } from '../../shared/repository/status.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
@@ -47,6 +48,12 @@ for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
       assert.deepEqual(
         published?.signedOffline.map(({ role }) => role),
         ['targets'],
+      )
+      assert.ok(published)
+      assert.deepEqual(keysNotHeld(published.current, repository.ports.signers), [])
+      assert.deepEqual(
+        keysNotHeld(published.current, []).map(({ role }) => role),
+        ['timestamp', 'snapshot', 'bins'],
       )
     })
 

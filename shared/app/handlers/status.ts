@@ -1,6 +1,7 @@
 import { warningsOfCurrent } from '../../repository/client-standing.ts'
 import { defaultClients } from '../../repository/clients.ts'
 import { readCurrent } from '../../repository/current.ts'
+import { keysNotHeld } from '../../repository/keys-not-held.ts'
 import { type HeldRole, toRenew } from '../../repository/renewal.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type PublishedStatus, readStatus } from '../../repository/status.ts'
@@ -15,7 +16,7 @@ export const getStatus: Handler<Routes['getStatus']> = async (_, service) => {
     bootstrap: { state: founding?.state, id: founding?.taskId },
     tasks: { waiting: waiting.count, more: waiting.more, oldest: waiting.oldest?.toISOString() },
     awaited_signatures: awaited,
-    ...(published && publishedStatus(published, repository.ports.clock.now())),
+    ...(published && publishedStatus(published, repository.ports)),
   }
   return jsonAnswer(200, { data, message: 'Status.' })
 }
@@ -26,7 +27,8 @@ export async function withSigners({ repository, onlineKeys }: Service): Promise<
   return { ...repository, ports: { ...repository.ports, signers: await onlineKeys() } }
 }
 
-function publishedStatus(status: PublishedStatus, now: Date) {
+function publishedStatus(status: PublishedStatus, { clock, signers }: Repository['ports']) {
+  const now = clock.now()
   const { current, firstToExpire, root, signedOffline, rotation } = status
   const { entry, sha256, timestamp, snapshot, targets, parked, settings } = current
   const ends = Math.min(...[...firstToExpire, root, ...signedOffline].map(({ expires }) => expires.getTime()))
@@ -52,6 +54,7 @@ function publishedStatus(status: PublishedStatus, now: Date) {
     ],
     signed_offline: signedOffline.map(heldRole),
     to_renew: toRenew(root, signedOffline, now).map(heldRole),
+    keys_not_held: keysNotHeld(current, signers),
     clients: { served: settings.clients ?? defaultClients, warnings: warningsOfCurrent(current) },
     rotation: rotation && { compromised: rotation.compromised, ends: rotation.ends?.toISOString() },
     survives_seconds: Math.max(0, left),
