@@ -58,21 +58,25 @@ export function checkCommand(): Command {
         return sizeWarnings(served, type, [{ name: file, bytes }])
       })
       const warnings = [...tooBig, ...slownessWarnings(served, report.traits.rolesInSnapshot)]
+      const expires = report.roles.filter(({ role }, at) => at < 10 || isTopLevel(role))
       const document = {
         where: source.where,
         valid: report.findings.length === 0,
         findings: report.findings,
         warnings,
+        roots: report.traits.rootVersions,
         roles: report.roles.length,
         targets: report.targets,
         bytes: report.bytes,
-        expires: report.roles.slice(0, 10),
+        delegations: [...report.traits.delegations],
+        expires,
+        expires_left_out: report.roles.length - expires.length,
         ...(journal && { journal: { commits: journal.entries } }),
         ...(unused && { unused }),
         ...(clients && { clients }),
       }
       const sections = [
-        summary(source.where, report, now, journal?.entries),
+        summary(source.where, report, now, journal?.entries, unused?.superseded),
         ...(unused && unused.strange.length > 0 ? [strangers(unused.strange)] : []),
         ...(warnings.length > 0
           ? [warnings.map((warning) => `${paint('yellow', 'warning:')} ${warning}`).join('\n')]
@@ -85,6 +89,7 @@ export function checkCommand(): Command {
 }
 
 const sizedRoles = ['root', 'timestamp', 'snapshot', 'targets'] as const
+const isTopLevel = (role: string) => sizedRoles.some((name) => name === role)
 
 /** As far as somebody says so. */
 async function clientsServedBy(api: ApiClient): Promise<readonly ClientId[] | undefined> {
@@ -97,7 +102,7 @@ async function clientsServedBy(api: ApiClient): Promise<readonly ClientId[] | un
 
 const findingsShown = 20
 
-function summary(where: string, report: CheckReport, now: Date, commits: number | undefined): string {
+function summary(where: string, report: CheckReport, now: Date, commits?: number, superseded = 0): string {
   const { findings, roles, targets, bytes, traits } = report
   const facts = table([
     ['where', where],
@@ -106,6 +111,7 @@ function summary(where: string, report: CheckReport, now: Date, commits: number 
     ['targets', String(targets)],
     ['delegations', [...traits.delegations].join(', ') || 'none'],
     ...(commits === undefined ? [] : [['journal', plural(commits, 'commit')]]),
+    ...(superseded === 0 ? [] : [['superseded', `${plural(superseded, 'file')}, taken away after the retention time`]]),
   ])
   const next = roles.slice(0, 5).map(({ role, version, expires }) => {
     const left = fromNow(expires, now)

@@ -34,6 +34,8 @@ export interface CheckReport {
   readonly roles: readonly CheckedRole[]
   /** The files that clients of today read, and the roots before. */
   readonly files: ReadonlySet<string>
+  /** The files of roles that the snapshot names without their versions, those included that nobody delegates to any more. */
+  readonly inSnapshot: ReadonlySet<string>
   readonly targets: number
   readonly bytes: number
   readonly traits: RepositoryTraits

@@ -44,8 +44,8 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
   const { traits } = seen
   const helped: Seen[] = []
 
-  await checkBelow(await checkRoots())
-  return together([seen, ...helped])
+  const snapshot = await checkBelow(await checkRoots())
+  return { ...together([seen, ...helped]), inSnapshot: new Set(snapshot?.keys()) }
 
   /** The newest root that can be trusted. */
   async function checkRoots(): Promise<Root | undefined> {
@@ -74,12 +74,13 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
     return current
   }
 
-  async function checkBelow(root: Root | undefined): Promise<void> {
-    if (root === undefined) return
+  /** Returns what the snapshot names, as far as there is one. */
+  async function checkBelow(root: Root | undefined): Promise<ReadonlyMap<string, MetaFile> | undefined> {
+    if (root === undefined) return undefined
     const expected = (role: TopLevelRole): Expected => ({ signers: root.roles[role], keys: root.keys })
     const timestamp = await check.load('timestamp', 'timestamp', 'timestamp.json', expected('timestamp'))
     const snapshotMeta = timestamp?.signed.meta.get('snapshot.json')
-    if (snapshotMeta === undefined) return
+    if (snapshotMeta === undefined) return undefined
     const snapshotFile = `${snapshotMeta.version}.snapshot.json`
     const snapshot = await check.load('snapshot', 'snapshot', snapshotFile, {
       ...expected('snapshot'),
@@ -87,11 +88,12 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
     })
     traits.rolesInSnapshot = snapshot?.signed.meta.size ?? 0
     const targetsMeta = snapshot?.signed.meta.get('targets.json')
-    if (snapshot === undefined || targetsMeta === undefined) return
+    if (snapshot === undefined || targetsMeta === undefined) return snapshot?.signed.meta
     const top = await check.loadTargets('targets', { ...expected('targets'), meta: targetsMeta })
-    if (top?.delegations === undefined) return
     const file = `${targetsMeta.version}.targets.json`
-    await checkLevels({ file, delegations: top.delegations }, snapshot.signed.meta)
+    if (top?.delegations !== undefined)
+      await checkLevels({ file, delegations: top.delegations }, snapshot.signed.meta)
+    return snapshot.signed.meta
   }
 
   /** Level by level below the top-level targets; each role once, however many delegate to it. */
@@ -135,7 +137,7 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
   }
 }
 
-function together(parts: readonly [Seen, ...Seen[]]): CheckReport {
+function together(parts: readonly [Seen, ...Seen[]]): Omit<CheckReport, 'inSnapshot'> {
   const [{ traits }, ...others] = parts
   for (const { traits: other } of others) {
     for (const version of other.specVersions) traits.specVersions.add(version)

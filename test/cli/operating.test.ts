@@ -111,10 +111,16 @@ describe('operating a repository', () => {
     for (const where of [[], [path('data')], [path('data/metadata')], [`${served.url}metadata`]]) {
       const report = await json('check', ...where, '--clients')
       assert.equal(report.valid, true, JSON.stringify(report.findings))
+      assert.deepEqual([report.roots, report.delegations], [1, ['succinct_roles']])
+      const expiring = new Set(report.expires.map(({ role }: { role: string }) => role))
+      for (const role of ['root', 'timestamp', 'snapshot', 'targets']) assert.ok(expiring.has(role), role)
+      assert.equal(report.expires.length + report.expires_left_out, report.roles)
       assert.equal(report.clients.find(({ name }: { name: string }) => name === 'tough 0.24').reads, false)
     }
-    const shown = await run('check')
+    await json('refresh', 'snapshot')
+    const shown = await run('check', path('data'))
     assert.match(shown.stdout, /Valid: every signature/)
+    assert.match(shown.stdout, /^journal +\d+ commits\nsuperseded +\d+ files?, taken away after the retention time$/m)
   })
 
   it('finds what is wrong, and ends with 4', async () => {

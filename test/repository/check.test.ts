@@ -8,6 +8,7 @@ import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import type { Targets } from '../../shared/tuf/metadata.ts'
 import { decodeSigned } from '../../shared/tuf/signed.ts'
 import { makeKey, signRole, type TestKey } from '../support/keys.ts'
+import { begin, finish } from '../support/long-work.ts'
 import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
 
 type Files = Map<string, Uint8Array>
@@ -113,6 +114,17 @@ describe('check', async () => {
     assert.deepEqual(unused.strange, ['7.root.json', 'notes.txt'])
     assert.equal(unused.superseded, names.filter((name) => !report.files.has(name)).length)
     assert.ok(unused.superseded > 0)
+  })
+
+  it('counts what is left of retired bins as superseded', async () => {
+    const changed = await bootstrapped()
+    await finish(changed, await begin(changed, { kind: 'change_bins', number: 32 }))
+    const files = await publishedFiles(changed)
+    assert.ok(files.has('1.bins-0.json'))
+    const report = await check(files, now)
+    assert.deepEqual(report.findings, [])
+    const unused = unusedFiles(report, [...files.keys(), '1.foreign.json'])
+    assert.deepEqual(unused, { superseded: files.size - report.files.size, strange: ['1.foreign.json'] })
   })
 
   it('says which clients can read it, and why others cannot', async () => {
