@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
 import { createKeyFile } from '../shared/adapters/local/key-file-signer.ts'
 import type { bootstrap } from '../shared/app/result-schemas.ts'
+import { defaultClientsOf } from '../shared/repository/clients.ts'
 import { StoreError } from '../shared/repository/ports.ts'
 import { defaultExpiration } from '../shared/repository/settings.ts'
 import type { BinDelegation } from '../shared/tuf/bins.ts'
@@ -44,6 +45,7 @@ export async function bootstrapTrial({ api: url, dataDirectory, token, delegatio
     expiration: defaultExpiration,
     delegations: { delegation, number: trialBins, expiration: defaultExpiration.bins },
     threshold: signers.length,
+    clients: defaultClientsOf(delegation),
   }
   const online = await fetchOnlineKeys(api)
   const keys = signers.map(({ key }) => key)

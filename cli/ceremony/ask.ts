@@ -2,7 +2,7 @@ import {
   type ClientId,
   clientsOf,
   type DelegationKind,
-  defaultClients,
+  defaultClientsOf,
   servedClients,
 } from '../../shared/repository/clients.ts'
 import { defaultDelegatedExpiration, maximumDays } from '../../shared/repository/settings.ts'
@@ -11,6 +11,7 @@ import { pathPattern, roleName } from '../../shared/tuf/names.ts'
 import { clientList } from '../arguments.ts'
 import { CliError } from '../output.ts'
 import { type Check, missing, type Prompter } from '../prompt.ts'
+import { refuseLost } from './clients.ts'
 import { defaultBins, defaultDays, defaultThreshold, type Given } from './decisions.ts'
 import type { CustomRole, Decisions } from './payload.ts'
 
@@ -29,7 +30,7 @@ export async function decide(given: Given, asking: Asking): Promise<Decisions> {
   const snapshot = await askDays('snapshot', given, asking)
   const timestamp = await askDays('timestamp', given, asking)
   const delegations = await askDelegations(given, asking)
-  const clients = await askClients(given, asking)
+  const clients = await askClients(given, 'roles' in delegations ? 'paths' : delegations.delegation, asking)
   const root = await askDays('root', given, asking)
   const threshold = await askThreshold(given, asking)
   return { expiration: { root, targets, snapshot, timestamp }, delegations, threshold, clients }
@@ -120,13 +121,19 @@ function askKind(prompter: Prompter): Promise<DelegationKind> {
   ])
 }
 
-/** Without a terminal the default does: it is no more than what the service would take. */
-async function askClients({ clients }: Given, { prompter, assumeDefaults }: Asking): Promise<readonly ClientId[]> {
+/** Without a terminal the default does: those that this way of delegating reaches. */
+async function askClients(
+  { clients }: Given,
+  kind: DelegationKind,
+  { prompter, assumeDefaults }: Asking,
+): Promise<readonly ClientId[]> {
+  if (clients !== undefined) refuseLost(clients, kind)
   if (clients !== undefined) return clients
-  if (assumeDefaults || prompter === undefined) return defaultClients
+  const reached = defaultClientsOf(kind)
+  if (assumeDefaults || prompter === undefined) return reached
   const message = 'TUF clients to serve, with commas between them (what one could not read is refused)'
-  const validate: Check = (answer) => refusalOf(() => clientList(answer))
-  return clientList(await prompter.text(message, { default: defaultClients.join(','), validate }))
+  const validate: Check = (answer) => refusalOf(() => refuseLost(clientList(answer), kind))
+  return clientList(await prompter.text(message, { default: reached.join(','), validate }))
 }
 
 const binsCheck: Check = (answer) => refusalOf(() => hashBins('succinct_roles' satisfies BinDelegation, Number(answer)))

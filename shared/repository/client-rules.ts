@@ -1,9 +1,11 @@
+import { type BinDelegation, binDelegations } from '../tuf/bins.ts'
 import { canonicalBytes } from '../tuf/canonical.ts'
 import { type Key, keyid as keyidOf } from '../tuf/keys.ts'
 import type { Root, TargetFile } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
 import {
   type Client,
+  type DelegationKind,
   hasSha256,
   obstacles,
   type RepositoryTraits,
@@ -126,15 +128,29 @@ function rotationWarnings(served: readonly Client[], version: number): string[] 
   ]
 }
 
-/** Which of the served clients cannot read the repository; clients with the same reasons together. */
+/** Which of the served clients cannot read the repository; clients with the same reasons and ways out together. */
 export function readingWarnings(served: readonly Client[], traits: RepositoryTraits): string[] {
-  const reasons = Map.groupBy(served, (client) => obstacles(client, traits).join('; '))
-  return [...reasons]
-    .filter(([why]) => why !== '')
-    .map(([why, clients]) => {
-      const they = clients.length === 1 ? 'it' : 'each'
-      return `${namesOf(clients)} cannot read this repository: ${they} ${why}. If nobody uses ${clients.length === 1 ? 'it' : 'them'}, ${leaveOut(clients)}.`
-    })
+  const said = (client: Client) => `${obstacles(client, traits).join('; ')}. ${wayOut(client, traits)}`
+  const lost = served.filter((client) => obstacles(client, traits).length > 0)
+  return [...Map.groupBy(lost, said)].map(([why, clients]) => {
+    const [they, them] = clients.length === 1 ? ['it', 'it'] : ['each', 'them']
+    return `${namesOf(clients)} cannot read this repository: ${they} ${why}If nobody uses ${them}, ${leaveOut(clients)}.`
+  })
+}
+
+/** For a client that only the kind of hash bins keeps away: that is chosen once. */
+function wayOut(client: Client, traits: RepositoryTraits): string {
+  const kind = binsFor([client])
+  const would = { ...traits, delegations: new Set([...traits.delegations].filter(isNoKindOfBins)) }
+  if (kind === undefined || obstacles(client, would).length > 0) return ''
+  return `Hash bins by ${kind} would be found, in a new repository (tuffet ceremony --delegation ${kind}). `
+}
+
+const isNoKindOfBins = (kind: DelegationKind) => !binDelegations.some((bins) => bins === kind)
+
+/** The kind of hash bins that all of these clients follow, if there is one. */
+export function binsFor(clients: readonly Client[]): BinDelegation | undefined {
+  return binDelegations.find((kind) => clients.every(({ reads }) => reads.includes(kind)))
 }
 
 /** Which of the served clients take long over a snapshot that names so many roles. */

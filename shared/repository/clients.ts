@@ -157,6 +157,13 @@ export function servedClients(ids: readonly ClientId[] = defaultClients): Client
   return knownClients.filter(({ id }) => ids.includes(id))
 }
 
+/** Of those that are served by default, the ones that follow this way of delegating. */
+export function defaultClientsOf(kind: DelegationKind): ClientId[] {
+  return servedClients()
+    .filter(({ reads }) => reads.includes(kind))
+    .map(({ id }) => id)
+}
+
 /** Whether hashes hold one that every client knows. */
 export const hasSha256 = (hashes: Hashes) => Object.hasOwn(hashes, 'sha256')
 

@@ -11,7 +11,6 @@ import { gatherRootKeys } from '../../cli/ceremony/root-keys.ts'
 import { createKeyFiles } from '../../cli/key-file.ts'
 import { createOutput } from '../../cli/output.ts'
 import { passwords, prompter } from '../../cli/prompt.ts'
-import { defaultClients } from '../../shared/repository/clients.ts'
 
 const enter = '\r'
 const down = '\u001B[B'
@@ -55,7 +54,7 @@ describe('a ceremony at a terminal', { timeout: 30_000 }, () => {
       expiration: { root: 365, targets: 90, snapshot: 7, timestamp: 1 },
       delegations: { number: 256, delegation: 'succinct_roles', expiration: 30 },
       threshold: 2,
-      clients: defaultClients,
+      clients: ['python-tuf', 'tuf-js', 'go-tuf'],
     })
     assert.deepEqual(left, [])
   })
@@ -67,11 +66,13 @@ describe('a ceremony at a terminal', { timeout: 30_000 }, () => {
       ['reaches python-tuf 7, tuf-js 6, go-tuf 0.7, tough 0.24; not go-tuf 2.4', enter],
       ['Number of hash bins', `100${enter}`],
       ['power of two', `${'\b'.repeat(3)}64${enter}`],
-      ['TUF clients to serve', enter],
+      ['TUF clients to serve', `tough,go-tuf${enter}`],
+      ['go-tuf follows paths and succinct_roles', `${'\b'.repeat(7)}${enter}`],
       ['Signatures that a root needs', `1${enter}`],
       ['A whole number from 2', `\b3${enter}`],
     ])
-    const { delegations, threshold } = await decide(given, { ...asking, prompter })
+    const { delegations, threshold, clients } = await decide(given, { ...asking, prompter })
+    assert.deepEqual(clients, ['tough'])
     assert.deepEqual(delegations, { number: 64, delegation: 'path_hash_prefixes', expiration: 1 })
     assert.equal(threshold, 3)
   })

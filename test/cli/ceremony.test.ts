@@ -22,7 +22,7 @@ describe('tuffet ceremony', () => {
 
   async function payload(file: string) {
     const written = JSON.parse(await readFile(path(file), 'utf8'))
-    return { roles: written.settings.roles, root: signedFromJson('root', written.metadata.root) }
+    return { ...written.settings, root: signedFromJson('root', written.metadata.root) }
   }
 
   before(async () => {
@@ -51,6 +51,18 @@ describe('tuffet ceremony', () => {
     [['--yes', '--threshold', '1', ...held('alice.pem')], /--trial allows 1/],
     [['--yes', '--role', 'docs=docs/*', '--bins', '16'], /not to both/],
     [['--yes', '--bins', '100'], /power of two from 2 to 16384, not 100/],
+    [
+      ['--yes', '--clients', 'python-tuf,tough'],
+      /tough follows paths and path_hash_prefixes, not succinct_roles: add --delegation path_hash_prefixes, or leave tough out/,
+    ],
+    [
+      ['--yes', '--clients', 'go-tuf,tough', '--delegation', 'path_hash_prefixes'],
+      /go-tuf follows .*: delegate to custom roles \(--role name=pattern\), or leave go-tuf out/,
+    ],
+    [
+      ['--yes', '--clients', 'tuf-js,sigstore-java', '--role', 'docs=docs/*'],
+      /sigstore-java follows no delegations: leave sigstore-java out/,
+    ],
     [['--yes', '--role', '../x=docs/*'], /--role \.\.\/x.*begin with a letter/],
     [['--config', 'nowhere.json'], /--config nowhere\.json: .*no such file/],
   ]
@@ -94,7 +106,8 @@ describe('tuffet ceremony', () => {
     assert.equal(code, 0, stderr)
     const said = JSON.parse(stdout)
     assert.deepEqual([said.signed.length, said.unsigned.length, said.sent], [2, 1, false])
-    const { roles, root } = await payload('from-file.json')
+    const { roles, root, clients } = await payload('from-file.json')
+    assert.deepEqual(clients, ['python-tuf', 'tuf-js', 'go-tuf-v0', 'tough'])
     assert.deepEqual(roles.bins, { expiration: 30, number_of_delegated_bins: 32, delegation: 'path_hash_prefixes' })
     assert.deepEqual([roles.root.expiration, roles.timestamp.expiration], [100, 3])
     verifyFirstRoot(root)
