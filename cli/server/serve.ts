@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { openEmbedded } from '../../shared/app/embedded.ts'
+import type { Logger } from '../../shared/app/logger.ts'
 import { type Authenticate, everybodyAs } from '../../shared/app/principal.ts'
 import { bearer, newToken, type TokenEntry, tokensOf } from '../../shared/app/tokens.ts'
 import { embeddedServer } from '../embedded-server.ts'
@@ -32,6 +33,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const stopped = stopSignal()
   await checkOptions(options)
   const { log, flush } = standardErrorLog()
+  await warnOfReadableKeys(options.keys, log)
   const access = await accessFor(options)
   const service = await openEmbedded({
     ...options,
@@ -67,6 +69,17 @@ async function checkOptions({ host, tokenFile, behindProxy, artifacts }: ServeOp
   if (artifacts === undefined) return
   const found = await stat(artifacts).catch(() => undefined)
   if (!found?.isDirectory()) throw new CliError('usage', `--artifacts ${artifacts} is not a directory. Make it first.`)
+}
+
+/** No more than a warning: what mounts secrets does not always let one choose. */
+async function warnOfReadableKeys(files: readonly string[], log: Logger): Promise<void> {
+  for (const file of files) {
+    // Whoever opens it says why it cannot be.
+    const found = await stat(file).catch(() => undefined)
+    if (found === undefined || (found.mode & 0o077) === 0) continue
+    const mode = (found.mode & 0o777).toString(8).padStart(4, '0')
+    log.warn({ file, mode }, `others than its owner may open the online key ${file}; mend it with: chmod 600 ${file}`)
+  }
 }
 
 interface Access {

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { createKeyFile } from '../../shared/adapters/local/key-file-signer.ts'
 import { newToken } from '../../shared/app/tokens.ts'
 import { artifact } from '../support/api.ts'
 import { post, serveInVain, serveProcess } from '../support/served.ts'
@@ -48,6 +49,18 @@ describe('starting', () => {
       assert.equal(refused.code, code, `${args}: ${refused.stderr}`)
       assert.match(refused.stderr, says)
     }
+  })
+
+  it('warns of an online key that others may open', { skip: process.platform === 'win32' }, async () => {
+    const key = join(directory, 'open.pem')
+    await createKeyFile(key)
+    const warnings = async (mode: number) => {
+      await chmod(key, mode)
+      const served = await serveProcess(['--data', freshData(), '--port', '0', '--key', key])
+      await served.stop()
+      return served.output().stderr.match(/others than its owner may open .*chmod 600 .*open\.pem/g)?.length ?? 0
+    }
+    assert.deepEqual([await warnings(0o644), await warnings(0o640), await warnings(0o600)], [1, 1, 0])
   })
 
   it('is refused on a port that is taken', async () => {

@@ -70,12 +70,15 @@ async function readPrivateKey(file: string, passphrase: string | undefined): Pro
   }
 }
 
+const howToMakeKey =
+  'make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out online.pem` and `chmod 600 online.pem`'
+
 function whyUnreadable(error: unknown, content: Buffer, passphrase: string | undefined): string {
   if (passphrase !== undefined) return 'cannot be opened: the passphrase is wrong, or it holds no private key.'
   // Node has its own code for this, but only sometimes.
   const encrypted = content.includes('ENCRYPTED') || systemErrorCode(error) === 'ERR_MISSING_PASSPHRASE'
   return encrypted
-    ? 'is encrypted. Give its passphrase.'
+    ? `is encrypted, and no passphrase is given. An online key must not be, for a service that starts has nobody to ask: ${howToMakeKey}.`
     : 'holds no private key that can be read. Give one as PEM or PKCS#8.'
 }
 
