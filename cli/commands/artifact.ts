@@ -1,24 +1,29 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type * as z from 'zod'
-import type { artifact } from '../../shared/app/result-schemas.ts'
-import { detailsOf, type Task } from '../api-client.ts'
+import type { artifact, parked } from '../../shared/app/result-schemas.ts'
+import { type ApiClient, detailsOf, type Task } from '../api-client.ts'
 import { wholeNumber } from '../arguments.ts'
 import { type ArtifactOptions, type ArtifactToAdd, artifactsFrom } from '../artifacts.ts'
 import { contextOf } from '../context.ts'
+import { paint } from '../output.ts'
 import { plural, short, table } from '../table.ts'
 
 export function artifactCommand(): Command {
   return new Command('artifact')
-    .description('add, remove or show artifacts')
+    .description('add, remove, park, publish or show artifacts')
     .addHelpText('after', '\nExample:\n  $ tuffet artifact add dist/ --base dist')
     .addCommand(addCommand())
     .addCommand(removeCommand())
+    .addCommand(parkedCommand())
+    .addCommand(publishCommand())
     .addCommand(showCommand())
 }
 
 interface PublishOption {
   readonly publish: boolean
 }
+
+const noPublish = () => new Option('--no-publish', 'park the change, until somebody runs tuffet artifact publish')
 
 function addCommand(): Command {
   return new Command('add')
@@ -29,7 +34,7 @@ function addCommand(): Command {
     .option('--length <bytes>', 'with --sha256: the file is elsewhere, and PATH is the target path', wholeNumber(0))
     .option('--sha256 <hex>', 'with --length')
     .option('--custom <json>', 'an object that clients are to be told of each artifact')
-    .option('--no-publish', 'park the change, until somebody publishes')
+    .addOption(noPublish())
     .addHelpText(
       'after',
       `
@@ -44,7 +49,10 @@ Examples:
       const body = { artifacts, publish_artifacts: options.publish }
       const what = plural(artifacts.length, 'artifact')
       const task = await output.during(`Publishing ${what}`, () => api.submit('POST', 'artifacts', body))
-      output.done({ artifacts, task }, `${summary(artifacts)}\n${ended('Added', what, options, task)}`)
+      output.done(
+        { artifacts, ...parkedIf(options), task },
+        `${summary(artifacts)}\n${ended('Added', what, options, task)}`,
+      )
     })
 }
 
@@ -52,7 +60,7 @@ function removeCommand(): Command {
   return new Command('remove')
     .description('take target paths out of the repository, in one request')
     .argument('<path...>', 'target paths')
-    .option('--no-publish', 'park the change, until somebody publishes')
+    .addOption(noPublish())
     .addHelpText('after', '\nExample:\n  $ tuffet artifact remove releases/1.2.2/app.tar.gz')
     .action(async (paths: string[], options: PublishOption, command: Command) => {
       const { api, output } = contextOf(command)
@@ -61,13 +69,67 @@ function removeCommand(): Command {
       const { deleted_artifacts = [], not_found_artifacts = [] } = detailsOf<Removed>(task)
       for (const path of not_found_artifacts) output.warn(`${path} was not there.`)
       const what = plural(deleted_artifacts.length, 'artifact')
-      output.done({ task }, ended('Removed', what, options, task))
+      output.done({ ...parkedIf(options), task }, ended('Removed', what, options, task))
     })
 }
 
 interface Removed {
   readonly deleted_artifacts: readonly string[]
   readonly not_found_artifacts: readonly string[]
+}
+
+const parkedIf = ({ publish }: PublishOption) => (publish ? {} : { parked: true })
+
+function parkedCommand(): Command {
+  return new Command('parked')
+    .description('what was added or removed with --no-publish, and is not published yet')
+    .addHelpText('after', '\nExample:\n  $ tuffet artifact parked')
+    .action(async (_options: unknown, command: Command) => {
+      const { api, output } = contextOf(command)
+      const artifacts = await readParked(api)
+      output.result({ artifacts, total: artifacts.length }, describeParked(artifacts))
+    })
+}
+
+function publishCommand(): Command {
+  return new Command('publish')
+    .description('publish all that is parked, in one request, and wait until clients can see it')
+    .addHelpText('after', '\nExample:\n  $ tuffet artifact publish')
+    .action(async (_options: unknown, command: Command) => {
+      const { api, output } = contextOf(command)
+      const { total } = await readParkedPage(api, 0, 1)
+      const task = await output.during('Publishing', () => api.submit('POST', 'artifacts/publish', undefined))
+      const what = plural(total, 'change')
+      output.done({ task }, total === 0 ? 'Nothing was parked.' : ended('Published', what, { publish: true }, task))
+    })
+}
+
+type Parked = z.infer<typeof parked>['data']
+
+/** As many as an answer may hold. */
+const parkedAtOnce = 1000
+
+async function readParkedPage(api: ApiClient, offset: number, limit: number): Promise<Parked> {
+  return (await api.get<{ data: Parked }>('artifacts/parked', { offset: `${offset}`, limit: `${limit}` })).data
+}
+
+async function readParked(api: ApiClient): Promise<Parked['artifacts']> {
+  const found: Parked['artifacts'] = []
+  for (;;) {
+    const { artifacts, total } = await readParkedPage(api, found.length, parkedAtOnce)
+    found.push(...artifacts)
+    if (artifacts.length === 0 || found.length >= total) return found
+  }
+}
+
+function describeParked(artifacts: Parked['artifacts']): string {
+  if (artifacts.length === 0) return 'Nothing is parked.'
+  const rows = artifacts.map(({ path, info, principal }) => {
+    if (info === undefined) return [paint('red', '-'), path, '', '', principal]
+    const [[algorithm, digest] = ['', '']] = Object.entries(info.hashes)
+    return [paint('green', '+'), path, plural(info.length, 'byte'), `${algorithm} ${short(digest)}`, principal]
+  })
+  return `${table(rows)}\nClients do not see ${plural(artifacts.length, 'change')} yet. To publish: tuffet artifact publish`
 }
 
 function showCommand(): Command {
@@ -112,5 +174,5 @@ function ended(done: string, what: string, { publish }: PublishOption, task: Tas
     return `Waits: ${update}; nobody sees ${what} before (tuffet delegation list says who signs).`
   return publish
     ? `${done} ${what}; clients can see it (task ${task.task_id}).`
-    : `Parked: ${what} (task ${task.task_id}).`
+    : `Parked: ${what} (task ${task.task_id}). See: tuffet artifact parked; to publish: tuffet artifact publish`
 }

@@ -93,8 +93,32 @@ describe('tuffet artifact', () => {
 
   it('parks what is not to be published yet', async () => {
     const { stdout } = await artifact('add', 'dist/a.txt', '--as', 'parked', '--no-publish')
-    assert.match(stdout, /Parked: 1 artifact/)
+    assert.match(stdout, /Parked: 1 artifact .*tuffet artifact parked; to publish: tuffet artifact publish/)
     assert.equal((await artifact('show', 'parked')).code, 1)
+    const removed = await artifact('remove', 'parked', '--no-publish', '--json')
+    assert.equal(JSON.parse(removed.stdout).parked, true)
+  })
+
+  it('lists what is parked, and publishes it', async () => {
+    await artifact('publish')
+    assert.equal((await artifact('parked')).stdout, 'Nothing is parked.\n')
+    await added('dist/a.txt', '--as', 'out')
+    const parked = await artifact('add', 'dist/a.txt', '--as', 'in', '--no-publish', '--json')
+    assert.equal(JSON.parse(parked.stdout).parked, true)
+    await artifact('remove', 'out', '--no-publish')
+    const { artifacts, total } = JSON.parse((await artifact('parked', '--json')).stdout)
+    assert.deepEqual([total, artifacts[0].path, artifacts[1].path], [2, 'in', 'out'])
+    const listed = await artifact('parked')
+    assert.match(
+      listed.stdout,
+      /^\+ {2}in {3}1 byte {2}sha256 ca978112ca1b… .*\n- {2}out .*\nClients do not see 2 changes yet\. To publish: tuffet artifact publish\n$/,
+    )
+    const published = await artifact('publish')
+    assert.equal(published.code, 0, published.stderr)
+    assert.match(published.stdout, /^Published 2 changes; clients can see it \(task [0-9a-f]{32}\)\.\n$/)
+    assert.deepEqual([(await artifact('show', 'in')).code, (await artifact('show', 'out')).code], [0, 1])
+    assert.equal((await artifact('publish')).stdout, 'Nothing was parked.\n')
+    assert.equal(JSON.parse((await artifact('publish', '--json')).stdout).task.state, 'SUCCESS')
   })
 
   const refused: readonly (readonly [number, RegExp, ...string[]])[] = [
