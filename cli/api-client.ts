@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
 import type { task } from '../shared/app/result-schemas.ts'
-import { type Access, signable, tokenAccess } from './access.ts'
+import { type Access, gatewayRegion, signable, tokenAccess } from './access.ts'
 import { CliError } from './output.ts'
 
 /** A task as the API shows it. */
@@ -33,8 +33,10 @@ const attemptsForTask = 8
 const firstPause = 200
 const timeout = 60_000
 const waitHeader = 'wait=20'
+/** Milliseconds after which whoever waits for a task is told how to find out why. */
+const patience = 30_000
 
-/** `credentials` are a bearer token or another access. `warn` is told what the service warns of when it has done something. */
+/** `credentials` are a bearer token or another access. `warn` is told what the service warns of when it has done something, and that a task takes long. */
 export function apiClient(
   api: URL,
   credentials?: string | Access,
@@ -88,15 +90,21 @@ export function apiClient(
     },
     async submit(method, path, body, meanwhile) {
       // With the key, this very request sent again (its answer was lost, say) is the same task and not a second one.
+      const asked = Date.now()
       const headers = { 'idempotency-key': randomUUID(), ...(meanwhile === undefined && { prefer: waitHeader }) }
       const { status, answer } = await request(method, new URL(path, url), { content: body, headers })
       const { data } = answer as { data?: Task }
       if (data?.task_id === undefined) throw strange(new URL(path, url), status)
       let task = data
+      let silent = true
       while (task.state === undefined || task.state === 'PENDING') {
         // The service itself waits a moment before it says that a task is not finished.
         await sleep(50)
         await meanwhile?.()
+        if (silent && Date.now() - asked >= patience) {
+          silent = false
+          warn(stillWaiting(task.task_id, url))
+        }
         task = (await get<{ data: Task }>('task', { task_id: data.task_id }, attemptsForTask)).data
       }
       if (task.state !== 'SUCCESS') {
@@ -108,6 +116,13 @@ export function apiClient(
       return task
     },
   }
+}
+
+function stillWaiting(id: string, api: URL): string {
+  // API Gateway has no such page.
+  const health =
+    gatewayRegion(api) === undefined ? `, and ${new URL('../../health', api)} whether the service is well` : ''
+  return `Still waiting for task ${id}, which goes on without us too. \`tuffet task ${id}\` says how it stands${health}.`
 }
 
 /** The API's base: `/api/v1` is added if missing. */

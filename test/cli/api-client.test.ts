@@ -94,6 +94,23 @@ describe('the API client', () => {
     assert.equal(asked[0]?.headers['prefer'], 'wait=20')
   })
 
+  it('says once that it still waits for a task, and where to look', async (context) => {
+    context.mock.timers.enable({ apis: ['Date'] })
+    const pending = json(200, { data: { task_id: 'ab', state: 'PENDING' } })
+    const slow: Reaction = (request, response) => {
+      context.mock.timers.tick(20_000)
+      pending(request, response)
+    }
+    const said: string[] = []
+    const quick = await service(pending, pending, json(200, finished))
+    await apiClient(quick.url, undefined, (text) => said.push(text)).submit('POST', 'artifacts', {})
+    assert.deepEqual(said, [])
+    const { url } = await service(slow, slow, slow, slow, json(200, finished))
+    await apiClient(url, undefined, (text) => said.push(text)).submit('POST', 'artifacts', {})
+    assert.equal(said.length, 1)
+    assert.match(said[0] ?? '', /^Still waiting for task ab\b.*`tuffet task ab`.*:\d+\/health whether/)
+  })
+
   it('gives the reason of a task that was refused', async () => {
     const result = { status: false, message: 'Not added', error: 'No role is trusted with it.', details: {} }
     const { url } = await service(json(200, { data: { task_id: 'ab', state: 'ERRORED', result } }))
