@@ -27,7 +27,7 @@ export async function readPast(repository: Repository, { entry }: Current, numbe
     at = one.base.number
   }
   if (at !== number || !entries.has(number))
-    throw new Refusal(`There is no commit ${number}. GET /api/v1/commits lists those that there are.`)
+    throw new Refusal(`There is no commit ${number}. GET /api/v1/commits, or tuffet log, lists those that there are.`)
   return past
 }
 

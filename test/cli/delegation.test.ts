@@ -116,7 +116,10 @@ describe('tuffet delegation', () => {
     assert.deepEqual([updated.paths, updated.terminating], [['project/*'], true])
     await works(['update', 'project', '--no-terminating'])
     assert.equal((await role('project')).terminating, false)
-    await refused(['update', 'project', '--path', 'other/*'], /would not find 1 artifacts any more/)
+    await refused(
+      ['update', 'project', '--path', 'other/*'],
+      /would not find 1 artifact any more.*Remove it first, .*\(tuffet delegation cancel\)/,
+    )
     await works(['update', 'project', '--online', '--remove-artifacts'])
     const { online, keyids } = await role('project')
     assert.ok(online && !keyids.includes(bob.keyid))
@@ -147,11 +150,12 @@ describe('tuffet delegation', () => {
     const asked = await works(['renew', 'far'])
     assert.match(asked, /far, version \d+, expires in 30 days\n {4}0 of 1 {2}1 signature missing/)
     assert.match(asked, /Each of them runs: tuffet delegation sign far --key FILE/)
+    await refused(['renew', 'far'], /or stop its signing \(.*tuffet delegation cancel far\)/)
     await works(['sign', 'far', '--key', 'ann.pem', '-y'])
     const { version: renewed, targets } = await role('far')
     assert.ok(renewed > version)
     assert.equal(targets, 1)
-    await refused(['renew', 'docs'], /The service signs role docs itself/)
+    await refused(['renew', 'docs'], /The service signs role docs itself.*tuffet refresh docs\.$/m)
     await refused(['renew'], /has the current online keys already/)
   })
 

@@ -97,6 +97,11 @@ describe('operating a repository', () => {
     assert.deepEqual([versions.timestamp, commit.number], [commits[0].number, commits[0].number])
     assert.equal((await json('task', task.task_id)).state, 'SUCCESS')
     assert.equal((await json('log', String(commit.number))).base.number, commit.number - 1)
+    for (const command of ['log', 'revert']) {
+      const { code, stderr } = await run(command, '9999')
+      assert.equal(code, 1)
+      assert.match(stderr, /There is no commit 9999\. .*tuffet log\b/)
+    }
   })
 
   it('says it in tables too', async () => {

@@ -32,7 +32,8 @@ export const getArtifact: Handler<Routes['getArtifact']> = async ({ query: { pat
   const current = await readCurrent(repository)
   const found = current && (await readTarget(repository, current, path))
   if (found === undefined) {
-    throw new ApiError('not-found', 'Artifact not found.', `No role vouches for ${path}. GET /commits has its history.`)
+    const why = `No role vouches for ${path}. Its history: GET /commits, or tuffet log --changes.`
+    throw new ApiError('not-found', 'Artifact not found.', why)
   }
   const { role, target, commit, imports } = found
   return jsonAnswer(200, { data: { path, role, info: target, commit, imports }, message: 'Artifact.' })

@@ -39,7 +39,7 @@ export const getCommitChanges: Handler<Routes['getCommitChanges']> = async (
 async function readCommit(repository: Repository, number: number): Promise<Entry> {
   const [entry] = await readCommits(repository, { newest: number, limit: 1 })
   if (entry?.number === number) return entry
-  const why = `There is no commit ${number}. GET /commits lists those that there are; numbers may be left out.`
+  const why = `There is no commit ${number}. GET /commits, or tuffet log, lists those that there are; numbers may be left out.`
   throw new ApiError('not-found', 'Commit not found.', why)
 }
 

@@ -146,8 +146,10 @@ export function changeDelegations(draft: Draft, request: Request, context: Opera
 function renew(draft: Draft, names: readonly string[], { signers }: OperationContext): void {
   for (const name of names) {
     if (name !== 'targets') checkKnownName(draft, name)
-    if (isOnline(draft, name, signers))
-      throw new Refusal(`The service signs role ${name} itself. Force that with POST /api/v1/metadata/online.`)
+    if (isOnline(draft, name, signers)) {
+      const how = `POST /api/v1/metadata/online, or tuffet refresh ${name}`
+      throw new Refusal(`The service signs role ${name} itself. Force that with ${how}.`)
+    }
     signAgain(draft, name)
   }
   if (names.length > 0 || renewOnlineKeys(draft, signers)) return
@@ -163,6 +165,6 @@ function checkParked(draft: Draft, { signers }: OperationContext): void {
   if (stuck === undefined) return
   throw new Refusal(
     `Artifact ${stuck.path} is parked, and after this change it could not be published any more. ` +
-      'Publish what is parked (POST /api/v1/artifacts/publish) first.',
+      'Publish what is parked (POST /api/v1/artifacts/publish, or tuffet artifact publish) first.',
   )
 }

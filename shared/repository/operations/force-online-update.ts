@@ -19,7 +19,7 @@ export const forceOnlineMetadataUpdate: Operation<'force_online_metadata_update'
     const offline = offlineOf(draft, named, signers)
     if (request.roles.length > 0 && offline.size > 0) {
       throw new Refusal(
-        `${[...offline].join(', ')}: signed offline. Have the holders sign it anew: POST /api/v1/delegations/renew.`,
+        `${[...offline].join(', ')}: signed offline. Have the holders sign it anew: POST /api/v1/delegations/renew, or tuffet delegation renew.`,
       )
     }
     const roles = named.filter((role) => !offline.has(role))

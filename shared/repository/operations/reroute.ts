@@ -51,10 +51,12 @@ export function reroute(
 
 function refusal(lost: readonly { readonly path: string; readonly from: string; readonly to?: string }[]): Refusal {
   const paths = lost.map(({ path, from, to }) => `${path} (in ${from}${to ? `, would be in ${to}` : ''})`)
+  const [what, them, their] = lost.length === 1 ? ['artifact', 'it', 'its'] : ['artifacts', 'them', 'their']
   return new Refusal(
-    `Clients would not find ${lost.length} artifacts any more, because no role is trusted with them or because only the holders ` +
-      `of offline keys can move them: ${shown(paths)}. ` +
-      'Remove them first, choose other paths, or ask for their removal with the request.',
+    `Clients would not find ${lost.length} ${what} any more, because no role is trusted with ${them} or because only the holders ` +
+      `of offline keys can move ${them}: ${shown(paths)}. ` +
+      `Remove ${them} first, choose other paths, or ask for ${their} removal with the request ("remove_artifacts": true, or ` +
+      '--remove-artifacts of tuffet delegation). One that waits for signatures is stopped first (tuffet delegation cancel).',
     { lost_artifacts: lost.map(({ path }) => path) },
   )
 }

@@ -28,7 +28,7 @@ export function isOnline(draft: Draft, role: string, signers: readonly Signer[])
 export function refusePending(draft: Draft, role: string): void {
   if (!isPending(draft.signing, role)) return
   throw new Refusal(
-    `Metadata of role ${role} waits for signatures. Sign it, or stop its signing (POST /api/v1/metadata/sign/delete), and try again.`,
+    `Metadata of role ${role} waits for signatures. Sign it, or stop its signing (${howToStop(role)}), and try again.`,
   )
 }
 
@@ -134,5 +134,6 @@ function outdated(role: string): Refusal {
   return new Refusal(`The repository has changed since the metadata of role ${role} was drafted. ${startAgain(role)}`)
 }
 
-const startAgain = (role: string) =>
-  `Stop the signing of ${role} (POST /api/v1/metadata/sign/delete) and send the request again.`
+const startAgain = (role: string) => `Stop the signing of ${role} (${howToStop(role)}) and send the request again.`
+
+const howToStop = (role: string) => `POST /api/v1/metadata/sign/delete, or tuffet delegation cancel ${role}`
