@@ -5,14 +5,15 @@ import { CliError } from './output.ts'
 export interface Access {
   /** The headers that say so, for one request. Throws CliError where there is nothing to say it with. */
   headers(request: Unsigned): Promise<Readonly<Record<string, string>>>
-  /** What to look at where the service refuses all the same. */
-  readonly hint: string
+  /** What to look at where the service refuses all the same: it does not know who asks (401), or they may not (403). */
+  hint(status: 401 | 403): string
 }
 
 /** A bearer token, or nothing. */
 export function tokenAccess(token: string | undefined): Access {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
-  return { headers: async () => headers, hint: 'Name the variable that holds your token with --token-env.' }
+  const howToName = 'Set TUFFET_TOKEN (or name another variable with --token-env).'
+  return { headers: async () => headers, hint: (status) => (status === 401 ? howToName : '') }
 }
 
 /** A signature (SigV4) with the AWS credentials of the environment, for the API at this address. */
@@ -31,7 +32,8 @@ export function awsAccess(api: URL): Access {
         })
       }
     },
-    hint: 'It was signed with the AWS credentials of the environment: they need readPolicy, publishPolicy or administerPolicy of the stack.',
+    hint: () =>
+      'It was signed with the AWS credentials of the environment: they need readPolicy, publishPolicy or administerPolicy of the stack.',
   }
 }
 

@@ -69,7 +69,7 @@ export function apiClient(
     }
     const repeatable = method === 'GET' || headers?.['idempotency-key'] !== undefined
     const response = await reach(target, init, repeatable ? tries : 1)
-    return { status: response.status, answer: await readAnswer(response, target, access.hint) }
+    return { status: response.status, answer: await readAnswer(response, target, access) }
   }
 
   async function get<Answer>(
@@ -168,7 +168,7 @@ export function unreachable(target: URL | string, cause: unknown): CliError {
   return new CliError('unreachable', `${target} cannot be reached: ${reason}.${hint}`, { cause })
 }
 
-async function readAnswer(response: Response, target: URL, hint: string): Promise<unknown> {
+async function readAnswer(response: Response, target: URL, access: Access): Promise<unknown> {
   const text = await response.text().catch((cause: unknown) => {
     throw unreachable(target, cause)
   })
@@ -179,10 +179,10 @@ async function readAnswer(response: Response, target: URL, hint: string): Promis
     throw strange(target, response.status)
   }
   if (response.ok && typeof answer === 'object' && answer !== null) return answer
-  if (response.status === 401 || response.status === 403) {
-    throw new CliError('refused', `${reasonOf(answer)} ${hint}`)
-  }
-  throw new CliError('refused', reasonOf(answer), { details: { status: response.status, answer } })
+  const { status } = response
+  if (status === 401 || status === 403)
+    throw new CliError('refused', `${reasonOf(answer)} ${access.hint(status)}`.trimEnd())
+  throw new CliError('refused', reasonOf(answer), { details: { status, answer } })
 }
 
 function strange(target: URL, status: number): CliError {

@@ -118,8 +118,13 @@ describe('the API client', () => {
   })
 
   it('sends the token, and says what to do where it is not enough', async () => {
-    const { url, asked } = await service(json(403, { detail: { message: 'Forbidden.', error: 'It may only read.' } }))
-    await refused(apiClient(url, 'secret').get('status'), 'refused', /It may only read\..*--token-env/)
+    const { url, asked } = await service(
+      json(401, { detail: { message: 'Unauthorized.', error: 'A token is needed.' } }),
+      json(403, { detail: { message: 'Forbidden.', error: 'It may only read.' } }),
+    )
+    const api = apiClient(url, 'secret')
+    await refused(api.get('status'), 'refused', /A token is needed\. Set TUFFET_TOKEN \(or .*--token-env\)\.$/)
+    await refused(api.get('status'), 'refused', /It may only read\.$/)
     assert.equal(asked[0]?.headers.authorization, 'Bearer secret')
   })
 

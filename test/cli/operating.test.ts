@@ -60,7 +60,7 @@ describe('operating a repository', () => {
     const reading = await tuffet(['status', '--token-env', 'READER'], '', { env: reader })
     const writing = await tuffet(['refresh', '--token-env', 'READER'], '', { env: reader })
     assert.deepEqual([none.code, reading.code, writing.code], [1, 0, 1])
-    assert.match(none.stderr, /--token-env/)
+    assert.match(none.stderr, /Set TUFFET_TOKEN/)
     assert.match(writing.stderr, /administer/)
   })
 
