@@ -1,5 +1,8 @@
 import { InvalidArgumentError } from 'commander'
 import { type ClientId, clientIds } from '../shared/repository/clients.ts'
+import { hashBins, maximumBins } from '../shared/tuf/bins.ts'
+import { TufError } from '../shared/tuf/errors.ts'
+import { roleName, targetPath } from '../shared/tuf/names.ts'
 
 /** Parsers for commander: each throws InvalidArgumentError that says what the value has to be. */
 
@@ -8,6 +11,33 @@ export function wholeNumber(minimum: number, maximum = Number.MAX_SAFE_INTEGER) 
     const value = Number(text)
     if (/^\d+$/.test(text) && value >= minimum && value <= maximum) return value
     throw new InvalidArgumentError(`It has to be a whole number from ${minimum} to ${maximum}.`)
+  }
+}
+
+export function numberOfBins(text: string): number {
+  return checked(() => hashBins('succinct_roles', wholeNumber(2, maximumBins)(text)).number)
+}
+
+export const delegatedRole = (text: string): string => checked(() => roleName(text))
+
+/** Each of several target paths. */
+export function collectTargets(text: string, before: readonly string[] | undefined): string[] {
+  return collect(
+    checked(() => targetPath(text)),
+    before,
+  )
+}
+
+export function sha256Digest(text: string): string {
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase()
+  throw new InvalidArgumentError('It has to be 64 hex digits.')
+}
+
+function checked<Value>(check: () => Value): Value {
+  try {
+    return check()
+  } catch (cause) {
+    throw cause instanceof TufError ? new InvalidArgumentError(cause.message) : cause
   }
 }
 

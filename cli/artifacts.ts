@@ -6,7 +6,7 @@ import { inParallel } from '../shared/repository/parallel.ts'
 import { TufError } from '../shared/tuf/errors.ts'
 import { type JsonObject, parseJson } from '../shared/tuf/json.ts'
 import { targetPath } from '../shared/tuf/names.ts'
-import { CliError } from './output.ts'
+import { CliError, unreadable } from './output.ts'
 
 /** An artifact as the API takes it. */
 export interface ArtifactToAdd {
@@ -32,7 +32,7 @@ const hashedAtOnce = 8
 
 /**
  * The artifacts that arguments name: local files, hashed as they are read; all files below a directory; or, with a length and a
- * hash, target paths whose files are elsewhere. Throws CliError 'usage', or 'refused' where a file cannot be read.
+ * hash, target paths whose files are elsewhere. Throws CliError 'usage'.
  */
 export async function artifactsFrom(
   paths: readonly string[],
@@ -62,7 +62,7 @@ export async function artifactsFrom(
   })
 }
 
-/** The length and the SHA-256 of a file, which is never in memory as a whole. Throws CliError 'refused'. */
+/** The length and the SHA-256 of a file, which is never in memory as a whole. Throws CliError 'usage' where it cannot be read. */
 async function hashFile(file: string): Promise<{ length: number; sha256: string }> {
   const hash = createHash('sha256')
   let length = 0
@@ -118,8 +118,4 @@ function parseCustom(text: string): JsonObject {
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
   throw new CliError('usage', '--custom has to be a JSON object.')
-}
-
-function unreadable(file: string, cause: unknown): CliError {
-  return new CliError('refused', `${file} cannot be read: ${(cause as Error).message}`, { cause })
 }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { type Bulk, type BulkFormat, readBulk } from '../shared/repository/bulk.ts'
 import { maximumBulkBytes } from '../shared/repository/uploads.ts'
-import { CliError } from './output.ts'
+import { CliError, unreadable } from './output.ts'
 
 /** A file of artifacts, read as the service is going to read it. */
 export interface BulkFile {
@@ -12,7 +12,7 @@ export interface BulkFile {
   readonly bulk: Bulk
 }
 
-/** `progress` is told how many lines were read. Throws CliError 'refused' for what cannot be read, or is too large. */
+/** `progress` is told how many lines were read. Throws CliError: 'usage' for what cannot be read, 'refused' for what is too large. */
 export async function readBulkFile(
   file: string,
   format: BulkFormat | undefined,
@@ -32,7 +32,7 @@ async function bytesOf(file: string): Promise<Uint8Array> {
     bytes = await readFile(file)
   } catch (cause) {
     if (cause instanceof CliError) throw cause
-    throw new CliError('refused', `${file} cannot be read: ${(cause as Error).message}`, { cause })
+    throw unreadable(file, cause)
   }
   // What is no plain file has no size before it is read.
   if (bytes.length > maximumBulkBytes) throw tooLarge(file, bytes.length)

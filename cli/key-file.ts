@@ -11,7 +11,7 @@ import { TufError } from '../shared/tuf/errors.ts'
 import { parseJson } from '../shared/tuf/json.ts'
 import { type Key, keyFromPublicKey, publicKeyOf, verifySignature } from '../shared/tuf/keys.ts'
 import { encryptedPem } from './encrypted-key.ts'
-import { CliError } from './output.ts'
+import { CliError, unreadable } from './output.ts'
 
 export const keyKinds = ['ed25519', 'p256'] as const
 export type KeyKind = (typeof keyKinds)[number]
@@ -59,7 +59,7 @@ function exists(file: string): CliError {
   return new CliError('refused', `${file} exists, and is not overwritten. Choose another name.`)
 }
 
-/** Whether a key file asks for a password. Throws CliError 'refused' if it cannot be read. */
+/** Whether a key file asks for a password. Throws CliError 'usage' if it cannot be read. */
 export async function isEncrypted(file: string): Promise<boolean> {
   return (await readText(file)).includes('ENCRYPTED')
 }
@@ -105,6 +105,6 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    throw new CliError('refused', `${file} cannot be read: ${(cause as Error).message}`, { cause })
+    throw unreadable(file, cause)
   }
 }

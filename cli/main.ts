@@ -25,6 +25,14 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   token: async () => (await import('./commands/token.ts')).tokenCommand(),
 }
 
+const endings = `
+Exit codes:
+  0  done
+  1  refused or failed: the service, or what a file holds, says no
+  2  wrong usage: what was asked cannot be carried out, or a file that it names cannot be read
+  3  not reachable: nobody answered
+  4  not verified: what was read is not what trusted metadata vouches for`
+
 function rootCommand(): Command {
   return new Command('tuffet')
     .description('A serverless Repository Service for TUF.')
@@ -44,6 +52,7 @@ function rootCommand(): Command {
     .option('--quiet', 'say nothing but what was asked for, and errors')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', '\nExample:\n  $ tuffet artifact add dist/app.tar.gz --base dist')
+    .addHelpText('after', endings)
     .exitOverride()
 }
 

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { unreachable } from './api-client.ts'
 import { folderUrl } from './context.ts'
-import { CliError } from './output.ts'
+import { CliError, unreadable } from './output.ts'
 
 /** Somewhere that metadata can be read. */
 export interface MetadataSource {
@@ -88,7 +88,7 @@ async function directorySource(where: string): Promise<MetadataSource> {
   try {
     names = await readdir(directory)
   } catch (cause) {
-    throw new CliError('unreachable', `${directory} cannot be read: ${(cause as Error).message}`, { cause })
+    throw unreadable(directory, cause)
   }
   return {
     where: directory,

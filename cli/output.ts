@@ -32,6 +32,11 @@ export class CliError extends Error {
   }
 }
 
+/** A file or directory of this machine that the command line names, and that cannot be read. */
+export function unreadable(file: string, cause: unknown): CliError {
+  return new CliError('usage', `${file} cannot be read: ${(cause as Error).message}`, { cause })
+}
+
 export type Colour = 'bold' | 'dim' | 'green' | 'red' | 'yellow' | 'cyan'
 
 /** Where a command says things: its outcome on standard output, what goes on meanwhile on standard error. */

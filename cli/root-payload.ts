@@ -7,7 +7,7 @@ import { type Json, parseJson } from '../shared/tuf/json.ts'
 import type { Root } from '../shared/tuf/metadata.ts'
 import { type Signed, signedFromJson } from '../shared/tuf/signed.ts'
 import { createFile } from './key-file.ts'
-import { CliError } from './output.ts'
+import { CliError, unreadable } from './output.ts'
 
 /** A request that brings a root, saved in a file that goes from holder to holder. */
 export interface RootPayload {
@@ -22,13 +22,16 @@ export function withRoot<Payload extends RootPayload>(payload: Payload, root: Si
 
 /**
  * A saved payload and its root, with whatever signatures it has. What else it holds is for whoever takes it to verify. Throws
- * CliError 'refused'.
+ * CliError: 'usage' where the file cannot be read, 'refused' where it holds none.
  */
 export async function readPayload<Payload extends RootPayload>(
   file: string,
 ): Promise<{ readonly payload: Payload; readonly root: Signed<Root> }> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw unreadable(file, cause)
+  })
   try {
-    const payload = parseJson(await readFile(file)) as unknown as Payload
+    const payload = parseJson(bytes) as unknown as Payload
     return { payload, root: signedFromJson('root', payload.metadata?.root) }
   } catch (cause) {
     throw new CliError('refused', `${file} holds no payload with a root: ${(cause as Error).message}`, { cause })

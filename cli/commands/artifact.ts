@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import type * as z from 'zod'
 import type { artifact, parked } from '../../shared/app/result-schemas.ts'
 import { type ApiClient, detailsOf, type Task } from '../api-client.ts'
-import { wholeNumber } from '../arguments.ts'
+import { collectTargets, sha256Digest, wholeNumber } from '../arguments.ts'
 import { type ArtifactOptions, type ArtifactToAdd, artifactsFrom } from '../artifacts.ts'
 import { contextOf } from '../context.ts'
 import { paint } from '../output.ts'
@@ -32,7 +32,7 @@ function addCommand(): Command {
     .option('--base <dir>', 'target paths are relative to this', '.')
     .option('--as <path>', 'the target path of the one file given')
     .option('--length <bytes>', 'with --sha256: the file is elsewhere, and PATH is the target path', wholeNumber(0))
-    .option('--sha256 <hex>', 'with --length')
+    .option('--sha256 <hex>', 'with --length', sha256Digest)
     .option('--custom <json>', 'an object that clients are to be told of each artifact')
     .addOption(noPublish())
     .addHelpText(
@@ -59,7 +59,7 @@ Examples:
 function removeCommand(): Command {
   return new Command('remove')
     .description('take target paths out of the repository, in one request')
-    .argument('<path...>', 'target paths')
+    .argument('<path...>', 'target paths', collectTargets)
     .addOption(noPublish())
     .addHelpText('after', '\nExample:\n  $ tuffet artifact remove releases/1.2.2/app.tar.gz')
     .action(async (paths: string[], options: PublishOption, command: Command) => {
@@ -135,7 +135,7 @@ function describeParked(artifacts: Parked['artifacts']): string {
 function showCommand(): Command {
   return new Command('show')
     .description('what clients are told of a target path')
-    .argument('<path...>', 'target paths')
+    .argument('<path...>', 'target paths', collectTargets)
     .addHelpText('after', '\nExample:\n  $ tuffet artifact show releases/1.2.3/app.tar.gz')
     .action(async (paths: string[], _options: unknown, command: Command) => {
       const { api, output } = contextOf(command)

@@ -1,8 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { ClientId } from '../../shared/repository/clients.ts'
-import { maximumBins } from '../../shared/tuf/bins.ts'
 import { detailsOf } from '../api-client.ts'
-import { clientList, collectDays, type Days, wholeNumber } from '../arguments.ts'
+import { clientList, collectDays, type Days, numberOfBins } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { table } from '../table.ts'
@@ -89,17 +88,16 @@ interface Wanted {
   readonly bins?: number
 }
 
-const numberOfBins = 'number_of_delegated_bins='
+const binsSetting = 'number_of_delegated_bins='
 
 function collectSettings(text: string, before: unknown): Wanted {
   const earlier = before as Wanted | undefined
   if (text.startsWith('clients=')) return { ...earlier, clients: clientList(text.slice('clients='.length)) }
-  if (text.startsWith(numberOfBins))
-    return { ...earlier, bins: wholeNumber(2, maximumBins)(text.slice(numberOfBins.length)) }
+  if (text.startsWith(binsSetting)) return { ...earlier, bins: numberOfBins(text.slice(binsSetting.length)) }
   try {
     return { ...earlier, days: collectDays(text, earlier?.days) }
   } catch (cause) {
     if (!(cause instanceof InvalidArgumentError)) throw cause
-    throw new InvalidArgumentError(`${cause.message} Besides, clients=NAME,NAME and ${numberOfBins}NUMBER can be set.`)
+    throw new InvalidArgumentError(`${cause.message} Besides, clients=NAME,NAME and ${binsSetting}NUMBER can be set.`)
   }
 }

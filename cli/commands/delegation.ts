@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { maximumDays } from '../../shared/repository/settings.ts'
-import { binDelegations, maximumBins } from '../../shared/tuf/bins.ts'
-import { collect, keyNames, wholeNumber } from '../arguments.ts'
+import { binDelegations } from '../../shared/tuf/bins.ts'
+import { collect, delegatedRole, keyNames, numberOfBins, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import type { AddOptions, RemoveOptions, UpdateOptions } from '../delegation/change.ts'
 import type { SignOptions } from '../delegation/sign.ts'
@@ -23,7 +23,7 @@ export function delegationCommand(): Command {
 
 function withRoleOptions(command: Command): Command {
   return command
-    .argument('<role>', 'letters, digits, - and _')
+    .argument('<role>', 'letters, digits, - and _', delegatedRole)
     .option('--path <pattern>', 'what it is trusted with; * and ? stay within one segment; repeatable', collect)
     .option('--key <key>', "a holder's key, best the public part; repeatable", collect)
     .option('--threshold <n>', 'signatures that its metadata needs', wholeNumber(1))
@@ -37,7 +37,7 @@ function withRoleOptions(command: Command): Command {
 function addCommand(): Command {
   return withRoleOptions(new Command('add'))
     .description('trust a role with paths; without --key the service signs it with its online key')
-    .option('--bins <n>', 'hash bins inside it, a power of two, signed online', wholeNumber(2, maximumBins))
+    .option('--bins <n>', 'hash bins inside it, a power of two, signed online', numberOfBins)
     .addOption(new Option('--bin-delegation <kind>', 'how it delegates to them').choices(binDelegations))
     .addHelpText(
       'after',

@@ -4,7 +4,7 @@ import { parseJson } from '../../shared/tuf/json.ts'
 import { signedFromJson } from '../../shared/tuf/signed.ts'
 import { detailsOf } from '../api-client.ts'
 import type { Context } from '../context.ts'
-import { CliError } from '../output.ts'
+import { CliError, unreadable } from '../output.ts'
 import { plural } from '../table.ts'
 
 /** Publishes metadata of a role that was made and signed elsewhere, byte for byte. Throws CliError. */
@@ -30,8 +30,11 @@ function roleOf(file: string): string {
 }
 
 async function readMetadata(file: string) {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw unreadable(file, cause)
+  })
   try {
-    const json = parseJson(await readFile(file))
+    const json = parseJson(bytes)
     signedFromJson('targets', json)
     return json
   } catch (cause) {

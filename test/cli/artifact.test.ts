@@ -122,15 +122,16 @@ describe('tuffet artifact', () => {
   })
 
   const refused: readonly (readonly [number, RegExp, ...string[]])[] = [
-    [1, /nosuch cannot be read: ENOENT/, 'add', 'nosuch'],
+    [2, /nosuch cannot be read: ENOENT/, 'add', 'nosuch'],
     [2, /is not below dist\/deep.*--base/, 'add', 'dist/a.txt', '--base', 'dist/deep'],
     [2, /"#" at position 1/, 'add', 'dist/a.txt', '--as', 'a#b'],
     [2, /--as renames one file, and dist holds 4/, 'add', 'dist', '--as', 'x'],
     [2, /--length and --sha256 belong together/, 'add', 'x', '--length', '1'],
-    [1, /sha256 digest is 64 hex digits/, 'add', 'x', '--length', '1', '--sha256', 'abc'],
+    [2, /--sha256 .* has to be 64 hex digits/, 'add', 'x', '--length', '1', '--sha256', 'abc'],
     [2, /--custom has to be a JSON object/, 'add', 'dist/a.txt', '--custom', '[1]'],
     [2, /--custom: .*not JSON/, 'add', 'dist/a.txt', '--custom', '{'],
-    [1, /artifacts\.0: Target path "\.\.\/x"/, 'remove', '../x'],
+    [2, /Target path "\.\.\/x"/, 'remove', '../x'],
+    [2, /Target path "\.\.\/x"/, 'show', 'a', '../x'],
   ]
   for (const [code, message, ...args] of refused) {
     it(`refuses: tuffet artifact ${args.join(' ')}`, async () => {

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { exitCodes } from '../../cli/output.ts'
 import { tuffet } from '../support/tuffet.ts'
 
 const nobody = 'http://127.0.0.1:9'
@@ -13,6 +14,7 @@ describe('the command line', { concurrency: 2 }, () => {
     const { code, stdout } = await tuffet(['--help'])
     assert.equal(code, 0)
     for (const command of commands) assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'))
+    for (const code of Object.values(exitCodes)) assert.match(stdout, new RegExp(`^  ${code}  \\w+`, 'm'))
   })
 
   for (const command of commands) {
@@ -39,6 +41,10 @@ describe('the command line', { concurrency: 2 }, () => {
     [['--token-env', 'NO_SUCH_VARIABLE', 'status'], /NO_SUCH_VARIABLE, which is not set/],
     [['config', 'set'], /Nothing to set/],
     [['config', 'set', 'timestamp'], /role=days/],
+    [['config', 'set', 'number_of_delegated_bins=100'], /power of two from 2 to 16384/],
+    [['root', 'send', 'nowhere.json'], /nowhere\.json cannot be read/],
+    [['ceremony', '--continue', 'nowhere.json'], /nowhere\.json cannot be read/],
+    [['key', 'show', 'nowhere.pem'], /nowhere\.pem cannot be read/],
     [['log', '--limit', '0'], /whole number from 1 to 100/],
     [['key', 'new', 'x.pem', '--type', 'p384'], /Allowed choices are ed25519, p256/],
   ]

@@ -126,8 +126,8 @@ describe('tuffet import', () => {
     await write('large.csv', [''])
     await truncate(join(directory, 'large.csv'), 512 * 1024 * 1024 + 1)
     const cases: [string[], number, RegExp][] = [
-      [['missing.csv'], 1, /missing\.csv cannot be read/],
-      [['.'], 1, /cannot be read/],
+      [['missing.csv'], 2, /missing\.csv cannot be read/],
+      [['.'], 2, /cannot be read/],
       [['empty.csv'], 1, /holds no artifact; nothing was sent/],
       [['large.csv'], 1, /can have 536870912 \(512 MiB\)\. Split it by lines/],
       [['empty.csv', '--format', 'xml'], 2, /Allowed choices are csv, jsonl/],
