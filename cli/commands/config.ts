@@ -39,7 +39,7 @@ function setCommand(): Command {
     )
     .argument(
       '[name=value...]',
-      'targets, snapshot, timestamp, bins or a custom role = days; clients = names; number_of_delegated_bins = 2 to 16384',
+      'targets, snapshot, timestamp, bins or a custom role (with _expiration or without) = days; clients = names; number_of_delegated_bins = 2 to 16384',
       collectSettings,
     )
     .option('--expiration <role=days>', 'the same as an option; repeatable', collectDays)
@@ -54,6 +54,7 @@ function setCommand(): Command {
       const expiration = { ...settings?.days, ...options.expiration }
       const clients = settings?.clients
       const asked = Object.entries(expiration)
+      if (expiration['root'] !== undefined) throw rootExpires(expiration['root'])
       const bins = settings?.bins
       if (bins !== undefined) {
         if (asked.length > 0 || clients !== undefined)
@@ -81,6 +82,10 @@ function setCommand(): Command {
     })
 }
 
+function rootExpires(days: number): CliError {
+  return new CliError('usage', `The holders of root decide when it expires: tuffet root update --expiration ${days}`)
+}
+
 interface Wanted {
   readonly days?: Days
   readonly clients?: readonly ClientId[]
@@ -95,7 +100,8 @@ function collectSettings(text: string, before: unknown): Wanted {
   if (text.startsWith('clients=')) return { ...earlier, clients: clientList(text.slice('clients='.length)) }
   if (text.startsWith(binsSetting)) return { ...earlier, bins: numberOfBins(text.slice(binsSetting.length)) }
   try {
-    return { ...earlier, days: collectDays(text, earlier?.days) }
+    // As `config get` spells it, too.
+    return { ...earlier, days: collectDays(text.replace(/^(.+)_expiration=/, '$1='), earlier?.days) }
   } catch (cause) {
     if (!(cause instanceof InvalidArgumentError)) throw cause
     throw new InvalidArgumentError(`${cause.message} Besides, clients=NAME,NAME and ${binsSetting}NUMBER can be set.`)

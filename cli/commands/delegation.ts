@@ -76,9 +76,9 @@ Example:
 
 function removeCommand(): Command {
   return new Command('remove')
-    .description('trust roles no more; their artifacts go with them')
+    .description('trust roles no more; refused while they hold artifacts, unless those may go with them')
     .argument('<role...>')
-    .option('--remove-artifacts', 'remove them even if they hold artifacts')
+    .option('--remove-artifacts', 'remove their artifacts with them')
     .addHelpText('after', '\nExample:\n  $ tuffet delegation remove project')
     .action(async (roles: string[], options: RemoveOptions, command: Command) => {
       const { removeRoles } = await import('../delegation/change.ts')

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { detailsOf } from '../api-client.ts'
 import { contextOf } from '../context.ts'
+import { CliError } from '../output.ts'
 
 export function refreshCommand(): Command {
   return new Command('refresh')
@@ -9,6 +10,8 @@ export function refreshCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ tuffet refresh timestamp')
     .action(async (roles: string[], _options: unknown, command: Command) => {
       const { api, output } = contextOf(command)
+      if (roles.includes('root'))
+        throw new CliError('usage', 'The holders of root sign it anew: tuffet root update --expiration DAYS')
       const task = await output.during('Signing', () => api.submit('POST', 'metadata/online', { roles }))
       const { updated_roles = [] } = detailsOf<{ updated_roles: readonly string[] }>(task)
       output.done({ task }, `Signed anew: ${updated_roles.join(', ')}.`)

@@ -163,6 +163,7 @@ describe('tuffet delegation', () => {
     await works(['add', 'binned', '--path', 'binned/*', '--bins', '4', '--bin-delegation', 'path_hash_prefixes'])
     await add('binned/a')
     assert.equal((await role('binned')).bins?.number, 4)
+    assert.match(await works(['remove', '--help']), /refused while they hold artifacts/)
     await refused(['remove', 'docs', 'binned'], /docs \(1 artifact\), binned \(in hash bins\)/, 2)
     assert.match(await works(['remove', 'docs', 'binned', '--remove-artifacts']), /Removed docs, binned/)
     await refused(['remove', 'docs'], /There is no delegated role docs/)

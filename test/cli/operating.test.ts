@@ -72,6 +72,8 @@ describe('operating a repository', () => {
     assert.equal(timestamp.stdout, '2\n')
     assert.equal(snapshot.snapshot_expiration, 8)
     assert.equal((await run('config', 'get', 'nonsense')).code, 2)
+    await json('config', 'set', 'timestamp_expiration=3')
+    assert.equal((await run('config', 'get', 'timestamp_expiration')).stdout, '3\n')
   })
 
   it('warns of a role that there is not, and refuses where there is no other', async () => {
