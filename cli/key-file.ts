@@ -95,10 +95,16 @@ export async function readPublicKey(file: string): Promise<Key> {
     publicKeyOf(key)
     return key
   } catch (cause) {
-    const why =
-      cause instanceof TufError && cause.code === 'invalid-key' ? cause.message : 'It is neither PEM nor JSON.'
-    throw new CliError('refused', `${file} holds no public key that can be used. ${why}`, { cause })
+    throw new CliError('refused', `${file} holds no public key that can be used. ${whyNotPublic(content, cause)}`, {
+      cause,
+    })
   }
+}
+
+function whyNotPublic(content: string, cause: unknown): string {
+  if (/^-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/m.test(content))
+    return 'It is a private key. Its public part is wanted: FILE.pub beside it, or what tuffet key show FILE --json says.'
+  return cause instanceof TufError && cause.code === 'invalid-key' ? cause.message : 'It is neither PEM nor JSON.'
 }
 
 async function readText(file: string): Promise<string> {

@@ -172,10 +172,19 @@ async function fetchFirstRoot(metadataUrl: URL, fetcher: TufFetcher): Promise<Bu
 }
 
 async function readRoot(file: string): Promise<Buffer> {
+  const bytes = await readFile(file).catch((cause: Error) => {
+    throw new CliError('usage', `--root ${file}: ${cause.message}`, { cause })
+  })
+  // Whether it is a good one is for tuf-js to say.
+  if (isRoot(bytes)) return bytes
+  throw new CliError('usage', `--root ${file} is not root metadata.`)
+}
+
+function isRoot(bytes: Buffer): boolean {
   try {
-    return await readFile(file)
-  } catch (cause) {
-    throw new CliError('usage', `--root ${file}: ${(cause as Error).message}`, { cause })
+    return JSON.parse(bytes.toString())?.signed?._type === 'root'
+  } catch {
+    return false
   }
 }
 

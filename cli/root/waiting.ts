@@ -9,7 +9,11 @@ import { CliError } from '../output.ts'
 
 /** The root that waits for signatures, if one does. Throws CliError 'not-verified' where it could not follow `current`. */
 export async function readWaitingRoot(api: ApiClient, current: Root | undefined): Promise<Signed<Root> | undefined> {
-  const { data } = await api.get<z.infer<typeof pending>>('metadata/sign')
+  const { data } = await api.get<z.infer<typeof pending>>('metadata/sign').catch((cause: unknown) => {
+    const notFound = cause instanceof CliError && cause.details['status'] === 404
+    if (!notFound || current !== undefined) throw cause
+    throw new CliError('refused', 'There is no repository yet. Run tuffet ceremony.', { cause })
+  })
   const root = data?.metadata['root']
   if (root === undefined) return undefined
   try {

@@ -75,6 +75,18 @@ describe('tuffet ceremony', () => {
     })
   }
 
+  it('says what a public key is where a private one is given for it', async () => {
+    const { code, stderr } = await ceremony(['--yes', '--public-key', 'alice.pem', '--public-key', 'bob.pem.pub'])
+    assert.equal(code, 1)
+    assert.match(stderr, /alice\.pem holds no public key .* It is a private key\. Its public part is wanted/)
+  })
+
+  it('is what the state of the root names before there is one', async () => {
+    const { code, stderr } = await tuffet(['--api', served.url.href, 'root', 'status'])
+    assert.equal(code, 1)
+    assert.equal(stderr, 'error: There is no repository yet. Run tuffet ceremony.\n')
+  })
+
   it('asks for confirmation of what is signed', async () => {
     const days = ['root', 'targets', 'snapshot', 'timestamp', 'bins'].flatMap((role) => ['--expiration', `${role}=9`])
     const decided = [...days, '--threshold', '2', '--bins', '4', '--delegation', 'succinct_roles']

@@ -102,6 +102,8 @@ describe('tuffet download', () => {
       [1, /tuf-js.*cannot look for a target of that name/, 'constructor'],
       [1, /\.\.\/x would be written outside/, '../x'],
       [2, /--root nosuch\.json: ENOENT/, 'a.txt', '--root', 'nosuch.json'],
+      [2, /--root files\/a\.txt is not root metadata/, 'a.txt', '--root', 'files/a.txt'],
+      [2, /timestamp\.json is not root metadata/, 'a.txt', '--root', 'data/metadata/timestamp.json'],
     ]
     for (const [code, message, ...args] of cases) {
       const ran = await download(...args, '--out', 'none')
