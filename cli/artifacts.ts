@@ -46,14 +46,15 @@ export async function artifactsFrom(
     throw new CliError('usage', '--length and --sha256 belong together: give both, or none to hash a local file.')
   if (options.length !== undefined && options.sha256 !== undefined) {
     const info = { length: options.length, hashes: { sha256: options.sha256 }, ...custom }
-    return paths.map((path) => ({ path: checkedPath(options.as ?? path), info }))
+    return [...new Set(paths)].map((path) => ({ path: checkedPath(options.as ?? path), info }))
   }
   const files = (await Promise.all(paths.map(filesBelow))).flat()
   if (files.length === 0) throw new CliError('usage', `There is no file in ${paths.join(', ')}.`)
   if (options.as !== undefined && files.length > 1)
     throw new CliError('usage', `--as renames one file, and ${paths[0]} holds ${files.length}.`)
   // Before the work: a path that cannot be is not worth a gigabyte's hash.
-  const named = files.map((file) => ({ file, path: checkedPath(options.as ?? pathFrom(options.base, file)) }))
+  const byPath = new Map(files.map((file) => [checkedPath(options.as ?? pathFrom(options.base, file)), file]))
+  const named = [...byPath].map(([path, file]) => ({ path, file }))
   let hashed = 0
   return inParallel(named, hashedAtOnce, async ({ file, path }) => {
     const { length, sha256 } = await hashFile(file)

@@ -5,7 +5,7 @@ import { type ApiClient, detailsOf, type Task } from '../api-client.ts'
 import { collectTargets, sha256Digest, wholeNumber } from '../arguments.ts'
 import { type ArtifactOptions, type ArtifactToAdd, artifactsFrom } from '../artifacts.ts'
 import { contextOf } from '../context.ts'
-import { paint } from '../output.ts'
+import { CliError, exitCodes, paint } from '../output.ts'
 import { plural, short, table } from '../table.ts'
 
 export function artifactCommand(): Command {
@@ -69,7 +69,8 @@ function removeCommand(): Command {
       const { deleted_artifacts = [], not_found_artifacts = [] } = detailsOf<Removed>(task)
       for (const path of not_found_artifacts) output.warn(`${path} was not there.`)
       const what = plural(deleted_artifacts.length, 'artifact')
-      output.done({ ...parkedIf(options), task }, ended('Removed', what, options, task))
+      const text = deleted_artifacts.length === 0 ? 'Nothing was removed.' : ended('Removed', what, options, task)
+      output.done({ ...parkedIf(options), task }, text)
     })
 }
 
@@ -139,13 +140,40 @@ function showCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ tuffet artifact show releases/1.2.3/app.tar.gz')
     .action(async (paths: string[], _options: unknown, command: Command) => {
       const { api, output } = contextOf(command)
-      const answers: z.infer<typeof artifact>['data'][] = []
-      for (const path of paths) answers.push((await api.get<z.infer<typeof artifact>>('artifacts', { path })).data)
-      output.result(answers.length === 1 ? answers[0] : answers, answers.map(describe).join('\n\n'))
+      const found: Shown[] = []
+      const missing: Missing[] = []
+      for (const path of paths) {
+        const answer = await readArtifact(api, path)
+        if ('error' in answer) missing.push(answer)
+        else found.push(answer)
+      }
+      const messages = missing.map(({ error }) => error.message)
+      if (found.length === 0) throw new CliError('refused', messages.join('\n'))
+      const document = paths.length === 1 ? found[0] : [...found, ...missing]
+      output.result(document, found.map(describe).join('\n\n'))
+      for (const message of messages) process.stderr.write(`${paint('red', 'error:', process.stderr)} ${message}\n`)
+      if (missing.length > 0) process.exitCode = exitCodes.refused
     })
 }
 
-function describe({ path, role, info, commit, imports }: z.infer<typeof artifact>['data']): string {
+type Shown = z.infer<typeof artifact>['data']
+
+interface Missing {
+  readonly path: string
+  readonly error: { readonly code: string; readonly message: string }
+}
+
+/** That one is not there says nothing of the others. */
+async function readArtifact(api: ApiClient, path: string): Promise<Shown | Missing> {
+  try {
+    return (await api.get<z.infer<typeof artifact>>('artifacts', { path })).data
+  } catch (cause) {
+    if (!(cause instanceof CliError && cause.details['status'] === 404)) throw cause
+    return { path, error: { code: cause.code, message: cause.message } }
+  }
+}
+
+function describe({ path, role, info, commit, imports }: Shown): string {
   return table([
     ['path', path],
     ['role', role],

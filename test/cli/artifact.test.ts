@@ -86,9 +86,32 @@ describe('tuffet artifact', () => {
     assert.equal(removed.code, 0)
     assert.match(removed.stderr, /warning: never-there was not there/)
     assert.match(removed.stdout, /Removed 1 artifact/)
+    const again = await artifact('remove', 'gone')
+    assert.deepEqual([again.code, again.stdout], [0, 'Nothing was removed.\n'])
     const shown = await artifact('show', 'gone')
     assert.equal(shown.code, 1)
     assert.match(shown.stderr, /No role vouches for gone\..*tuffet log --changes/)
+  })
+
+  it('counts a path that is given twice once', async () => {
+    const { stdout } = await artifact('add', 'dist/a.txt', './dist/a.txt', 'dist/a.txt')
+    assert.match(stdout, /^[^\n]*\nAdded 1 artifact;/)
+    assert.equal((await added('far', 'far', '--length', '1', '--sha256', sha256('far'))).length, 1)
+  })
+
+  it('shows what is there beside what is not', async () => {
+    await added('dist/a.txt')
+    const shown = await artifact('show', 'dist/a.txt', 'nope')
+    assert.equal(shown.code, 1)
+    assert.match(shown.stdout, /^path +dist\/a\.txt\n/)
+    assert.match(shown.stderr, /^error: .*No role vouches for nope/)
+    const json = await artifact('show', 'nope', 'dist/a.txt', '--json')
+    assert.equal(json.code, 1)
+    const [found, missing] = JSON.parse(json.stdout)
+    assert.deepEqual([found.path, missing.path, missing.error.code], ['dist/a.txt', 'nope', 'refused'])
+    const none = await artifact('show', 'nope', 'neither')
+    assert.equal(none.code, 1)
+    assert.match(none.stderr, /vouches for nope[\s\S]*vouches for neither/)
   })
 
   it('parks what is not to be published yet', async () => {
