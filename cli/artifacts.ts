@@ -85,13 +85,19 @@ async function filesBelow(path: string): Promise<string[]> {
     const entries = await readdir(path, { withFileTypes: true, recursive: true })
     const files = await inParallel(entries, hashedAtOnce, async (entry) => {
       const file = join(entry.parentPath, entry.name)
-      const isFile = entry.isSymbolicLink() ? (await stat(file)).isFile() : entry.isFile()
+      const isFile = entry.isSymbolicLink() ? (await followed(file)).isFile() : entry.isFile()
       return isFile ? [file] : []
     })
     return files.flat().sort()
   } catch (cause) {
-    throw unreadable(path, cause)
+    throw cause instanceof CliError ? cause : unreadable(path, cause)
   }
+}
+
+async function followed(link: string) {
+  return stat(link).catch((cause: unknown) => {
+    throw unreadable(`The link ${link}`, cause)
+  })
 }
 
 function pathFrom(base: string, file: string): string {

@@ -66,7 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (command !== undefined) program.addCommand(inheriting(command, program))
   }
   try {
-    await program.parseAsync(args, { from: 'user' })
+    await program.parseAsync(asHelpOption(program, args), { from: 'user' })
     return Number(process.exitCode ?? 0)
   } catch (error) {
     const json = args.includes('--json')
@@ -77,6 +77,19 @@ async function main(args: readonly string[]): Promise<number> {
     if (json) console.log(JSON.stringify({ error: { code: 'usage', message } }, undefined, 2))
     return exitCodes.usage
   }
+}
+
+/** `help artifact add` as `artifact add --help`: commander's own looks one command deep, and says nothing of one that is not there. */
+function asHelpOption(program: Command, args: readonly string[]): readonly string[] {
+  if (args[0] !== 'help') return args
+  const names = args.slice(1).filter((word) => !word.startsWith('-'))
+  let at = program
+  for (const name of names) {
+    const next = at.commands.find((command) => command.name() === name)
+    if (next === undefined && at.commands.length > 0) return names
+    at = next ?? at
+  }
+  return [...names, '--help']
 }
 
 /** A command made elsewhere, and those below it, behave as this one. */

@@ -61,9 +61,10 @@ Examples:
 function refuseBroken(file: string, bulk: Bulk, { skipInvalid = false }: ImportOptions): void {
   if (bulk.brokenCount > 0 && !skipInvalid) {
     const lines = plural(bulk.brokenCount, 'broken line')
+    const them = bulk.brokenCount === 1 ? 'it' : 'them'
     throw new CliError(
       'refused',
-      `${file} has ${lines}; nothing was sent. Mend ${bulk.brokenCount === 1 ? 'it' : 'them'}, or leave them out with --skip-invalid.\n${listed(bulk)}`,
+      `${file} has ${lines}; nothing was sent. Mend ${them}, or leave ${them} out with --skip-invalid.\n${listed(bulk)}`,
       { details: { broken_count: bulk.brokenCount, broken: bulk.broken } },
     )
   }

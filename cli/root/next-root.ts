@@ -41,8 +41,8 @@ export function nextRoot(current: Root, wishes: Wishes): Root {
 }
 
 const flags = {
-  root: { threshold: '--threshold', remove: '--remove-key' },
-  targets: { threshold: '--targets-threshold', remove: '--remove-targets-key' },
+  root: { threshold: '--threshold', add: '--add-key', remove: '--remove-key' },
+  targets: { threshold: '--targets-threshold', add: '--add-targets-key', remove: '--remove-targets-key' },
 } as const
 
 function holdersOf(role: keyof typeof flags, current: Root, wishes: KeyWishes, keys: Map<string, Key>): RoleKeys {
@@ -54,10 +54,11 @@ function holdersOf(role: keyof typeof flags, current: Root, wishes: KeyWishes, k
   if (threshold <= keyids.length) return { ...before, keyids, threshold }
   const name = role === 'root' ? 'Root' : 'Targets'
   const has = plural(keyids.length, 'key')
-  throw new CliError(
-    'usage',
-    `${name} would have ${has} and a threshold of ${threshold}. Change ${flags[role].threshold} too.`,
-  )
+  const how =
+    wishes.threshold === undefined
+      ? `Change ${flags[role].threshold} too.`
+      : `Choose a lower ${flags[role].threshold}, or add keys with ${flags[role].add}.`
+  throw new CliError('usage', `${name} would have ${has} and a threshold of ${threshold}. ${how}`)
 }
 
 function addKey(keys: Map<string, Key>, key: Key): void {

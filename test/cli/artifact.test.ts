@@ -60,6 +60,14 @@ describe('tuffet artifact', () => {
     )
   })
 
+  it('names a link that leads nowhere', async () => {
+    await mkdir(join(directory, 'linked'))
+    await symlink('gone', join(directory, 'linked/dangling'))
+    const { code, stderr } = await artifact('add', 'linked')
+    assert.equal(code, 2)
+    assert.match(stderr, /^error: The link linked\/dangling cannot be read: ENOENT/)
+  })
+
   it('renames, and tells clients what they are to be told', async () => {
     const [artifact] = await added('dist/a.txt', '--as', 'releases/1.0/app', '--custom', '{"channel":"beta"}')
     assert.deepEqual([artifact?.path, artifact?.info.custom], ['releases/1.0/app', { channel: 'beta' }])

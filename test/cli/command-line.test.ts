@@ -26,6 +26,17 @@ describe('the command line', { concurrency: 2 }, () => {
     })
   }
 
+  it('shows the help of a command below another', async () => {
+    const [{ code, stdout }, option] = await Promise.all([
+      tuffet(['help', 'artifact', 'add']),
+      tuffet(['artifact', 'add', '--help']),
+    ])
+    assert.equal(code, 0)
+    assert.match(stdout, /--sha256/)
+    assert.equal(stdout, option.stdout)
+    assert.match((await tuffet(['help'])).stdout, /^Exit codes:$/m)
+  })
+
   it('says its version', async () => {
     const { code, stdout } = await tuffet(['--version'])
     assert.equal(code, 0)
@@ -34,6 +45,8 @@ describe('the command line', { concurrency: 2 }, () => {
 
   const misuses: readonly (readonly [readonly string[], RegExp])[] = [
     [['statsu'], /unknown command 'statsu'[\s\S]*Did you mean status/],
+    [['help', 'statsu'], /unknown command 'statsu'[\s\S]*Did you mean status/],
+    [['help', 'artifact', 'ad'], /unknown command 'ad'/],
     [['status', '--frobnicate'], /unknown option '--frobnicate'/],
     [['artifact', 'add'], /missing required argument 'path'/],
     [['--api', 'ftp://x', 'status'], /--api has to be an http or https URL/],

@@ -108,6 +108,8 @@ describe('tuffet import', () => {
     const json = await run('import', 'broken.csv', '--json')
     const { error, broken, broken_count } = JSON.parse(json.stdout)
     assert.deepEqual([json.code, error.code, broken_count, broken[0].line, broken[1].line], [1, 'refused', 2, 2, 3])
+    await write('one broken.csv', ['broken'])
+    assert.match((await run('import', 'one broken.csv')).stderr, /Mend it, or leave it out with --skip-invalid/)
     assert.equal(await uploads(), before)
     assert.equal((await run('artifact', 'show', 'fine')).code, 1)
   })

@@ -158,7 +158,7 @@ describe('tuffet root', () => {
     const { stderr, code } = await root(['update', '--key', bob])
     assert.deepEqual([code, /--yes/.test(stderr)], [2, true])
     for (const [args, says] of [
-      [['--threshold', '3'], /2 keys and a threshold of 3/],
+      [['--threshold', '3'], /2 keys and a threshold of 3\. Choose a lower --threshold, or add keys with --add-key\./],
       [['--remove-key', 'ffffffff'], /none of the keys of root/],
       [['--add-key', path('carol.pem.pub')], /is in the root already/],
       [['--targets-threshold', '1'], /The service signs targets/],
