@@ -91,8 +91,7 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
     if (snapshot === undefined || targetsMeta === undefined) return snapshot?.signed.meta
     const top = await check.loadTargets('targets', { ...expected('targets'), meta: targetsMeta })
     const file = `${targetsMeta.version}.targets.json`
-    if (top?.delegations !== undefined)
-      await checkLevels({ file, delegations: top.delegations }, snapshot.signed.meta)
+    if (top?.delegations !== undefined) await checkLevels({ file, delegations: top.delegations }, snapshot.signed.meta)
     return snapshot.signed.meta
   }
 
