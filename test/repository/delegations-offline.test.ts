@@ -164,7 +164,7 @@ describe('a role that its holders sign', () => {
     await sign(repository, 'project', ann)
     assert.match(
       await refusal(repository, await signatureFor(repository, 'project', bob)),
-      /would not find 1 artifacts/,
+      /would not find 1 artifact any more/,
     )
     await succeeds(repository, removeRequest(['project/a']))
     await sign(repository, 'project', bob)

@@ -181,7 +181,10 @@ describe('a repository of custom roles only', () => {
     await succeeds(repository, addRequest(['b/x', 'a/x']))
     assert.match(await refusal(repository, addRequest(['a/.dotfile'])), /trusted by every client with a\/\.dotfile/)
     const narrow = customRole('b', { paths: ['b/y*'] })
-    assert.match(await refusal(repository, delegation('update', [narrow])), /would not find 1 artifacts.*b\/x \(in b\)/)
+    assert.match(
+      await refusal(repository, delegation('update', [narrow])),
+      /would not find 1 artifact any more.*b\/x \(in b\)/,
+    )
     const { removed_artifacts: removed } = await succeeds(repository, delegation('update', [narrow], [], true))
     assert.deepEqual(removed, ['b/x'])
     await succeeds(repository, { ...addRequest(['b/y']), publish: false })
@@ -242,7 +245,7 @@ describe('a delegation is refused', () => {
     const repository = await bootstrapped()
     const deep = Array(33).fill('d').join('/')
     await succeeds(repository, addRequest([deep, 'shallow']))
-    assert.match(await refusal(repository, delegation('add', [customRole('a')])), /would not find 1 artifacts/)
+    assert.match(await refusal(repository, delegation('add', [customRole('a')])), /would not find 1 artifact any more/)
     await succeeds(repository, delegation('add', [customRole('a')], [], true))
     assert.match(await refusal(repository, addRequest([deep])), /No delegated role is trusted/)
     const current = await readCurrent(repository)
