@@ -4,6 +4,7 @@ import type { Artifact } from './artifact-rules.ts'
 import { BrokenLineError, readCsvLine, readCsvLineAgain, readJsonLine, reasonOf } from './bulk-line.ts'
 import { linesOf } from './bulk-lines.ts'
 import { BulkPlaces } from './bulk-places.ts'
+import { hasSha256 } from './clients.ts'
 
 /**
  * A file of artifacts, one on each line: a million of them. Nothing is kept of a line but where it lies, so that memory
@@ -27,6 +28,8 @@ export interface Bulk {
   /** How many lines are broken, and the first of them (at most 100). */
   readonly brokenCount: number
   readonly broken: readonly BrokenLine[]
+  /** How many artifacts have no SHA-256, and the paths of the first of them (at most 10). */
+  readonly withoutSha256: { readonly count: number; readonly paths: readonly string[] }
   /** The path of artifact `index` (0 … count-1): cheap. */
   path(index: number): TargetPath
   /** Parses that line again, whole. */
@@ -61,6 +64,7 @@ export function artifactsOf({ file, format, lines }: SharedBulk): Pick<Bulk, 'ar
 const readerAgain = { csv: readCsvLineAgain, jsonl: readJsonLine }
 
 const maximumBroken = 100
+const maximumShown = 10
 /** As much as a body of POST /artifacts may have. */
 const maximumLineBytes = 5 * 1024 * 1024
 const progressEvery = 10_000
@@ -71,6 +75,7 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
   const parse = format === 'csv' ? readCsvLine : readJsonLine
   const places = new BulkPlaces(buffer, (line) => parse(line).path)
   const broken: BrokenLine[] = []
+  const withoutSha256 = { count: 0, paths: [] as string[] }
   let brokenCount = 0
   let number = 0
   for (const [start, end] of linesOf(buffer)) {
@@ -91,6 +96,7 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
     count: places.count,
     brokenCount,
     broken,
+    withoutSha256,
     path: (index) => places.path(index),
     artifact,
     share,
@@ -110,7 +116,10 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
     }
     const read = parse(buffer.subarray(start, end))
     const earlier = places.add(read.path, start, end, number)
-    if (earlier === undefined) return
+    if (earlier === undefined) {
+      if (!hasSha256(read.info.hashes) && withoutSha256.count++ < maximumShown) withoutSha256.paths.push(read.path)
+      return
+    }
     if (canonicalText(artifact(earlier).info) === canonicalText(read.info)) return
     throw new BrokenLineError(
       `The same path as line ${places.lineNumber(earlier)}, with other length, hashes or custom. Write each path once.`,

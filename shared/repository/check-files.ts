@@ -13,7 +13,7 @@ import type { TopLevelRole } from '../tuf/names.ts'
 import { decodeSigned, lengthAndHashes, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'
 import { type CheckedRole, emptyTraits, type Finding, type Problem } from './check-report.ts'
-import { hasSha256, type SizedRole } from './clients.ts'
+import { hasSha256, otherHashOf, type SizedRole } from './clients.ts'
 import { inParallel } from './parallel.ts'
 
 export interface FileOptions {
@@ -84,7 +84,11 @@ export function fileCheck({ read, now, parallel = 32, onRead }: FileOptions) {
 
   async function loadTargets(role: string, expected: Expected & { meta: MetaFile }): Promise<Targets | undefined> {
     const loaded = await load('targets', role, `${expected.meta.version}.${role}.json`, expected)
-    for (const { hashes } of loaded?.signed.targets.values() ?? []) if (!hasSha256(hashes)) traits.withoutSha256 = true
+    for (const { hashes } of loaded?.signed.targets.values() ?? []) {
+      if (!hasSha256(hashes)) traits.withoutSha256 = true
+      const other = otherHashOf(hashes)
+      if (other !== undefined) traits.otherHashes.add(other)
+    }
     seen.targets += loaded?.signed.targets.size ?? 0
     return loaded?.signed
   }

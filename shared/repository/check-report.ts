@@ -1,4 +1,4 @@
-import type { DelegationKind, FileSize, RepositoryTraits, SizedRole } from './clients.ts'
+import type { DelegationKind, FileSize, OtherHash, RepositoryTraits, SizedRole } from './clients.ts'
 
 export type Problem =
   | 'missing'
@@ -52,5 +52,6 @@ export function emptyTraits() {
     rootVersions: 0,
     rolesInSnapshot: 0,
     withoutSha256: false,
+    otherHashes: new Set<OtherHash>(),
   }
 }

@@ -142,6 +142,7 @@ function together(parts: readonly [Seen, ...Seen[]]): Omit<CheckReport, 'inSnaps
     for (const version of other.specVersions) traits.specVersions.add(version)
     if (other.sizes.targets.bytes > traits.sizes.targets.bytes) traits.sizes.targets = other.sizes.targets
     traits.withoutSha256 ||= other.withoutSha256
+    for (const hash of other.otherHashes) traits.otherHashes.add(hash)
   }
   return {
     findings: parts.flatMap(({ findings }) => findings),

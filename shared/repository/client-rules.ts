@@ -6,11 +6,13 @@ import type { Signed } from '../tuf/signed.ts'
 import {
   type Client,
   type DelegationKind,
-  hasSha256,
+  type OtherHash,
   obstacles,
+  otherHashOf,
   type RepositoryTraits,
   type SizedRole,
   secondsToRefresh,
+  takesOther,
 } from './clients.ts'
 import { Refusal, shown } from './errors.ts'
 import type { SigningGroup } from './signing.ts'
@@ -108,10 +110,13 @@ export function refuseUnverified(served: readonly Client[], what: string, { sche
   )
 }
 
-/** `rstuf` makes the keyid before it adds fields of its own to the key. */
-function keyidWarnings(served: readonly Client[], { keys }: Root): string[] {
+/** Keys that `strictKeyids` refuses: `rstuf` makes the keyid before it adds fields of its own to the key. */
+export const oddKeyids = ({ keys }: Root) =>
+  [...keys].filter(([keyid, key]) => keyid !== keyidOf(key)).map(([keyid]) => keyid)
+
+function keyidWarnings(served: readonly Client[], root: Root): string[] {
   const strict = served.filter(({ strictKeyids }) => strictKeyids)
-  const others = [...keys].filter(([keyid, key]) => keyid !== keyidOf(key)).map(([keyid]) => keyid)
+  const others = oddKeyids(root)
   if (strict.length === 0 || others.length === 0) return []
   return [
     `${namesOf(strict)} refuses a root with key ${others.join(', ')}: its keyid is not the SHA-256 of all that the root says of it, ` +
@@ -176,16 +181,17 @@ export function artifactWarnings(
 ): string[] {
   const paths = (odd: (artifact: (typeof artifacts)[number]) => boolean) =>
     artifacts.filter(odd).map(({ path }) => path)
-  const isOther = ({ info }: (typeof artifacts)[number]) => Object.hasOwn(info.hashes, 'blake2b-256')
+  const otherHash = (other: OtherHash) => ({
+    clients: served.filter((client) => !takesOther(client, other)),
+    paths: paths(({ info }) => otherHashOf(info.hashes) === other),
+  })
   const rules = [
     {
-      clients: served.filter(({ otherHashes }) => otherHashes !== 'alone'),
-      paths: paths((artifact) => isOther(artifact) && !hasSha256(artifact.info.hashes)),
+      ...otherHash('alone'),
       why: 'they do not read blake2b-256 (only python-tuf does). Send sha256 alone, and every client finds it',
     },
     {
-      clients: served.filter(({ otherHashes }) => otherHashes === 'never'),
-      paths: paths((artifact) => isOther(artifact) && hasSha256(artifact.info.hashes)),
+      ...otherHash('beside'),
       why: 'they take no blake2b-256, not even beside sha256. Send sha256 alone, and every client finds it',
     },
     {
@@ -197,6 +203,17 @@ export function artifactWarnings(
   return rules
     .filter(({ clients, paths }) => clients.length > 0 && paths.length > 0)
     .map(({ clients, paths, why }) => `${namesOf(clients)} will not find ${shown(paths)}: ${why}.`)
+}
+
+/** Throws a Refusal if one of the clients needs what these artifacts do not have. `count`: where there are more than `paths`. */
+export function refuseWithoutSha256(readers: readonly Client[], paths: readonly string[], count = paths.length): void {
+  const lost = readers.filter(({ needsSha256 }) => needsSha256)
+  if (lost.length === 0) return
+  const [reads, them] = lost.length === 1 ? ['reads', 'it'] : ['read', 'them']
+  throw new Refusal(
+    `${namesOf(lost)} ${reads} nothing of a repository in which one target has no SHA-256, and none is given for ` +
+      `${shown(paths, count)}. Send sha256, alone or beside others; or, if nobody uses ${them}, ${leaveOut(lost)}.`,
+  )
 }
 
 /** What to say where more roles are trusted with one path than a client visits in search of it. */

@@ -1,8 +1,9 @@
-import { type Root, specVersion, type Targets } from '../tuf/metadata.ts'
-import { readingWarnings, sizeWarnings, slownessWarnings } from './client-rules.ts'
+import { type Root, specVersion, type TargetFile, type Targets } from '../tuf/metadata.ts'
+import { oddKeyids, readingWarnings, refuseWithoutSha256, sizeWarnings, slownessWarnings } from './client-rules.ts'
 import {
   type Client,
   type DelegationKind,
+  hasSha256,
   obstacles,
   type RepositoryTraits,
   secondsToRefresh,
@@ -29,7 +30,9 @@ function traitsOf(
     specVersions: new Set([root.spec_version, specVersion]),
     rootVersions: root.version,
     rolesInSnapshot,
+    // What would cost a client everything is refused before it is published; the rest is told by `check`, which reads all roles.
     withoutSha256: false,
+    otherHashes: new Set(),
   }
 }
 
@@ -59,6 +62,25 @@ export function warningsOfDraft(draft: Draft): string[] {
 /** Which of them take long. */
 export function slownessOfDraft(draft: Draft): string[] {
   return slownessWarnings(servedClients(draft.settings.clients), rolesInSnapshot(draft))
+}
+
+/** Throws a Refusal if a client that can read the repository could not any more, for the hashes of one of these. */
+export function refuseLosing(
+  draft: Draft,
+  artifacts: Iterable<{ readonly path: string; readonly info?: Pick<TargetFile, 'hashes'> }>,
+): void {
+  const paths: string[] = []
+  for (const { path, info } of artifacts) if (info !== undefined && !hasSha256(info.hashes)) paths.push(path)
+  if (paths.length > 0) refuseWithoutSha256(readersOfDraft(draft), paths)
+}
+
+/** The served clients that can read what this draft makes of the repository. */
+export function readersOfDraft(draft: Draft): Client[] {
+  const traits = traitsOfDraft(draft)
+  const refusesRoot = ({ strictKeyids }: Client) => strictKeyids === true && oddKeyids(draft.root.signed).length > 0
+  return servedClients(draft.settings.clients).filter(
+    (client) => obstacles(client, traits).length === 0 && !refusesRoot(client),
+  )
 }
 
 /** The same of those clients that could read it as it was `before`, and took less long. */

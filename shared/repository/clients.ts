@@ -37,7 +37,9 @@ export interface Client {
   /** It takes a key under the SHA-256 of all its fields and under no other keyid. */
   readonly strictKeyids?: boolean
   /** How it takes a hash that is neither SHA-256 nor SHA-512: alone, beside one of those, or not at all. */
-  readonly otherHashes: 'alone' | 'beside' | 'never'
+  readonly otherHashes: OtherHash | 'never'
+  /** It reads nothing of a repository in which one target has no SHA-256. */
+  readonly needsSha256?: boolean
   /** It takes a path that is the name of something which every JavaScript object has for one that it has found. */
   readonly mixesUpNames?: boolean
   /** Seconds of computing that a refresh costs, from so many roles in the snapshot on: measured, fewest roles first. */
@@ -45,6 +47,9 @@ export interface Client {
   /** Why it can read no repository that the others read. */
   readonly never?: string
 }
+
+/** Where a hash stands that is neither SHA-256 nor SHA-512. */
+export type OtherHash = 'alone' | 'beside'
 
 export type SizedRole = 'root' | 'timestamp' | 'snapshot' | 'targets'
 
@@ -60,6 +65,8 @@ export interface RepositoryTraits {
   readonly rolesInSnapshot: number
   /** Some target has no SHA-256. */
   readonly withoutSha256: boolean
+  /** See `otherHashOf`: those of all targets. */
+  readonly otherHashes: ReadonlySet<OtherHash>
 }
 
 export interface FileSize {
@@ -116,6 +123,7 @@ const knownClients: readonly Client[] = [
     visits: Number.POSITIVE_INFINITY,
     strictKeyids: true,
     otherHashes: 'beside',
+    needsSha256: true,
   },
   {
     id: 'sigstore-java',
@@ -167,6 +175,22 @@ export function defaultClientsOf(kind: DelegationKind): ClientId[] {
 /** Whether hashes hold one that every client knows. */
 export const hasSha256 = (hashes: Hashes) => Object.hasOwn(hashes, 'sha256')
 
+/** How a hash that is neither SHA-256 nor SHA-512 stands among these; nothing if there is none. */
+export function otherHashOf(hashes: Hashes): OtherHash | undefined {
+  let usual = false
+  let other = false
+  for (const algorithm of Object.keys(hashes)) {
+    if (algorithm === 'sha256' || algorithm === 'sha512') usual = true
+    else other = true
+  }
+  if (!other) return undefined
+  return usual ? 'beside' : 'alone'
+}
+
+/** Whether the client finds targets with such a hash. */
+export const takesOther = ({ otherHashes }: Client, other: OtherHash) =>
+  otherHashes === 'alone' || otherHashes === other
+
 /** The clients that follow this way of delegating, and those that do not. */
 export function clientsOf(kind: DelegationKind): { readonly reached: string[]; readonly lost: string[] } {
   // Only those that follow some delegation at all: the others are lost to every repository like ours.
@@ -192,9 +216,17 @@ export function obstacles(client: Client, traits: RepositoryTraits): string[] {
   if (versions.length > 0) found.push(`refuses spec_version ${versions.join(', ')}`)
   if (traits.rootVersions > client.rootRotations)
     found.push(`follows ${client.rootRotations} roots, and there are ${traits.rootVersions}`)
-  if (traits.withoutSha256 && client.otherHashes !== 'alone')
-    found.push('needs SHA-256, which some targets do not have')
+  if (traits.withoutSha256 && client.needsSha256)
+    found.push('reads nothing unless each target has a SHA-256, which some do not have')
+  for (const other of traits.otherHashes) {
+    if (!takesOther(client, other)) found.push(`does not find targets with ${otherHashWords[other]}`)
+  }
   return found
+}
+
+const otherHashWords: Readonly<Record<OtherHash, string>> = {
+  alone: 'neither SHA-256 nor SHA-512',
+  beside: 'another hash beside SHA-256 or SHA-512',
 }
 
 /** What a refresh costs a client at least, where that is worth a word. */

@@ -49,8 +49,8 @@ export function refuseTufErrors<Value>(decide: () => Value): Value {
 }
 
 /** Names for a message: the first ten, and how many there are if that is not all of them. */
-export const shown = (names: readonly string[]) =>
-  `${names.slice(0, 10).join(', ')}${names.length > 10 ? `, … (${names.length} in all)` : ''}`
+export const shown = (names: readonly string[], count = names.length) =>
+  `${names.slice(0, 10).join(', ')}${count > 10 ? `, … (${count} in all)` : ''}`
 
 /** The cycle cannot go on, and no task is to blame: those at hand wait for the next one. */
 export function isNoTasksFault(error: unknown): boolean {

@@ -5,8 +5,10 @@ import type { Problem } from '../../shared/repository/check-report.ts'
 import { clientsOf, clientVerdicts } from '../../shared/repository/clients.ts'
 import { unusedFiles } from '../../shared/repository/unused-files.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
-import type { Targets } from '../../shared/tuf/metadata.ts'
+import type { Hashes, Targets } from '../../shared/tuf/metadata.ts'
+import { targetPath } from '../../shared/tuf/names.ts'
 import { decodeSigned } from '../../shared/tuf/signed.ts'
+import { succeeds } from '../support/delegations.ts'
 import { makeKey, signRole, type TestKey } from '../support/keys.ts'
 import { begin, finish } from '../support/long-work.ts'
 import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
@@ -142,6 +144,32 @@ describe('check', async () => {
     )
     const stated = { ...traits, sizes: { ...traits.sizes, snapshot: { bytes: 6_000_000, stated: true } } }
     assert.equal(clientVerdicts(stated).find(({ name }) => name === 'tuf-js 6')?.reads, true)
+  })
+
+  it('says of hashes who needs others, and who does not find the targets', async () => {
+    const delegations = { delegation: 'path_hash_prefixes', number: 2 } as const
+    const unable = async (path: string, hashes: Hashes) => {
+      const other = await bootstrapped({ delegations })
+      await succeeds(other, { kind: 'update_settings', expiration: {}, clients: ['python-tuf'] })
+      const info = { length: 1, hashes }
+      await succeeds(other, { ...addRequest([]), artifacts: [{ path: targetPath(path), info }] })
+      const { traits, findings } = await check(await publishedFiles(other), now)
+      assert.deepEqual(findings, [])
+      const common = ['go-tuf', 'php-tuf', 'rust-tuf', 'sigstore-java', 'tuf-browser']
+      const others = clientVerdicts(traits).filter(({ id, reads }) => !reads && !common.includes(id))
+      return Object.fromEntries(others.map(({ id, why }) => [id, why.join()]))
+    }
+    const [sha256, sha512, blake] = ['ab'.repeat(32), 'cd'.repeat(64), 'ef'.repeat(32)]
+    const nothing = 'reads nothing unless each target has a SHA-256, which some do not have'
+    const [alone, beside] = ['neither SHA-256 nor SHA-512', 'another hash beside SHA-256 or SHA-512'].map(
+      (what) => `does not find targets with ${what}`,
+    )
+    assert.deepEqual(await unable('a', { sha256, sha512 }), {})
+    assert.deepEqual(await unable('a', { sha512 }), { tough: nothing })
+    assert.deepEqual(await unable('a', { sha256, 'blake2b-256': blake }), { 'tuf-js': beside, 'go-tuf-v0': beside })
+    assert.deepEqual(await unable('a', { 'blake2b-256': blake }), {
+      ...{ 'tuf-js': alone, 'go-tuf-v0': alone, tough: `${nothing},${alone}` },
+    })
   })
 
   it('knows whom each way of delegating reaches', () => {

@@ -3,15 +3,18 @@ import { describe, it } from 'node:test'
 import { warningsOfCurrent } from '../../shared/repository/client-standing.ts'
 import { type ClientId, clientIds, defaultClients, servedClients } from '../../shared/repository/clients.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
+import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { AddArtifactsRequest, TaskRequest } from '../../shared/repository/task.ts'
+import type { Hashes } from '../../shared/tuf/metadata.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
 import { clientOf } from '../support/client.ts'
 import { counting } from '../support/counting.ts'
 import { customRole, delegation, refusal, removeRequest, succeeds } from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
+import { begin, ended, finish, importOf } from '../support/long-work.ts'
 import { addRequest, bootstrapped, bootstrapRequest, restarted, run, testRepository } from '../support/repository.ts'
 
 const serve = (...clients: ClientId[]): TaskRequest => ({ kind: 'update_settings', expiration: {}, clients })
@@ -27,6 +30,13 @@ async function small() {
   const repository = await bootstrapped({ delegations: { keys: {}, roles: [customRole('a')] } })
   await succeeds(repository, serve('python-tuf', 'php-tuf'))
   return repository
+}
+
+const sha512 = 'cd'.repeat(64)
+
+/** An artifact with other hashes than the usual one. */
+function withHashes(path: string, hashes: Hashes): AddArtifactsRequest {
+  return { ...addRequest([]), artifacts: [{ path: targetPath(path), info: { length: 1, hashes } }] }
 }
 
 const warnings = (details: Readonly<Record<string, unknown>>) => String(details['warnings'] ?? '')
@@ -168,8 +178,7 @@ describe("A role that would pass a served client's cap", () => {
 describe('What only some clients cannot read', () => {
   it('comes with a warning if they are served', async () => {
     const repository = await bootstrapped()
-    const hashes = { sha256: 'ab'.repeat(32), 'blake2b-256': 'cd'.repeat(32) }
-    const odd = { ...addRequest([]), artifacts: [{ path: targetPath('odd'), info: { length: 1, hashes } }] }
+    const odd = withHashes('odd', { sha256: 'ab'.repeat(32), 'blake2b-256': 'cd'.repeat(32) })
     assert.match(
       warnings(await succeeds(repository, odd)),
       /^tuf-js 6, go-tuf 2\.4, go-tuf 0\.7 will not find odd: .*not even beside sha256\. Send sha256 alone/,
@@ -182,6 +191,11 @@ describe('What only some clients cannot read', () => {
     await succeeds(repository, serve('python-tuf', 'tough'))
     assert.equal(warnings(await succeeds(repository, odd)), '')
     assert.equal(warnings(await succeeds(repository, addRequest(['toString']))), '')
+  })
+
+  it('is silent about a SHA-512 alone, which those read that can read the repository', async () => {
+    const repository = await bootstrapped()
+    assert.equal(warnings(await succeeds(repository, withHashes('long', { sha512 }))), '')
   })
 
   it('does so too where more roles are trusted with a path than a client visits', async () => {
@@ -217,5 +231,48 @@ describe('What only some clients cannot read', () => {
     assert.ok('result' in task)
     assert.deepEqual([state, await founding.ports.metadata.list('')], ['ERRORED', []])
     assert.match(task.result.error ?? '', /Root version 1 names key .*rust-tuf 0\.3 does not verify/)
+  })
+})
+
+describe('An artifact without SHA-256, where tough would lose the whole repository', () => {
+  const bins = { delegation: 'path_hash_prefixes', number: 4 } as const
+  const why =
+    /^tough 0\.24 reads nothing of a repository in which one target has no SHA-256, and none is given for long\. Send sha256, .* take tough out/
+
+  it('is refused, parked or not, with what to do about it', async () => {
+    const repository = await bootstrapped({ delegations: bins })
+    const long = withHashes('long', { sha512 })
+    assert.match(await refusal(repository, long), why)
+    assert.match(await refusal(repository, { ...long, publish: false }), why)
+    assert.match(await refusal(repository, withHashes('long', { 'blake2b-256': 'cd'.repeat(32) })), why)
+    await succeeds(repository, withHashes('long', { sha256: 'ab'.repeat(32), sha512 }))
+  })
+
+  it('is refused in an import, with the first of them by name', async () => {
+    const repository = await bootstrapped({ delegations: bins })
+    const lines = Array.from({ length: 12 }, (_, at) => `long/${at};1;sha512;${sha512}`)
+    const id = await begin(repository, await importOf(repository, [`fine;1;sha256;${'ab'.repeat(32)}`, ...lines]))
+    await prepare(repository, id)
+    await publish(repository)
+    const { state, error } = await ended(repository, id)
+    assert.equal(state, 'ERRORED')
+    assert.match(error ?? '', /no SHA-256, and none is given for long\/0, .*long\/9, … \(12 in all\)\. Send sha256/)
+  })
+
+  it('is taken where tough is not served', async () => {
+    const repository = await bootstrapped({ delegations: bins })
+    await succeeds(repository, serve('python-tuf', 'tuf-js', 'go-tuf-v0'))
+    assert.equal(warnings(await succeeds(repository, withHashes('long', { sha512 }))), '')
+    const imported = await importOf(repository, [`longer;1;sha512;${sha512}`])
+    assert.equal((await finish(repository, await begin(repository, imported))).state, 'SUCCESS')
+  })
+
+  it('is taken where tough refuses the root for its keyids, as with those of rstuf', async () => {
+    const founding = testRepository()
+    const rootKeys = founding.rootKeys.map((key) => ({ ...key, key: { ...key.key, 'x-rstuf-key-name': 'somebody' } }))
+    const request = bootstrapRequest({ ...founding, rootKeys }, { keys: {}, roles: [customRole('a')] })
+    await succeeds(founding, request)
+    const hashes = { 'blake2b-256': 'cd'.repeat(32) }
+    assert.match(warnings(await succeeds(founding, withHashes('a/odd', hashes))), /will not find a\/odd/)
   })
 })

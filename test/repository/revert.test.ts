@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { ClientId } from '../../shared/repository/clients.ts'
 import { collect } from '../../shared/repository/collect.ts'
+import { readCurrent } from '../../shared/repository/current.ts'
 import { entryName, readEntry } from '../../shared/repository/journal.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
@@ -109,6 +111,25 @@ describe('revert', () => {
     assert.equal(state, 'ERRORED')
     assert.match(error ?? '', /journal is broken: commit 3/)
     assert.equal((await run(repository, addRequest(['z'], 1))).state, 'SUCCESS')
+  })
+
+  it('is refused where it would bring back what clients cannot read', async () => {
+    const repository = await bootstrapped({ delegations: { delegation: 'path_hash_prefixes', number: 2 } })
+    const serve = (clients: readonly ClientId[]) =>
+      run(repository, { kind: 'update_settings', expiration: {}, clients })
+    await serve(['python-tuf'])
+    const info = { length: 1, hashes: { sha512: 'cd'.repeat(64) } }
+    await run(repository, { ...addRequest([]), artifacts: [{ path: targetPath('long'), info }] })
+    const number = (await readCurrent(repository))?.entry.number ?? 0
+    await run(repository, remove('long'))
+    await serve(['python-tuf', 'tough'])
+    const lost = await ended(repository, revert(number))
+    assert.equal(lost.state, 'ERRORED')
+    assert.match(lost.error ?? '', /^tough 0\.24 reads nothing of .* none is given for long\./)
+    assert.deepEqual(await seen(repository), {})
+    await serve(['python-tuf'])
+    assert.equal((await ended(repository, revert(number))).state, 'SUCCESS')
+    assert.deepEqual(await seen(repository), { long: 1 })
   })
 
   it('puts targets where they belong now, and is refused where nobody could find or sign them', async () => {

@@ -1,6 +1,7 @@
 import type { TargetFile } from '../../tuf/metadata.ts'
 import { withTaskId } from '../artifact-rules.ts'
 import { artifactWarnings } from '../client-rules.ts'
+import { refuseLosing } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
 import { type Draft, roleFor, roleOf, setParked, setTarget } from '../draft.ts'
 import { Refusal, shown } from '../errors.ts'
@@ -113,7 +114,8 @@ function trustedRoles(draft: Draft, paths: readonly string[]): string[] {
 
 /**
  * Publishes the changes of a request, parks them, or has them wait for the signatures of the one role that they touch; the
- * details say so then. Throws a Refusal if they touch others beside a role that is signed offline.
+ * details say so then. Throws a Refusal if they touch others beside a role that is signed offline, or would cost a served client
+ * the whole repository.
  */
 function publishOrPark(
   draft: Draft,
@@ -122,6 +124,7 @@ function publishOrPark(
   context: OperationContext,
 ): { readonly update?: string } {
   const publish = request.kind === 'publish_artifacts' || request.publish
+  refuseLosing(draft, changes)
   const roles = rolesFor(
     draft,
     changes.map(({ path }) => path),

@@ -1,7 +1,8 @@
 import type { TargetFile, Targets } from '../../tuf/metadata.ts'
 import { withTaskId } from '../artifact-rules.ts'
 import { artifactsOf, type Bulk, type BulkArtifact, inSharedMemory, readBulk } from '../bulk.ts'
-import { artifactWarnings } from '../client-rules.ts'
+import { artifactWarnings, refuseWithoutSha256 } from '../client-rules.ts'
+import { readersOfDraft } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
 import { sha256 } from '../documents.ts'
 import { type Draft, roleFor, setParked } from '../draft.ts'
@@ -101,6 +102,8 @@ interface Source extends Pick<Bulk, 'artifact'> {
 
 async function readSource(planning: Planning, request: ImportArtifactsRequest): Promise<Source> {
   const bulk = await readFile(planning, request)
+  const { count, paths } = bulk.withoutSha256
+  if (count > 0) refuseWithoutSha256(readersOfDraft(planning.draft), paths, count)
   const placed = placeArtifacts(planning.draft, bulk, planning.repository.ports.signers)
   const details = { imported_artifacts: bulk.count, updated_roles: placed.size, ...invalidLines(bulk) }
   const lend = () => ({ bulk: bulk.share(), placed: [...placed], details })

@@ -1,5 +1,6 @@
 import { canonicalText } from '../../tuf/canonical.ts'
 import type { TargetFile } from '../../tuf/metadata.ts'
+import { refuseLosing } from '../client-standing.ts'
 import { type Draft, roleFor, roleOf } from '../draft.ts'
 import { Refusal, shown } from '../errors.ts'
 import type { Past } from '../past.ts'
@@ -21,6 +22,7 @@ export const revert: Operation<'revert'> = {
     const roles = rolesOf(draft, different, context)
     const { taskId: task, principal } = context
     const changes = different.map(([path, info]) => ({ path, ...(info && { info }), task, principal }))
+    refuseLosing(draft, changes)
     applyChanges(draft, changes)
     return {
       message: 'Revert Processed',
