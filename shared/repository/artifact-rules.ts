@@ -48,7 +48,8 @@ export function hashFault(algorithm: string, digest: string): string | undefined
   }
   if (digest.length === length && !notHex.test(digest)) return undefined
   const odd = notHex.exec(digest)
-  const has = odd === null ? `${digest.length}` : `${JSON.stringify(odd[0])} at position ${odd.index}`
+  const upper = odd !== null && /[A-F]/.test(odd[0]) ? ', and clients compare digests as text, in lower case' : ''
+  const has = odd === null ? `${digest.length}` : `${JSON.stringify(odd[0])} at position ${odd.index}${upper}`
   return `A ${algorithm} digest is ${length} hex digits; this has ${has}.`
 }
 
@@ -62,4 +63,24 @@ export function sayingCustom(custom: JsonObject | undefined): { readonly custom?
   if (custom === undefined || Object.keys(custom).length === 0) return {}
   canonicalBytes(custom)
   return { custom }
+}
+
+/**
+ * What is wrong with targets that are as somebody else wrote them, if anything is: whole sentences, which name up to ten of them. A
+ * client that trips over one loses the target, its role or the whole repository.
+ */
+export function targetFaults(targets: Iterable<readonly [string, TargetFile | undefined]>): string | undefined {
+  const faults: string[] = []
+  for (const [path, info] of targets) {
+    const messages = info === undefined ? [] : faultsOf(info)
+    if (messages.length > 0) faults.push(`${path}: ${messages.join(' ')}`)
+  }
+  if (faults.length === 0) return undefined
+  return `${faults.slice(0, 10).join(' ')}${faults.length > 10 ? ` … (${faults.length} in all)` : ''}`
+}
+
+function faultsOf({ hashes, custom }: TargetFile): string[] {
+  const faults = hashFaults(hashes).map(({ message }) => message)
+  if (custom === undefined || Object.keys(custom).length > 0) return faults
+  return [...faults, '"custom" is empty. Leave it out, as tough does before it verifies the signature.']
 }

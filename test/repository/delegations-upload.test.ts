@@ -64,13 +64,70 @@ describe('metadata that was signed elsewhere', () => {
     ['with impossible targets', /"\.\."/, { targets: new Map([['project/../x', info]]) }],
     ['and delegates further', /delegates to others/, { delegations: { keys: new Map(), roles: [] } }],
   ]
-  for (const [what, why, change, signers] of cases) {
+  const faulty = (path: string, target: Partial<TargetFile>): Partial<Targets> => ({
+    targets: new Map([[path, { ...info, ...target }]]),
+  })
+  const upper = { sha256: 'AB'.repeat(32) }
+  const faults: typeof cases = [
+    [
+      'with a hash that no client knows',
+      /project\/a: Hash algorithm "md5"/,
+      faulty('project/a', { hashes: { md5: 'aa' } }),
+    ],
+    [
+      'with such a hash beside another',
+      /project\/a: Hash algorithm "md5"/,
+      faulty('project/a', { hashes: { ...info.hashes, md5: 'aa' } }),
+    ],
+    [
+      'with a digest that is none',
+      /project\/a: .*"z" at position 0/,
+      faulty('project/a', { hashes: { sha256: 'zz' } }),
+    ],
+    [
+      'with a short digest',
+      /project\/a: .*64 hex digits; this has 2/,
+      faulty('project/a', { hashes: { sha256: 'ab' } }),
+    ],
+    [
+      'with a digest in upper case',
+      /project\/a: .*"A" at position 0, .*lower case/,
+      faulty('project/a', { hashes: upper }),
+    ],
+    [
+      'with an empty custom',
+      /project\/a: "custom" is empty.*have it signed again/,
+      faulty('project/a', { custom: {} }),
+    ],
+    [
+      'with more faults than can be named',
+      /project\/7: (?!.*project\/8: ).* … \(12 in all\)/,
+      { targets: new Map(Array.from({ length: 12 }, (_, at) => [`project/${at}`, { ...info, custom: {} }])) },
+    ],
+  ]
+  for (const [what, why, change, signers] of [...cases, ...faults]) {
     test(`${what} is refused`, async () => {
       const repository = await withOfflineRole()
       await succeeds(repository, addRequest(['other']))
       assert.match(await refusal(repository, upload(made(repository, change), signers)), why)
     })
   }
+
+  test('is warned of where only some clients read it, and refused where one would lose everything', async () => {
+    const repository = await withOfflineRole()
+    await succeeds(repository, addRequest(['other']))
+    const odd = upload(made(repository, faulty('project/a', { hashes: { 'blake2b-256': 'cd'.repeat(32) } })))
+    const { warnings } = await succeeds(repository, odd)
+    assert.match(String(warnings), /^tuf-js 6, .* will not find project\/a: they do not read blake2b-256/)
+
+    const plain = await bootstrapped({ delegations: { keys: {}, roles: [customRole('first')] } })
+    const role = customRole('project', { holders: [ann, bob], threshold: 2 })
+    await succeeds(plain, delegation('add', [role], [ann, bob]))
+    await sign(plain, 'project', ann, bob)
+    for (const path of ['first/a', 'first/b']) await succeeds(plain, addRequest([path]))
+    const long = upload(made(plain, faulty('project/a', { hashes: { sha512: 'cd'.repeat(64) } })))
+    assert.match(await refusal(plain, long), /^tough 0\.24 reads nothing of .* none is given for project\/a/)
+  })
 
   test('is refused for a role that nobody delegates to yet, with what comes first', async () => {
     const repository = await bootstrapped()

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readCurrent, readRole } from '../../shared/repository/current.ts'
-import { type Draft, draftFrom, provide, trialOf } from '../../shared/repository/draft.ts'
+import { type Draft, draftFrom, provide, setTarget, trialOf } from '../../shared/repository/draft.ts'
 import { Refusal } from '../../shared/repository/errors.ts'
 import { operations } from '../../shared/repository/operations/index.ts'
 import type { Operation } from '../../shared/repository/operations/operation.ts'
+import { reroute } from '../../shared/repository/operations/reroute.ts'
 import type { TaskKind, TaskRequest } from '../../shared/repository/task.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
 import { roleName, targetPath } from '../../shared/tuf/names.ts'
@@ -130,6 +131,30 @@ describe('An operation', () => {
       assert.deepEqual(tried, await draft())
     })
   }
+
+  const faulty = { length: 1, hashes: { sha256: 'AB'.repeat(32) }, custom: {} }
+
+  it('does not bring back targets that clients trip over, as holders may have signed them once', async () => {
+    const tried = await draft()
+    const past = new Map([['one/a', faulty]])
+    assert.throws(
+      () => operations.revert.apply(tried, { kind: 'revert', commit: 1 }, { ...context, past }),
+      /clients trip over\. one\/a: .*lower case\. "custom" is empty\./,
+    )
+    assert.deepEqual(tried, await draft())
+  })
+
+  it('does not move them into another role either, unless it is to remove them', async () => {
+    const tried = await draft()
+    setTarget(tried, 'one', 'two/faulty', faulty)
+    setTarget(tried, 'one', 'two/fine', addRequest(['fine']).artifacts[0]?.info)
+    const { signers } = context
+    assert.throws(() => reroute(trialOf(tried), ['one'], { remove: false, signers }), /two\/faulty \(in one/)
+    assert.deepEqual(reroute(tried, ['one'], { remove: true, signers }), {
+      moved: ['two/fine'],
+      removed: ['two/faulty'],
+    })
+  })
 
   it('may be tried on a copy that shares nothing which operations change', async () => {
     const original = await draft()

@@ -1,3 +1,4 @@
+import { targetFaults } from '../artifact-rules.ts'
 import { type Draft, delegatedRoles, roleFor, roleOf, setTarget } from '../draft.ts'
 import { Refusal, shown } from '../errors.ts'
 import type { Signer } from '../ports.ts'
@@ -15,7 +16,8 @@ export function rolesWithTargets(draft: Draft): string[] {
 
 /**
  * After a change of delegations: every target goes into the role that is the first to be trusted with its path now. Throws a
- * Refusal where there is none, or where one of the two is signed offline, unless `remove` has such targets removed.
+ * Refusal where there is none, where one of the two is signed offline, or where clients would trip over the target in the other
+ * role too, unless `remove` has such targets removed.
  * `roles`: those that may hold some, all loaded.
  */
 export function reroute(
@@ -35,7 +37,8 @@ export function reroute(
     for (const [path, target] of [...roleOf(draft, from).targets]) {
       const to = roleFor(draft, path)
       if (to === from) continue
-      if (to === undefined || !signsOnline(to) || !signsOnline(from)) {
+      const isFaulty = targetFaults([[path, target]]) !== undefined
+      if (to === undefined || !signsOnline(to) || !signsOnline(from) || isFaulty) {
         lost.push({ path, from, ...(to !== undefined && { to }) })
         continue
       }
@@ -53,8 +56,8 @@ function refusal(lost: readonly { readonly path: string; readonly from: string; 
   const paths = lost.map(({ path, from, to }) => `${path} (in ${from}${to ? `, would be in ${to}` : ''})`)
   const [what, them, their] = lost.length === 1 ? ['artifact', 'it', 'its'] : ['artifacts', 'them', 'their']
   return new Refusal(
-    `Clients would not find ${lost.length} ${what} any more, because no role is trusted with ${them} or because only the holders ` +
-      `of offline keys can move ${them}: ${shown(paths)}. ` +
+    `Clients would not find ${lost.length} ${what} any more, because no role is trusted with ${them}, because only the holders ` +
+      `of offline keys can move ${them}, or because hashes or an empty custom break clients: ${shown(paths)}. ` +
       `Remove ${them} first, choose other paths, or ask for ${their} removal with the request ("remove_artifacts": true, or ` +
       '--remove-artifacts of tuffet delegation). One that waits for signatures is stopped first (tuffet delegation cancel).',
     { lost_artifacts: lost.map(({ path }) => path) },

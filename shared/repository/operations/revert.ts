@@ -1,5 +1,6 @@
 import { canonicalText } from '../../tuf/canonical.ts'
 import type { TargetFile } from '../../tuf/metadata.ts'
+import { targetFaults } from '../artifact-rules.ts'
 import { refuseLosing } from '../client-standing.ts'
 import { type Draft, roleFor, roleOf } from '../draft.ts'
 import { Refusal, shown } from '../errors.ts'
@@ -20,6 +21,13 @@ export const revert: Operation<'revert'> = {
   apply(draft, { commit }, context) {
     const different = [...targetsOf(draft, context.past)].filter(([path, info]) => !isNow(draft, path, info))
     const roles = rolesOf(draft, different, context)
+    // Holders may have signed, elsewhere and before this was looked at, what the service would not.
+    const faults = targetFaults(different)
+    if (faults !== undefined) {
+      throw new Refusal(
+        `Targets cannot be taken back that clients trip over. ${faults} Nothing was changed. Add or remove what you want by itself.`,
+      )
+    }
     const { taskId: task, principal } = context
     const changes = different.map(([path, info]) => ({ path, ...(info && { info }), task, principal }))
     refuseLosing(draft, changes)

@@ -3,6 +3,10 @@ import type { Targets } from '../../tuf/metadata.ts'
 import { targetPath } from '../../tuf/names.ts'
 import { type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { verifyThreshold } from '../../tuf/threshold.ts'
+import { targetFaults } from '../artifact-rules.ts'
+import { artifactWarnings } from '../client-rules.ts'
+import { refuseLosing } from '../client-standing.ts'
+import { servedClients } from '../clients.ts'
 import { type Draft, NextCommit, noteChanges, roleFor, treeOfDraft } from '../draft.ts'
 import { Refusal, refuseTufErrors, shown } from '../errors.ts'
 import { resizeAsWhole } from '../role-sizes.ts'
@@ -43,6 +47,7 @@ export const uploadDelegatedMetadata: Operation<'upload_delegated_metadata'> = {
     return {
       message: 'Metadata Upload Processed',
       details: { role, version: uploaded.signed.version, targets: uploaded.signed.targets.size },
+      warnings: artifactWarnings(servedClients(draft.settings.clients), artifactsIn(uploaded.signed)),
     }
   },
 }
@@ -80,7 +85,16 @@ function checkUpload(
         'Leave them out, or change the delegation first.',
     )
   }
+  const faults = targetFaults(signed.targets)
+  if (faults !== undefined) {
+    throw refuse(
+      `has targets that clients trip over. ${faults} Nothing of it was changed, for it is signed: mend it, and have it signed again.`,
+    )
+  }
+  refuseLosing(draft, artifactsIn(signed))
 }
+
+const artifactsIn = ({ targets }: Targets) => Array.from(targets, ([path, info]) => ({ path, info }))
 
 function versionIn(metadata: Json): number | undefined {
   try {
