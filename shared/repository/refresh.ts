@@ -4,12 +4,12 @@ import { readEntry } from './journal.ts'
 import { isOfOnlineKeys } from './keys-not-held.ts'
 import { inParallel } from './parallel.ts'
 import { cacheCommitTime, cachedCommitTime, type Repository } from './repository.ts'
-import { defaultDelegatedExpiration, expirationClass, expirationOf } from './settings.ts'
-import { canSign, signedBelow } from './tree.ts'
+import { defaultDelegatedExpiration, expirationClass, expirationOf, isReservedName } from './settings.ts'
+import { canSign, onlineGroup, signedBelow } from './tree.ts'
 
 const day = 24 * 60 * 60 * 1000
 
-/** When a role was signed and expires, as its version tells: it is the number of the commit that signed it. */
+/** When a role was signed and expires. Its version tells, where that is the number of the commit that signed it. */
 export interface Life {
   readonly role: string
   readonly version: number
@@ -28,13 +28,13 @@ export async function dueRoles(repository: Repository, current: Current, now: Da
   const due: string[] = []
   let next = Number.POSITIVE_INFINITY
   for (const queue of queuesByAge(repository, current)) {
-    for (const { role, version } of queue) {
-      const half = halfLife(await lifeOf(repository, current, role, version))
+    for (const signing of queue) {
+      const half = halfLife(await lifeOf(repository, current, signing))
       if (half > now.getTime() || due.length >= limits.refreshedPerCycle) {
         next = Math.min(next, half)
         break
       }
-      due.push(role)
+      due.push(signing.role)
     }
   }
   // What is signed from now on becomes due by its own half life, even the shortest one.
@@ -45,17 +45,32 @@ export async function dueRoles(repository: Repository, current: Current, now: Da
   return due
 }
 
+interface Signing {
+  readonly role: string
+  readonly version: number
+  /** It may have been signed elsewhere, under any version and for any time. */
+  readonly elsewhere?: boolean
+}
+
 /** Each role that the service signs, in queues whose order is also that of their expiry. */
-function queuesByAge(repository: Repository, current: Current): { role: string; version: number }[][] {
+function queuesByAge(repository: Repository, current: Current): Signing[][] {
   const { entry, snapshot, settings } = current
   const version = (role: string) => snapshot.signed.meta.get(`${role}.json`)?.version ?? 0
   const single = [
     { role: 'timestamp', version: entry.number },
     { role: 'snapshot', version: snapshot.signed.version },
   ]
-  const queues = new Map<string, { role: string; version: number }[]>(single.map((role) => [role.role, [role]]))
-  for (const { role, online } of rolesWithTargets(repository, current)) {
-    if (!online) continue
+  const queues = new Map<string, Signing[]>(single.map((role) => [role.role, [role]]))
+  const { signers } = repository.ports
+  const online = new Set(onlineGroup(current.root.signed, signers).roleKeys.keyids)
+  const isOurs = (keyid: string) => online.has(keyid) && signers.some((signer) => signer.keyid === keyid)
+  for (const { role, online: isOnline, keyids } of rolesWithTargets(repository, current)) {
+    if (!isOnline) continue
+    // Hash bins are never signed elsewhere, and are many.
+    if (!(isReservedName(role) || keyids.every(isOurs))) {
+      queues.set(`${role}/elsewhere`, [{ role, version: version(role), elsewhere: true }])
+      continue
+    }
     const era = settings.past.findIndex(({ through }) => version(role) <= through)
     const key = `${expirationClass(settings, role)}/${era}`
     const queue = queues.get(key) ?? []
@@ -81,9 +96,7 @@ function rolesWithTargets({ ports }: Repository, current: Current) {
 /** The life of each kind of online role that ends first: what a person wants to know of when things expire. */
 export async function firstToExpire(repository: Repository, current: Current): Promise<Life[]> {
   const oldest = queuesByAge(repository, current).flatMap((queue) => queue.slice(0, 1))
-  const lives = await inParallel(oldest, repository.limits.parallel, ({ role, version }) =>
-    lifeOf(repository, current, role, version),
-  )
+  const lives = await inParallel(oldest, repository.limits.parallel, (signing) => lifeOf(repository, current, signing))
   return lives.sort((one, other) => one.expires.getTime() - other.expires.getTime())
 }
 
@@ -105,11 +118,15 @@ function halfLife({ signed, expires }: Life): number {
   return (signed.getTime() + expires.getTime()) / 2
 }
 
-async function lifeOf(repository: Repository, current: Current, role: string, version: number): Promise<Life> {
+async function lifeOf(repository: Repository, current: Current, { role, version, elsewhere }: Signing): Promise<Life> {
   const { entry, settings } = current
+  const life = expirationOf(settings, role, version) * day
+  if (elsewhere) {
+    const expires = expiresAt((await readRole(repository, current, role)).signed)
+    return { role, version, signed: new Date(expires.getTime() - life), expires }
+  }
   const signed = version === entry.number ? new Date(entry.time) : await timeOfCommit(repository, version)
-  const expires = new Date(signed.getTime() + expirationOf(settings, role, version) * day)
-  return { role, version, signed, expires }
+  return { role, version, signed, expires: new Date(signed.getTime() + life) }
 }
 
 export async function timeOfCommit({ ports, cache }: Repository, number: number): Promise<Date> {

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { readCurrent } from '../../shared/repository/current.ts'
+import { entryName } from '../../shared/repository/journal.ts'
+import { publish } from '../../shared/repository/publish.ts'
+import { readStatus } from '../../shared/repository/status.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { formatExpires, specVersion, type TargetFile, type Targets } from '../../shared/tuf/metadata.ts'
@@ -7,7 +11,7 @@ import { roleName } from '../../shared/tuf/names.ts'
 import { clientOf } from '../support/client.ts'
 import { customRole, delegation, refusal, sign, succeeds } from '../support/delegations.ts'
 import { makeKey, signRole, type TestKey } from '../support/keys.ts'
-import { addRequest, bootstrapped, restarted, type TestRepository } from '../support/repository.ts'
+import { addRequest, bootstrapped, restarted, signerOf, type TestRepository } from '../support/repository.ts'
 
 const day = 24 * 3600 * 1000
 const [ann, bob, eve] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
@@ -155,5 +159,61 @@ describe('metadata that was signed elsewhere', () => {
     await repository.ports.metadata.create('4.project.json', left.bytes)
     assert.match(await refusal(repository, upload(made(repository))), /other content was signed before/)
     await succeeds(repository, upload(left.signed))
+  })
+
+  describe('of a role that the service comes to sign', () => {
+    const minute = 60 * 1000
+    const soon = ({ ports: { clock } }: TestRepository) => formatExpires(new Date(clock.now().getTime() + minute))
+    const shared = ({ online }: TestRepository) => {
+      const holders = [ann, bob, ...online]
+      return delegation('update', [customRole('project', { holders })], holders)
+    }
+
+    /** A version that no commit has ever had, nor claimed: such as repair leaves, and the collector. */
+    async function withNumberOfNone(repository: TestRepository): Promise<void> {
+      const { state } = repository.ports
+      await state.create(entryName(5), Buffer.from('{}'))
+      await succeeds(repository, addRequest(['other']))
+      await state.delete(entryName(5))
+    }
+
+    test('gives way at once to what it signs, with a life of its own', async () => {
+      const repository = await withOfflineRole()
+      await withNumberOfNone(repository)
+      await succeeds(repository, upload(made(repository, { version: 5, expires: soon(repository) })))
+      await succeeds(repository, shared(repository))
+      const life = (await readStatus(repository)).published?.firstToExpire.find(({ role }) => role === 'project')
+      assert.equal(life?.version, 8)
+      repository.pass(2 * minute)
+      for (const process of [repository, restarted(repository)]) {
+        await succeeds(process, addRequest(['another']))
+        const client = clientOf(process)
+        await client.refresh()
+        assert.deepEqual(await client.find('project/a'), info)
+      }
+      const refused =
+        /is of a role that the service signs itself\. Change its artifacts \(POST .*PUT \/api\/v1\/delegations/
+      assert.match(await refusal(repository, upload(made(repository, { version: 9 }))), refused)
+    })
+
+    test('is due by its own expiry where the service has got its keys since', async () => {
+      const repository = await withOfflineRole()
+      await withNumberOfNone(repository)
+      await succeeds(repository, upload(made(repository, { version: 5, expires: soon(repository) })))
+      const signers = [...repository.online, ann, bob].map(signerOf)
+      const service = { ...repository, ...restarted({ ...repository, ports: { ...repository.ports, signers } }) }
+      const life = async () =>
+        (await readStatus(service)).published?.firstToExpire.find(({ role }) => role === 'project')
+      assert.equal((await life())?.expires.toISOString().replace('.000', ''), soon(repository))
+      await publish(service)
+      assert.equal((await life())?.version, 8)
+      const published = await readCurrent(service)
+      await publish(service)
+      assert.equal((await readCurrent(service))?.entry.number, published?.entry.number)
+      service.pass(2 * minute)
+      const client = clientOf(service)
+      await client.refresh()
+      assert.deepEqual(await client.find('project/a'), info)
+    })
   })
 })

@@ -64,7 +64,10 @@ export function addRole(draft: Draft, role: CustomRole, keys: ReadonlyMap<string
   addDelegator(draft, { role: role.name, bins })
 }
 
-/** Changes how a role is delegated to; it is signed anew unless the signatures that it has are what is asked for now. */
+/**
+ * Changes how a role is delegated to; it is signed anew unless it is its holders' and the signatures that it has are what is asked
+ * for now. What the service can sign it does: a file that was signed elsewhere has its own version and its own expiry.
+ */
 export function updateRole(
   draft: Draft,
   role: CustomRole,
@@ -77,7 +80,7 @@ export function updateRole(
   const signed = draft.signed.get(role.name) ?? draft.published.get(role.name)
   const group = { roleKeys: delegated, keys: roleOf(draft, 'targets').delegations?.keys ?? new Map() }
   const unchanged = signed !== undefined && signed.signed === draft.roles.get(role.name)
-  if (!unchanged || !isComplete(signed, [group])) sign(draft, role.name)
+  if (canSign(group, signers) || !unchanged || !isComplete(signed, [group])) sign(draft, role.name)
 }
 
 /** Takes a role out. The snapshot goes on naming its last version, and that of each hash bin inside it. */
