@@ -9,10 +9,13 @@ import type { TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { clientOf } from '../support/client.ts'
 import { customRole, delegation, refusal, removal, sign, signatureFor, succeeds } from '../support/delegations.ts'
-import { makeKey, signatureBy, signRole, signRoot } from '../support/keys.ts'
+import { makeKey, signatureBy, signRole, signRoot, type TestKey } from '../support/keys.ts'
+import * as offline from '../support/offline-targets.ts'
 import { addRequest, bootstrapped, restarted, signerOf, type TestRepository } from '../support/repository.ts'
 
 const [ann, bob, eve] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
+const { founded, offlineRoot, update: updateTo } = offline
+const holders = [offline.ann, offline.bob, offline.eve]
 const graced = 11 * 60 * 1000
 const project = customRole('project', { holders: [ann, bob, eve], threshold: 2 })
 
@@ -62,6 +65,77 @@ describe('online keys change', () => {
       assert.deepEqual(new Set(keyids), new Set([next.keyid, ann.keyid, bob.keyid, eve.keyid]))
     })
   }
+})
+
+describe('online keys change in roles whose holders can sign, too', () => {
+  const next = makeKey('rsa')
+  const shared = (keys: readonly TestKey[]) => [
+    customRole('shared', { holders: [ann, ...keys] }),
+    customRole('binned', { holders: [ann, ...keys], bins: { delegation: 'succinct_roles', number: 2 } }),
+  ]
+  const namedIn = async (repository: TestRepository) => {
+    const current = await readCurrent(repository)
+    const { roles = [] } = current?.targets.signed.delegations ?? assert.fail()
+    return Object.fromEntries(roles.map(({ name, keyids, threshold }) => [name, { keyids, threshold }]))
+  }
+
+  for (const compromised of [false, true]) {
+    test(`and the holders keep theirs (${compromised ? 'compromised' : 'with a wait'})`, async () => {
+      const repository = await bootstrapped()
+      const { online, ports } = repository
+      const both = customRole('both', { holders: [ann, bob, ...online], threshold: 2 })
+      await succeeds(repository, delegation('add', [...shared(online), both], [ann, bob, ...online]))
+      await sign(repository, 'both', ann, bob)
+      const paths = ['a', 'shared/a', 'binned/a']
+      await succeeds(repository, addRequest(paths))
+      const client = clientOf(repository)
+      await client.refresh()
+      const signers = [...(compromised ? [] : online), next].map(signerOf)
+      const service = { ...repository, ...restarted({ ...repository, ports: { ...ports, signers } }) }
+      const root = signRoot({ root: repository.rootKeys, threshold: 2, online: [next], version: 2 })
+      const update = { kind: 'metadata_update', root: parseJson(root.bytes), compromised } as const
+      const { warnings } = await succeeds(service, update)
+      assert.match(String(warnings), /^Trusted with a key that this root takes from the service, still: both\. /)
+      const after = { keyids: [ann.keyid, next.keyid], threshold: 1 }
+      const ours = { keyids: [next.keyid], threshold: 1 }
+      const { shared: one, binned, bins, both: left } = await namedIn(service)
+      assert.deepEqual({ one, binned, bins }, { one: after, binned: after, bins: ours })
+      assert.deepEqual(left?.keyids, both.keyids)
+      service.pass(graced)
+      await succeeds(service, addRequest(['shared/b', 'binned/b']))
+      for (const reader of [client, clientOf(service)]) {
+        await reader.refresh()
+        for (const path of [...paths, 'shared/b', 'binned/b']) assert.ok(await reader.find(path), path)
+      }
+    })
+  }
+
+  test('below targets that is signed offline with its renewal, also where the old key is lost', async () => {
+    const repository = await founded()
+    const { online, ports, rootKeys } = repository
+    await succeeds(repository, delegation('add', shared(online), [ann, ...online]))
+    await sign(repository, 'targets', ...holders.slice(0, 2))
+    const paths = ['a', 'shared/a', 'binned/a']
+    await succeeds(repository, addRequest(paths))
+    const client = clientOf(repository)
+    await client.refresh()
+    const service = { ...repository, ...restarted({ ...repository, ports: { ...ports, signers: [signerOf(next)] } }) }
+    const root = offlineRoot({ ...service, online: [next] }, holders, 2)
+    const { warnings } = await succeeds(service, updateTo(root, rootKeys, true))
+    assert.match(String(warnings), /still: shared, binned, bins, bins-\*, binned-bins-\*\. .*delegations\/renew/)
+    const renew = { kind: 'metadata_delegation', action: 'renew', names: [] } as const
+    assert.deepEqual((await succeeds(service, renew))['pending_roles'], ['targets'])
+    await sign(service, 'targets', ...holders.slice(0, 2))
+    assert.match(await refusal(service, renew), /has the current online keys already/)
+    const { shared: one, binned } = await namedIn(service)
+    const after = { keyids: [ann.keyid, next.keyid], threshold: 1 }
+    assert.deepEqual([one, binned], [after, after])
+    await succeeds(service, addRequest(['b', 'shared/b', 'binned/b']))
+    for (const reader of [client, clientOf(service)]) {
+      await reader.refresh()
+      for (const path of [...paths, 'b', 'shared/b', 'binned/b']) assert.ok(await reader.find(path), path)
+    }
+  })
 })
 
 test('after each single write clients see the old state or the new one, whole', async () => {

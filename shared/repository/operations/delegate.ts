@@ -31,7 +31,7 @@ import {
 } from '../settings.ts'
 import { isComplete, type SigningGroup, withoutPending } from '../signing.ts'
 import type { CustomRole } from '../task.ts'
-import { canSign, onlineGroup, signedBelow, signersOf } from '../tree.ts'
+import { canSign, onlineGroup, signedBelow, signersOf, type Tree } from '../tree.ts'
 import type { OperationContext } from './operation.ts'
 
 /** What a draft's targets delegates to, changed by one role. Nothing here refuses: see `delegation-rules.ts`. */
@@ -152,42 +152,78 @@ function placeRole(
 export function renewOnlineKeys(draft: Draft, signers: readonly Signer[]): boolean {
   let changed = false
   const online = onlineGroup(draft.root.signed, signers)
-  // Where a holder signs beside the service nobody takes that holder's key away.
-  const isOurs = ({ keyids }: RoleKeys) => keyids.every((id) => signers.some(({ keyid }) => keyid === id))
-  const isOld = (role: RoleKeys, keys: ReadonlyMap<string, Key>) =>
-    canSign({ roleKeys: role, keys }, signers) &&
-    isOurs(role) &&
-    !role.keyids.every((keyid) => online.roleKeys.keyids.includes(keyid))
-  for (const delegator of delegatorsOf(draft.settings)) {
+  const tree = treeOfDraft(draft)
+  const old = new Set([...signers.map(({ keyid }) => keyid), ...keysOfBins(tree)])
+  const isOld = ({ keyids }: RoleKeys) => keyids.some((id) => old.has(id) && !online.roleKeys.keyids.includes(id))
+  // Before any of it changes: what hangs below a role that gets the new keys may lack them, too.
+  const notOurs = delegatorsOf(draft.settings).filter((delegator) => !canSign(signersOf(tree, delegator), signers))
+  for (const delegator of notOurs) {
     const { delegations } = roleOf(draft, delegator)
-    const group = signersOf(treeOfDraft(draft), delegator)
-    if (delegations === undefined || canSign(group, signers)) continue
-    if (giveKeys(draft, delegator, delegations, online, (role) => isOld(role, delegations.keys))) changed = true
+    const next = (role: RoleKeys) => (isOld(role) ? withOnlineKeys(role, old, online, signers) : undefined)
+    if (delegations !== undefined && giveKeys(draft, delegator, delegations, online, next)) changed = true
   }
   return changed
 }
 
-/** Has these keys sign the chosen ones of the roles that `delegator` delegates to; true if there are any. */
+/** Keys of the service's own: nobody else signs hash bins. It may have lost them. */
+export function keysOfBins(tree: Tree): string[] {
+  const ofBins = signedBelow(tree).filter(({ role }) => isReservedName(role))
+  return ofBins.flatMap(({ group }) => group.roleKeys.keyids)
+}
+
+/**
+ * Who signs a role once these online keys take the place of the old ones; nothing where that changes nothing. Where holders
+ * sign beside the service they keep their keys, and what it could not sign without them it does not come to sign alone.
+ */
+export function withOnlineKeys(
+  role: RoleKeys,
+  old: ReadonlySet<string>,
+  online: SigningGroup,
+  signers: readonly Signer[],
+): RoleKeys | undefined {
+  const holders = role.keyids.filter((keyid) => !old.has(keyid))
+  const { keyids, threshold } = online.roleKeys
+  const next =
+    holders.length === 0
+      ? { keyids, threshold }
+      : { keyids: [...new Set([...holders, ...keyids])], threshold: role.threshold }
+  const isSame = next.threshold === role.threshold && isEqualSet(next.keyids, role.keyids)
+  if (isSame || holders.length === 0) return isSame ? undefined : next
+  const signedAlone = role.keyids.length - holders.length >= role.threshold
+  return signedAlone && canSign({ roleKeys: next, keys: online.keys }, signers) ? next : undefined
+}
+
+const isEqualSet = (one: readonly string[], other: readonly string[]) =>
+  new Set(one).symmetricDifference(new Set(other)).size === 0
+
+/** Has those roles that `delegator` delegates to, and that `next` has an answer for, signed by whom it names; true if there are any. */
 export function giveKeys(
   draft: Draft,
   delegator: string,
   delegations: Delegations,
   online: SigningGroup,
-  isChosen: (role: RoleKeys) => boolean,
+  next: (role: RoleKeys) => RoleKeys | undefined,
 ): boolean {
-  const { keyids, threshold } = online.roleKeys
   const { roles, succinct_roles: succinct } = delegations
-  const chosen = signedBelow({ root: draft.root.signed, delegations: [delegations] }).filter(({ group }) =>
-    isChosen(group.roleKeys),
-  )
-  if (chosen.length === 0) return false
+  // Many bins are of one group.
+  const found = new Map<RoleKeys, RoleKeys>()
+  for (const role of [...(roles ?? []), ...(succinct ? [succinct] : [])]) {
+    const keys = next(role)
+    if (keys !== undefined) found.set(role, keys)
+  }
+  if (found.size === 0) return false
+  const given = <Role extends RoleKeys>(role: Role): Role => {
+    const keys = found.get(role)
+    return keys === undefined ? role : { ...role, keyids: keys.keyids, threshold: keys.threshold }
+  }
   const changed: Delegations = {
     ...delegations,
     keys: new Map([...delegations.keys, ...online.keys]),
-    ...(roles && { roles: roles.map((role) => (isChosen(role) ? { ...role, keyids, threshold } : role)) }),
-    ...(succinct && { succinct_roles: { ...succinct, keyids, threshold } }),
+    ...(roles && { roles: roles.map(given) }),
+    ...(succinct && { succinct_roles: given(succinct) }),
   }
-  for (const { role } of chosen) sign(draft, role)
+  for (const { role, group } of signedBelow({ root: draft.root.signed, delegations: [delegations] }))
+    if (found.has(group.roleKeys)) sign(draft, role)
   setDelegations(draft, delegator, withUsedKeys(changed))
   return true
 }

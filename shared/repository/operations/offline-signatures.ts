@@ -39,8 +39,8 @@ export const signMetadata: Operation<'sign_metadata'> = {
 }
 
 function sign(draft: Draft, request: Request, context: OperationContext): Outcome {
-  const update = request.role === 'root' ? signRoot(draft, request, context) : signTargets(draft, request, context)
-  return { message: 'Signature Processed', details: update }
+  const signed = request.role === 'root' ? signRoot(draft, request, context) : signTargets(draft, request, context)
+  return { message: 'Signature Processed', ...signed }
 }
 
 /** Whether what waits of this role may give other online keys to roles whose content stays, with time to do it. */
@@ -50,29 +50,31 @@ function givesKeys(draft: Draft, role: string): boolean {
   return request?.kind === 'metadata_delegation' && isRenewalBelow(request)
 }
 
-function signRoot(draft: Draft, { role, signature }: Request, context: OperationContext): Outcome['details'] {
+type Signed = Omit<Outcome, 'message'>
+
+function signRoot(draft: Draft, { role, signature }: Request, context: OperationContext): Signed {
   const pending = pendingOf(draft.signing, 'root', 'root')
   if (pending === undefined) throw nothingWaits(role)
   // It was fit when it was submitted; it may have expired since, or the service have lost a key.
   checkNextRoot(draft, pending.signed, pending.compromised, context)
   const signed = withSignature(pending, signature, rootGroups(draft, pending.signed))
   checkForClients(draft, signed)
-  if (adoptIfComplete(draft, signed, pending.compromised, context.signers))
-    return { update: 'Metadata update finished' }
+  const adopted = adoptIfComplete(draft, signed, pending.compromised, context.signers)
+  if (adopted !== undefined) return { details: { update: 'Metadata update finished' }, ...adopted }
   setSigning(draft, withPending(draft.signing, role, signed, pending.compromised))
-  return { update: `Root v${signed.signed.version} is pending signatures` }
+  return { details: { update: `Root v${signed.signed.version} is pending signatures` } }
 }
 
-function signTargets(draft: Draft, { role, signature }: Request, context: OperationContext): Outcome['details'] {
+function signTargets(draft: Draft, { role, signature }: Request, context: OperationContext): Signed {
   const pending = pendingTargets(draft.signing, role)
   if (pending === undefined) throw nothingWaits(role)
   const metadata = withSignature(pending.metadata, signature, [pending.group])
   const completed = completeWaiting(draft, role, metadata, context, (trial, waiting) =>
     changeAgain(trial, waiting, context),
   )
-  if (completed !== undefined) return { update: `Role ${role} signing complete`, ...completed.done }
+  if (completed !== undefined) return { details: { update: `Role ${role} signing complete`, ...completed.done } }
   setSigning(draft, withSignedMetadata(draft, role, metadata))
-  return { update: `Role ${role} v${metadata.signed.version} is pending signatures` }
+  return { details: { update: `Role ${role} v${metadata.signed.version} is pending signatures` } }
 }
 
 /** Does what waited: for the task that asked for it, as far as it is noted. */

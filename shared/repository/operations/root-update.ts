@@ -20,7 +20,7 @@ import {
 } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
 import { canSign, groupOf, onlineGroup, signedBelow, signersOf } from '../tree.ts'
-import { giveKeys } from './delegate.ts'
+import { giveKeys, keysOfBins, withOnlineKeys } from './delegate.ts'
 import type { Operation, OperationContext, Outcome } from './operation.ts'
 import { checkExpiry, checkHeld, checkOnlineKeys } from './root-rules.ts'
 import { resigning } from './signed-as-they-are.ts'
@@ -43,8 +43,13 @@ function update(draft: Draft, request: RequestOf<'metadata_update'>, context: Op
   checkNextRoot(draft, submitted.signed, request.compromised, context)
   const root = withGoodSignatures(submitted, rootGroups(draft, submitted.signed))
   const warnings = checkForClients(draft, root)
-  if (adoptIfComplete(draft, root, request.compromised, context.signers)) {
-    return { message: 'Metadata Update Processed', details: { role: 'root' }, warnings }
+  const adopted = adoptIfComplete(draft, root, request.compromised, context.signers)
+  if (adopted !== undefined) {
+    return {
+      message: 'Metadata Update Processed',
+      details: { role: 'root' },
+      warnings: [...warnings, ...adopted.warnings],
+    }
   }
   setSigning(draft, withPending(draft.signing, 'root', root, request.compromised))
   const update = `Root v${root.signed.version} is pending signatures`
@@ -62,30 +67,30 @@ export function checkForClients(draft: Draft, root: Signed<Root>): string[] {
   return checkRootFor(served, root, rootGroups(draft, root.signed), draft.root.signed)
 }
 
-/** Makes the root the current one if its signatures are complete; says whether they are. */
+/** Makes the root the current one if its signatures are complete; nothing if they are not. */
 export function adoptIfComplete(
   draft: Draft,
   root: Signed<Root>,
   compromised: boolean,
   signers: readonly Signer[],
-): boolean {
-  if (!isComplete(root, rootGroups(draft, root.signed))) return false
+): { readonly warnings: readonly string[] } | undefined {
+  if (!isComplete(root, rootGroups(draft, root.signed))) return undefined
   const before = draft.root
   setRoot(draft, root)
   setSigning(draft, withoutPending(draft.signing, 'root'))
   // Who was to sign it does not count any more.
   if (keysChange(before.signed, root.signed, ['targets'])) setSigning(draft, withoutPending(draft.signing, 'targets'))
-  if (onlineKeysChange(before.signed, root.signed)) {
-    setRotation(draft, { schema: schemaVersion, previousRoot: parseJson(before.bytes), compromised })
-    giveOnlineKeys(draft, oldOnlineKeys(draft, before.signed, signers), onlineGroup(root.signed, signers), signers)
-  }
-  return true
+  if (!onlineKeysChange(before.signed, root.signed)) return { warnings: [] }
+  setRotation(draft, { schema: schemaVersion, previousRoot: parseJson(before.bytes), compromised })
+  const old = oldOnlineKeys(draft, before.signed, signers)
+  giveOnlineKeys(draft, old, onlineGroup(root.signed, signers), signers)
+  return { warnings: stillTrusted(draft, old) }
 }
 
 /**
  * Delegated roles that the old online keys sign are delegated to the new ones and signed by them, in the same commit:
  * the snapshot holds both together, so no client ever sees one without the other. What a role that is signed offline
- * delegates to keeps its keys: only its holders can change them.
+ * delegates to keeps its keys, and so does what holders sign together with the service: only they can change that.
  */
 function giveOnlineKeys(
   draft: Draft,
@@ -93,22 +98,38 @@ function giveOnlineKeys(
   online: SigningGroup,
   signers: readonly Signer[],
 ): void {
-  const { keyids, threshold } = online.roleKeys
-  const isSame = (role: RoleKeys) => role.threshold === threshold && isEqualSet(role.keyids, keyids)
   // Where the key of snapshot or timestamp changes alone, those that keep theirs need not be signed.
-  const isChosen = (role: RoleKeys) => role.keyids.every((keyid) => old.has(keyid)) && !isSame(role)
+  const next = (role: RoleKeys) => withOnlineKeys(role, old, online, signers)
   signAgain(draft, 'snapshot')
   for (const delegator of delegatorsOf(draft.settings)) {
     const { delegations } = roleOf(draft, delegator)
     // From above to below: who signs this one has been decided.
     if (delegations === undefined || !canSign(signersOf(treeOfDraft(draft), delegator), signers)) continue
     signAgain(draft, delegator)
-    giveKeys(draft, delegator, delegations, online, isChosen)
+    giveKeys(draft, delegator, delegations, online, next)
   }
 }
 
-const isEqualSet = (one: readonly string[], other: readonly string[]) =>
-  new Set(one).symmetricDifference(new Set(other)).size === 0
+/** What to say of roles that trust an old online key beyond this root: nobody here can change, or sign, them. */
+function stillTrusted(draft: Draft, old: ReadonlySet<string>): string[] {
+  const { roles } = draft.root.signed
+  const removed = old.difference(new Set(onlineRoles.flatMap((role) => roles[role].keyids)))
+  const trusts = ({ keyids }: RoleKeys) => keyids.some((keyid) => removed.has(keyid))
+  const below = signedBelow(treeOfDraft(draft)).flatMap(({ role, group }) => (trusts(group.roleKeys) ? [role] : []))
+  const waiting = Object.entries(draft.signing.roles).flatMap(([role, { change }]) =>
+    change !== undefined && trusts(change.signers) ? [role] : [],
+  )
+  // Hash bins are not named one by one.
+  const names = new Set(
+    [...below, ...waiting].map((role) => (isReservedName(role) ? role.replace(/-[0-9a-f]+$/, '-*') : role)),
+  )
+  if (names.size === 0) return []
+  return [
+    `Trusted with a key that this root takes from the service, still: ${[...names].join(', ')}. Below a role that is signed offline give ` +
+      'them the new one with POST /api/v1/delegations/renew; name other keys for a custom role with PUT /api/v1/delegations, and stop ' +
+      'what waits for its signatures (POST /api/v1/metadata/sign/delete).',
+  ]
+}
 
 /**
  * What the service signed with, maybe without holding it any more: that of hash bins, too, which it always signs. The keys of targets
@@ -117,11 +138,11 @@ const isEqualSet = (one: readonly string[], other: readonly string[]) =>
 function oldOnlineKeys(draft: Draft, root: Root, signers: readonly Signer[]): Set<string> {
   const { roles } = root
   const wasOnline = signsTargets(root, signers)
-  const ofBins = signedBelow(treeOfDraft(draft)).filter(({ role }) => isReservedName(role))
   return new Set([
     ...roles.snapshot.keyids,
+    ...roles.timestamp.keyids,
     ...(wasOnline ? roles.targets.keyids : []),
-    ...ofBins.flatMap(({ group }) => group.roleKeys.keyids),
+    ...keysOfBins(treeOfDraft(draft)),
   ])
 }
 
