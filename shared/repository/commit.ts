@@ -111,6 +111,8 @@ export async function commit(
     if (role !== 'targets') cacheRole(repository, `${signed.signed.version}.${role}.json`, signed)
   for (const file of entry.supersedes) uncacheRole(repository.cache, file)
   cacheCommitTime(repository.cache, number, now)
+  // What was signed elsewhere may be due at any time.
+  if (draft.signed.size > 0) delete repository.cache.nextDue
   const delegators = delegatorsAfter(base, draft, written)
   const targets = delegators.get('targets')
   if (targets === undefined) throw new Error('The first commit signs targets.')

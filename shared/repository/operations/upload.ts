@@ -11,7 +11,7 @@ import { type Draft, NextCommit, noteChanges, roleFor, treeOfDraft } from '../dr
 import { Refusal, refuseTufErrors, shown } from '../errors.ts'
 import { resizeAsWhole } from '../role-sizes.ts'
 import { isPending } from '../signing.ts'
-import { canSign, signersOf } from '../tree.ts'
+import { signersOf } from '../tree.ts'
 import { checkKnownName, customRoles } from './delegation-rules.ts'
 import type { Operation, OperationContext } from './operation.ts'
 import { checkExpiry } from './root-rules.ts'
@@ -57,17 +57,11 @@ function checkUpload(
   role: string,
   { signed, ...rest }: Signed<Targets>,
   version: number,
-  { signers, now, baseNumber, fileInPlace, fileClaimed }: OperationContext,
+  { now, baseNumber, fileInPlace, fileClaimed }: OperationContext,
 ): void {
   const refuse = (why: string) => new Refusal(`This metadata of role ${role} ${why}`)
   const group = signersOf(treeOfDraft(draft), role)
   if (group === undefined) throw refuse('is of a role that nobody delegates to.')
-  // It would be signed anew, from what it says now: what was published since the upload was made would be lost, and the life of it.
-  if (canSign(group, signers))
-    throw refuse(
-      'is of a role that the service signs itself. Change its artifacts (POST /api/v1/artifacts), or leave it to its holders alone first ' +
-        '(PUT /api/v1/delegations).',
-    )
   refuseTufErrors(() => verifyThreshold(`The uploaded metadata of role ${role}`, group.roleKeys, group.keys, rest))
   if (draft.roles.get(role)?.delegations !== undefined || signed.delegations !== undefined)
     throw refuse('delegates to others, or has hash bins inside it. Upload roles that hold their targets themselves.')
