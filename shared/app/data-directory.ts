@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { lockDirectory } from '../adapters/local/directory-lock.ts'
@@ -7,7 +8,7 @@ import { keyFileSigner } from '../adapters/local/key-file-signer.ts'
 import { loggedFiles } from '../adapters/local/logged-files.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { openWriteAheadLog, type WriteAheadLog } from '../adapters/local/write-ahead-log.ts'
-import type { Ports } from '../repository/ports.ts'
+import { type Ports, SignerError } from '../repository/ports.ts'
 import { openRepository, type Repository } from '../repository/repository.ts'
 
 /** The repository in a data directory, for one process that has it to itself. */
@@ -24,6 +25,20 @@ export async function isDataDirectory(data: string): Promise<boolean> {
 export interface DataStores extends Pick<Ports, 'metadata' | 'state'> {
   /** Through which both write. */
   readonly log: WriteAheadLog
+}
+
+/** The files of the online keys: those that are given, or else the one that lies in the data directory. */
+export const keyFiles = (data: string, given: readonly string[]): readonly string[] =>
+  given.length > 0 ? given : [ownKeyFile(data)]
+
+export const ownKeyFile = (data: string): string => join(data, 'keys', 'online.pem')
+
+/** Another one in its place would look right, and sign nothing that clients take. */
+export function keyIsMissing(file: string): SignerError {
+  return new SignerError(
+    'unusable',
+    `${file} is missing. Put it back from a backup, or give another online key with --key: docs/runbook.md says what to do when it is lost.`,
+  )
 }
 
 /** The stores of a data directory, for the process that has its lock. Throws StoreError. */
@@ -45,8 +60,8 @@ export async function openStores(data: string): Promise<DataStores> {
 export async function openData(data: string, keys: readonly string[]): Promise<OpenedData> {
   const lock = await lockDirectory(data)
   try {
-    const files = keys.length > 0 ? keys : [join(data, 'keys', 'online.pem')]
-    const signers = await Promise.all(files.map((file) => keyFileSigner(file)))
+    if (keys.length === 0 && !existsSync(ownKeyFile(data))) throw keyIsMissing(ownKeyFile(data))
+    const signers = await Promise.all(keyFiles(data, keys).map((file) => keyFileSigner(file)))
     const { metadata, state } = await openStores(data)
     // Nobody listens: the next service looks at the inbox when it starts.
     const queue = { ring: async () => {} }

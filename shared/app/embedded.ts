@@ -13,6 +13,7 @@ import type { WriteAheadLog } from '../adapters/local/write-ahead-log.ts'
 import { collect } from '../repository/collect.ts'
 import { readCurrent } from '../repository/current.ts'
 import { RepositoryError } from '../repository/errors.ts'
+import { bootstrapName } from '../repository/found.ts'
 import { keysNotHeld } from '../repository/keys-not-held.ts'
 import { expireLease } from '../repository/lease.ts'
 import { type ObjectStore, type Signer, StoreError } from '../repository/ports.ts'
@@ -20,7 +21,7 @@ import { releasePreparations } from '../repository/preparation.ts'
 import { type Published, publish } from '../repository/publish.ts'
 import { heldOffline, heldRoot, toRenew } from '../repository/renewal.ts'
 import { defaultLimits, openRepository, type Repository } from '../repository/repository.ts'
-import { openStores } from './data-directory.ts'
+import { keyFiles, keyIsMissing, openStores, ownKeyFile } from './data-directory.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
 import type { Service } from './handlers/handler.ts'
 import { type UploadHandler, uploadHandler, uploadsHere } from './handlers/upload.ts'
@@ -138,17 +139,22 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
 async function openSigners(data: string, files: readonly string[]): Promise<Signer[]> {
   if (files.length > 0) return Promise.all(files.map((file) => keyFileSigner(file)))
   await makePrivate(join(data, 'keys'))
-  const [file = ''] = keyFiles(data, files)
+  const file = ownKeyFile(data)
   // On a full disk nothing can be made, not even to see that it is there.
-  if (!existsSync(file))
+  if (!existsSync(file)) {
+    if (await isBegun(data)) throw keyIsMissing(file)
     await createKeyFile(file).catch((error: unknown) => {
       if (!(error instanceof StoreError && error.code === 'exists')) throw error
     })
+  }
   return [await keyFileSigner(file)]
 }
 
-const keyFiles = (data: string, files: readonly string[]) =>
-  files.length > 0 ? files : [join(data, 'keys', 'online.pem')]
+/** True where a repository is there, or a bootstrap: somebody counts on the key. It may be in the log alone, so not by files. */
+async function isBegun(data: string): Promise<boolean> {
+  const { metadata, state } = await openStores(data)
+  return (await metadata.read('timestamp.json')) !== undefined || (await state.read(bootstrapName)) !== undefined
+}
 
 /** A directory that nobody but its owner looks into. */
 async function makePrivate(directory: string): Promise<void> {

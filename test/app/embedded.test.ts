@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
 import { createKeyFile, keyFileSigner } from '../../shared/adapters/local/key-file-signer.ts'
 import { systemClock } from '../../shared/adapters/local/system-clock.ts'
-import { openData } from '../../shared/app/data-directory.ts'
+import { openData, openStores } from '../../shared/app/data-directory.ts'
 import { openEmbedded } from '../../shared/app/embedded.ts'
 import { everybodyAs } from '../../shared/app/principal.ts'
 import { openRepository, type Repository } from '../../shared/repository/repository.ts'
@@ -131,5 +131,33 @@ describe('the embedded service', () => {
       )
       await rm(join(data, 'log'), { recursive: true, force: true })
     }
+  })
+
+  it('makes no key in place of one that is lost', async () => {
+    await using founded = await foundedAgo(day)
+    const { data, key } = founded
+    const { log } = recordedLog()
+    const lost = { name: 'SignerError', message: /keys\/online\.pem is missing\. .* --key.*runbook/ }
+    for (const open of [() => openEmbedded({ data, keys: [], authenticate, log }), () => openData(data, [])])
+      await assert.rejects(open(), lost)
+    assert.deepEqual(await readdir(join(data, 'keys')), [])
+    await (await openEmbedded({ data, keys: [key], authenticate, log })).close()
+  })
+
+  it('makes a key while nobody counts on one, be it in the log alone', async () => {
+    await using cleanup = new AsyncDisposableStack()
+    const data = await mkdtemp(join(tmpdir(), 'tuffet-embedded-'))
+    cleanup.defer(() => rm(data, { recursive: true, force: true }))
+    const { log } = recordedLog()
+    const own = join(data, 'keys', 'online.pem')
+    const open = () => openEmbedded({ data, keys: [], authenticate, log })
+    for (let times = 0; times < 2; times++) {
+      await (await open()).close()
+      assert.ok((await stat(own)).isFile())
+      await rm(own)
+    }
+    await (await openStores(data)).state.create('bootstrap.json', Buffer.from('{"schema":1}'))
+    await rm(join(data, 'state', 'bootstrap.json'))
+    await assert.rejects(open(), /is missing/)
   })
 })
