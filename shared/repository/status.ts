@@ -1,6 +1,7 @@
 import { type AwaitedSignatures, readAwaited } from './awaited.ts'
 import { type Current, readCurrent } from './current.ts'
 import { decodeDocument } from './documents.ts'
+import { RepositoryError } from './errors.ts'
 import { type BootstrapDocument, bootstrapName } from './found.ts'
 import { acceptedTask } from './inbox.ts'
 import { firstToExpire, type Life } from './refresh.ts'
@@ -20,12 +21,22 @@ export interface Founding {
 export async function readFounding(repository: Repository): Promise<Founding | undefined> {
   const current = await readCurrent(repository)
   const stored = await repository.ports.state.read(bootstrapName)
-  const head = stored && decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
+  const head = stored && readBootstrapDocument(stored.bytes, current !== undefined)
   const taskId = head?.sealed?.taskId
   if (current !== undefined) return { state: 'finished', ...(taskId !== undefined && { taskId }) }
   if (taskId !== undefined) return { state: 'pre', taskId }
   if (head?.pending !== undefined) return { state: 'signing' }
   return waitingBootstrap(repository)
+}
+
+/** Nothing builds on it once the repository is founded: spoilt, it keeps nobody from their work then. */
+function readBootstrapDocument(bytes: Uint8Array, isFounded: boolean): BootstrapDocument | undefined {
+  try {
+    return decodeDocument<BootstrapDocument>(bootstrapName, bytes)
+  } catch (error) {
+    if (isFounded && error instanceof RepositoryError) return undefined
+    throw error
+  }
 }
 
 /** So early, the inbox holds little else. */

@@ -7,7 +7,7 @@ import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readCommits, readTarget, readTask, waitForTask } from '../../shared/repository/read.ts'
 import { signedOffline } from '../../shared/repository/refresh.ts'
-import { readFounding } from '../../shared/repository/status.ts'
+import { readFounding, readStatus } from '../../shared/repository/status.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
 import { customRole, delegation, sign } from '../support/delegations.ts'
@@ -75,6 +75,17 @@ describe('A reader', () => {
     assert.deepEqual(await readFounding(repository), undefined)
     await run(repository, bootstrapRequest(repository))
     assert.equal((await readFounding(repository))?.state, 'finished')
+  })
+
+  it('is told that the repository is founded, though what founded it is spoilt since', async () => {
+    const repository = await bootstrapped()
+    assert.notEqual((await readFounding(repository))?.taskId, undefined)
+    const { state, metadata } = repository.ports
+    await state.delete('bootstrap.json')
+    await state.create('bootstrap.json', Buffer.from('{"schema'))
+    assert.deepEqual((await readStatus(repository)).founding, { state: 'finished' })
+    await metadata.delete('timestamp.json')
+    await assert.rejects(readFounding(restarted(repository)), { code: 'corrupt' })
   })
 
   it('finds a target as clients do, and the commit that last changed it', async () => {
