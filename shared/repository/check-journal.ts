@@ -1,6 +1,7 @@
 import type { Finding, Problem } from './check-report.ts'
-import { decodeDocument, sha256 } from './documents.ts'
-import { type Entry, entryName } from './journal.ts'
+import { checkState } from './check-state.ts'
+import { sha256 } from './documents.ts'
+import { decodeEntry, type Entry, entryName } from './journal.ts'
 
 export interface CheckedJournal {
   /** Entries of commits, from the current one to the first, as far as the chain could be followed. */
@@ -13,7 +14,7 @@ const ahead = 64
 
 /**
  * Follows the journal from the entry of commit `number` down to the bootstrap, and verifies that each is the one that the next names
- * by its hash. `read` gives the bytes of an object of the state store, or nothing if there is none.
+ * by its hash, and what the newest says of private state and tasks. `read` gives the bytes of an object of the state store, or nothing if there is none.
  */
 export async function checkJournal(
   read: (name: string) => Promise<Uint8Array | undefined>,
@@ -37,6 +38,7 @@ export async function checkJournal(
     if (base.number === 0) break
     entries++
     const entry = understand(name, bytes)
+    if (entry !== undefined && base.number === number) findings.push(...(await checkState(read, entry)))
     // A chain that went up would have no end.
     if (entry === undefined || entry.base.number >= base.number) break
     above = { number: base.number, base: entry.base }
@@ -58,7 +60,7 @@ export async function checkJournal(
 
   function understand(name: string, bytes: Uint8Array): Entry | undefined {
     try {
-      return decodeDocument<Entry>(name, bytes)
+      return decodeEntry(name, bytes)
     } catch (error) {
       report(name, 'unreadable', (error as Error).message)
       return undefined

@@ -21,9 +21,14 @@ export async function finishTasks(
   const end = listed.length < limits.tasksPerCycle ? undefined : listed.at(-1)
   const unfinished = decided.filter(({ id }) => waiting.has(id) || (end !== undefined && id > end))
   await inParallel(unfinished, limits.parallel, async (task) => {
-    const finished: FinishedTask = { schema: schemaVersion, ...task, commit }
-    await ports.state.create(taskName(task.id), encodeDocument(finished))
+    await ports.state.create(taskName(task.id), finishedTask(commit, task))
     tellEnding(cache, task.id)
     await ports.state.delete(inboxName(task.id))
   })
+}
+
+/** The record of a task that this commit has decided, to the byte. */
+export function finishedTask(commit: number, task: DecidedTask): Uint8Array {
+  const finished: FinishedTask = { schema: schemaVersion, ...task, commit }
+  return encodeDocument(finished)
 }

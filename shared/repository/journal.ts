@@ -111,6 +111,20 @@ export async function readEntry(state: ObjectStore, number: number): Promise<Sto
   return { entry: decodeDocument<Entry>(name, stored.bytes), sha256: sha256(stored.bytes) }
 }
 
+/** The same for who expects that it may be spoilt. Throws RepositoryError 'corrupt' unless it is an entry, and the one of that name. */
+export function decodeEntry(name: string, bytes: Uint8Array): Entry {
+  const entry = decodeDocument<Partial<Entry> & Document>(name, bytes)
+  const { number, base, state, tasks, changes, creates, supersedes } = entry
+  const isWhole =
+    number !== undefined &&
+    entryName(number) === name &&
+    Number.isSafeInteger(base?.number) &&
+    stateNames.every((part) => Number.isSafeInteger(state?.[part])) &&
+    [tasks, changes, creates, supersedes].every(Array.isArray)
+  if (!isWhole) throw new RepositoryError('corrupt', `${name} is not the entry of a commit. ${mending}`)
+  return entry as Entry
+}
+
 const listedAtOnce = 1000
 
 /** An entry, committed or not, with how long it has been there by the store's clock. */

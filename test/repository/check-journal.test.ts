@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { checkJournal } from '../../shared/repository/check-journal.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
-import { entryName } from '../../shared/repository/journal.ts'
-import { addRequest, bootstrapped, run } from '../support/repository.ts'
+import { entryName, stateNames, stateObjectName } from '../../shared/repository/journal.ts'
+import { taskName } from '../../shared/repository/task.ts'
+import { published } from '../support/published.ts'
+import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
 
 /** The state store of a repository of five commits, the third of which never came to be. */
 async function journal() {
@@ -11,11 +13,15 @@ async function journal() {
   await run(repository, addRequest(['a']))
   await repository.ports.state.create(entryName(3), Buffer.from('{"schema":1,"number":3}'))
   for (const length of [2, 3]) await run(repository, addRequest(['a'], length))
+  return checked(repository)
+}
+
+async function checked(repository: TestRepository) {
   const { state } = repository.ports
   const objects = new Map<string, Uint8Array>()
   for (const name of await state.list('')) objects.set(name, (await state.read(name))?.bytes ?? new Uint8Array())
-  const number = (await readCurrent(repository))?.entry.number ?? 0
-  return { objects, check: () => checkJournal(async (name) => objects.get(name), number) }
+  const { entry } = (await readCurrent(repository)) ?? assert.fail()
+  return { objects, entry, check: () => checkJournal(async (name) => objects.get(name), entry.number) }
 }
 
 describe('checkJournal', () => {
@@ -40,6 +46,53 @@ describe('checkJournal', () => {
       assert.ok(findings.some((finding) => finding.file === entryName(2) && finding.problem === problem))
     })
   }
+
+  it('names an entry that stands under another number, or is none', async () => {
+    const { objects, entry, check } = await journal()
+    for (const other of [{ number: 10 }, { creates: undefined }, { state: {} }]) {
+      objects.set(entryName(entry.number), Buffer.from(JSON.stringify({ ...entry, ...other })))
+      assert.deepEqual(
+        (await check()).findings.map(({ file, problem }) => [file, problem]),
+        [[entryName(entry.number), 'unreadable']],
+      )
+    }
+  })
+
+  it('names private state of the newest commit that is missing or cannot be read', async () => {
+    const { objects, entry, check } = await checked(await published())
+    assert.deepEqual((await check()).findings, [])
+    const names = stateNames.filter((name) => entry.state[name] > 0)
+    assert.ok(names.includes('parked'))
+    for (const name of names) {
+      const object = stateObjectName(entry.state[name], name)
+      const bytes = objects.get(object) ?? assert.fail()
+      objects.set(object, bytes.subarray(0, bytes.length / 2))
+      const unreadable = await check()
+      objects.delete(object)
+      const missing = await check()
+      objects.set(object, bytes)
+      assert.deepEqual(
+        [...unreadable.findings, ...missing.findings].map(({ file, problem }) => [file, problem]),
+        [
+          [object, 'unreadable'],
+          [object, 'missing'],
+        ],
+      )
+    }
+  })
+
+  it('names the record of a task that is not what the newest entry says', async () => {
+    const { objects, entry, check } = await journal()
+    const record = taskName(entry.tasks[0]?.id ?? '')
+    const edited = JSON.stringify({ ...entry, tasks: entry.tasks.map((task) => ({ ...task, principal: 'eve' })) })
+    objects.set(entryName(entry.number), Buffer.from(edited))
+    assert.deepEqual(
+      (await check()).findings.map(({ file, problem }) => [file, problem]),
+      [[record, 'changed']],
+    )
+    objects.delete(record)
+    assert.deepEqual((await check()).findings, [], 'it may have been taken away after its time')
+  })
 
   it('names a bootstrap that is another', async () => {
     const { objects, check } = await journal()
