@@ -28,6 +28,7 @@ export function repairCommand(): Command {
 Clients refuse numbers below those that they have seen. After an older backup was restored, take the biggest version
 of timestamp.json that anybody has (a client's cache, a mirror, a log) and name it with --above.`,
     )
+    .addHelpText('after', '\nExit code 4: something is to be repaired, is lost, or is wrong still after the repair.')
     .addHelpText(
       'after',
       '\nExamples:\n  $ tuffet repair ./tuffet-data\n  $ tuffet repair ./tuffet-data --above 1041 --yes',
@@ -56,7 +57,11 @@ of timestamp.json that anybody has (a client's cache, a mirror, a log) and name 
         })
       const repaired = options.yes === true ? await repairAndCheck(repository, diagnosis) : undefined
       output.result({ where, steps, lost, ...(repaired ?? { repaired: false }) }, describe(diagnosis, repaired))
-      if (repaired !== undefined && repaired.findings.length > 0) process.exitCode = exitCodes['not-verified']
+      // Of what is lost a repair makes up for all but this.
+      const contradicted = diagnosis.plan?.contradicted ?? []
+      const isWell =
+        repaired === undefined ? isNothing(diagnosis) : repaired.findings.length + contradicted.length === 0
+      if (!isWell) process.exitCode = exitCodes['not-verified']
     })
 }
 
@@ -79,14 +84,19 @@ async function repairAndCheck(repository: Repository, { plan }: Diagnosis): Prom
   return { repaired: true, ...(commit !== undefined && { commit }), findings }
 }
 
+const isNothing = ({ steps, lost }: Diagnosis) => steps.length + lost.length === 0
+
 const item = (text: string) => `  - ${text}`
 
-function describe({ steps, lost }: Diagnosis, repaired: Repaired | undefined): string {
-  if (steps.length + lost.length === 0) return 'Nothing is to be repaired.'
+function describe(diagnosis: Diagnosis, repaired: Repaired | undefined): string {
+  if (isNothing(diagnosis)) return 'Nothing is to be repaired.'
+  const { steps, lost } = diagnosis
   const sections = [
-    [repaired === undefined ? 'This would be done:' : 'Done:', ...steps.map(item)],
+    ...(steps.length > 0 ? [[repaired === undefined ? 'This would be done:' : 'Done:', ...steps.map(item)]] : []),
     ...(lost.length > 0 ? [['This cannot be brought back:', ...lost.map(item)]] : []),
-    ...(repaired === undefined ? [['Add --yes to do it. A copy of the directory first does no harm.']] : []),
+    ...(repaired === undefined && steps.length > 0
+      ? [['Add --yes to do it. A copy of the directory first does no harm.']]
+      : []),
     ...(repaired?.commit === undefined ? [] : [[`It became commit ${repaired.commit}.`]]),
     ...(repaired === undefined || repaired.findings.length === 0
       ? []

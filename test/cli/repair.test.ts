@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -45,20 +45,59 @@ describe('tuffet repair', () => {
   it('says what it would do, does it when told to, and the service goes on', async () => {
     await rm(join(data, 'metadata', 'timestamp.json'))
     const would = await tuffet(['repair', data])
-    assert.equal(would.code, 0, would.stderr)
+    assert.equal(would.code, 4, would.stderr)
     assert.match(would.stdout, /This would be done:\n {2}- Sign timestamp\.json anew, for commit 5/)
     await assert.rejects(readFile(join(data, 'metadata', 'timestamp.json')))
     const done = await tuffet(['repair', data, '--yes', '--json'])
     assert.equal(done.code, 0, done.stderr)
     const { repaired, commit, findings } = JSON.parse(done.stdout) as Record<string, unknown>
     assert.deepEqual({ repaired, commit, findings }, { repaired: true, commit: 6, findings: [] })
-    assert.match((await tuffet(['repair', data])).stdout, /Nothing is to be repaired/)
+    const nothing = await tuffet(['repair', data])
+    assert.equal(nothing.code, 0)
+    assert.match(nothing.stdout, /Nothing is to be repaired/)
     const served = await serve()
     await add(served, 'b', 1)
     const inUse = await tuffet(['repair', data, '--yes'])
     assert.equal(inUse.code, 1)
     assert.match(inUse.stderr, /in use by another process/)
     assert.equal(await served.stop(), 0)
+  })
+
+  it('says of private state that is lost what it goes on without, and check says that it is lost', async () => {
+    const served = await serve()
+    const parked = { artifacts: [artifact('parked', { length: 1 })], publish_artifacts: false }
+    assert.equal((await post(served, 'artifacts', parked, { prefer: 'wait=20' })).body.data.state, 'SUCCESS')
+    assert.equal(await served.stop(), 0)
+    const names = await readdir(join(data, 'state', 'state'))
+    const name = names.find((name) => name.endsWith('.parked.json')) ?? assert.fail()
+    await writeFile(join(data, 'state', 'state', name), '{')
+    const check = await tuffet(['check', data])
+    assert.equal(check.code, 4)
+    assert.match(check.stdout, new RegExp(`unreadable +state/${name}`))
+    const would = await tuffet(['repair', data])
+    assert.equal(would.code, 4)
+    assert.match(would.stdout, /This would be done:\n {2}- Go on with nothing parked.*\n\nThis cannot be brought back:/)
+    assert.equal((await tuffet(['repair', data, '--yes'])).code, 0)
+    assert.equal((await tuffet(['check', data])).code, 0)
+  })
+
+  it('does nothing of its own where two files contradict each other, and says so', async () => {
+    const copy = join(directory, 'copy')
+    await cp(data, copy, { recursive: true })
+    const served = await serveProcess(['--data', copy, '--port', '0'])
+    await add(served, 'c', 1)
+    assert.equal(await served.stop(), 0)
+    const commits = join(copy, 'state', 'commits')
+    const newest = join(commits, (await readdir(commits)).sort().at(-1) ?? '')
+    await writeFile(newest, (await readFile(newest, 'utf8')).replace('"state":"SUCCESS"', '"state":"SUCCESR"'))
+    for (const [yes, code] of [
+      [[], 4],
+      [['--yes'], 4],
+    ] as const) {
+      const said = await tuffet(['repair', copy, ...yes])
+      assert.equal(said.code, code, said.stderr)
+      assert.match(said.stdout, /^This cannot be brought back:\n.* contradict each other.*\n$/)
+    }
   })
 
   it('goes above a number that clients have seen', async () => {

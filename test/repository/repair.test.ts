@@ -1,71 +1,27 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { checkRepository } from '../../shared/repository/check.ts'
 import { collect } from '../../shared/repository/collect.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
-import { stateObjectName } from '../../shared/repository/journal.ts'
-import type { ObjectStore } from '../../shared/repository/ports.ts'
+import { encodeEntry, entryName, stateObjectName } from '../../shared/repository/journal.ts'
 import { publish } from '../../shared/repository/publish.ts'
-import { readCommits } from '../../shared/repository/read.ts'
-import { diagnose, type RepairOptions } from '../../shared/repository/repair/diagnose.ts'
+import { diagnose } from '../../shared/repository/repair/diagnose.ts'
 import { findHead } from '../../shared/repository/repair/head.ts'
 import { type Inventory, substituteEntry, takeInventory } from '../../shared/repository/repair/journal.ts'
 import { repair } from '../../shared/repository/repair/repair.ts'
+import { inboxName, taskName } from '../../shared/repository/task.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
 import { roleName } from '../../shared/tuf/names.ts'
-import { type Client, clientOf } from '../support/client.ts'
+import { clientOf } from '../support/client.ts'
+import { signRoot } from '../support/keys.ts'
 import { clientNow, paths, published } from '../support/published.ts'
+import { contents, damages, repaired, restore } from '../support/repairing.ts'
 import { addRequest, restarted, run, type TestRepository } from '../support/repository.ts'
 
-/** Repairs in a process that knows nothing, and shows that a client which saw it before goes on, and the service too. */
-async function repaired(repository: TestRepository, client: Client, options: RepairOptions = {}) {
-  const everything = await client
-    .copy()
-    .everything()
-    .catch(() => undefined)
-  const process = restarted(repository)
-  const before = await contents(repository.ports.state)
-  const { plan, ...notes } = await diagnose(process, options)
-  assert.deepEqual(await contents(repository.ports.state), before, 'a diagnosis changes nothing')
-  assert.deepEqual(notes.blocked, [])
-  assert.ok(plan)
-  const commit = await repair(process, plan)
-  await client.refresh()
-  if (everything !== undefined && options.above === undefined) assert.deepEqual(await client.everything(), everything)
-  const again = await diagnose(restarted(repository))
-  assert.deepEqual([again.steps, again.lost, again.blocked], [[], [], []], 'nothing is left to be repaired')
-  const read = async (file: string) => (await repository.ports.metadata.read(file))?.bytes
-  const { findings } = await checkRepository({ read, now: repository.ports.clock.now() })
-  assert.deepEqual(findings, [])
-  const after = restarted(repository)
-  assert.equal((await run(after, addRequest(['after'], 9))).state, 'SUCCESS')
-  await client.refresh()
-  assert.equal((await client.find('after'))?.length, 9)
-  await assert.doesNotReject(readCommits(after, { limit: 1000 }), 'the journal is one chain')
-  return { ...notes, commit, current: await readCurrent(after) }
-}
-
-async function contents(store: ObjectStore): Promise<ReadonlyMap<string, Uint8Array>> {
-  const all = new Map<string, Uint8Array>()
-  for (const name of await store.list('')) {
-    const stored = await store.read(name)
-    if (stored !== undefined) all.set(name, stored.bytes)
-  }
-  return all
-}
-
-async function restore(store: ObjectStore, backup: ReadonlyMap<string, Uint8Array>): Promise<void> {
-  for (const name of await store.list('')) await store.delete(name)
-  for (const [name, bytes] of backup) await store.create(name, bytes)
-}
-
-async function spoil(store: ObjectStore, name: string): Promise<void> {
-  await store.delete(name)
-  await store.create(name, Buffer.from('spoilt'))
-}
-
-const damages: Readonly<Record<string, (store: ObjectStore, name: string) => Promise<void>>> = {
-  'is missing': (store, name) => store.delete(name),
-  'is spoilt': spoil,
+/** The next root, with the same keys. */
+async function nextRoot(repository: TestRepository, version: number): Promise<void> {
+  const root = signRoot({ root: repository.rootKeys, threshold: 2, online: repository.online, version })
+  const request = { kind: 'metadata_update', root: parseJson(root.bytes), compromised: false } as const
+  assert.equal((await run(repository, request)).state, 'SUCCESS')
 }
 
 describe('repair', () => {
@@ -155,6 +111,39 @@ describe('repair', () => {
       assert.match(lost.join(), /What commit 5 changed/)
     })
 
+    it(`puts the first root back that ${how}, from what decided it`, async () => {
+      for (const alsoLost of ['bootstrap.json', 'state/1.root.json']) {
+        const repository = await published()
+        const client = await clientNow(repository)
+        const root = (await repository.ports.metadata.read('1.root.json'))?.bytes
+        await damage(repository.ports.metadata, '1.root.json')
+        await damage(repository.ports.state, alsoLost)
+        const { steps } = await repaired(repository, client)
+        assert.match(steps.join(), /Put 1\.root\.json back/)
+        assert.deepEqual((await repository.ports.metadata.read('1.root.json'))?.bytes, root)
+      }
+    })
+
+    it(`puts later roots back, of which each ${how}, or says which has to come from a backup`, async () => {
+      const repository = await published()
+      for (const version of [2, 3]) await nextRoot(repository, version)
+      await run(repository, addRequest(['a'], 3))
+      const client = await clientNow(repository)
+      const { metadata, state } = repository.ports
+      const roots = [1, 2, 3].map((version) => `${version}.root.json`)
+      const before = await contents(metadata)
+      for (const name of roots) await damage(metadata, name)
+      const { commit } = await repaired(repository, client)
+      assert.equal(commit, undefined)
+      for (const name of roots) assert.deepEqual((await metadata.read(name))?.bytes, before.get(name), name)
+
+      await damage(metadata, '2.root.json')
+      for (const name of await state.list('state/6.root')) await damage(state, name)
+      const { plan, blocked } = await diagnose(restarted(repository))
+      assert.equal(plan, undefined)
+      assert.match(blocked.join(), /^2\.root\.json cannot be read.* root 3\. Restore it/)
+    })
+
     it(`does nothing where targets ${how}, and says what to do`, async () => {
       const repository = await published()
       await damage(repository.ports.metadata, '1.targets.json')
@@ -163,6 +152,37 @@ describe('repair', () => {
       assert.match(blocked.join(), /targets.* Restore it/)
     })
   }
+
+  it('takes an entry under the number of another for none', async () => {
+    const repository = await published()
+    const client = await clientNow(repository)
+    const { entry } = (await readCurrent(repository)) ?? assert.fail()
+    await repository.ports.state.delete(entryName(5))
+    await repository.ports.state.create(entryName(5), encodeEntry({ ...entry, number: 4 }))
+    const { steps } = await repaired(repository, client)
+    assert.match(steps.join(), /Write an entry for commit 5/)
+  })
+
+  it('goes on where the newest entry and the record of its task contradict each other, and says so', async () => {
+    const repository = await published()
+    const { state } = repository.ports
+    const { entry } = (await readCurrent(repository)) ?? assert.fail()
+    const [{ id } = assert.fail()] = entry.tasks
+    const record = (await state.read(taskName(id)))?.bytes
+    const spoilt = encodeEntry({ ...entry, tasks: entry.tasks.map((task) => ({ ...task, principal: 'eve' })) })
+    await state.delete(entryName(5))
+    await state.create(entryName(5), spoilt)
+    await state.create(inboxName(id), Buffer.from('a crash came before it was taken away'))
+    const process = restarted(repository)
+    const { plan, lost, blocked } = await diagnose(process)
+    assert.deepEqual(blocked, [])
+    assert.match(lost.join(), new RegExp(`${entryName(5)} and ${taskName(id)} contradict each other`))
+    assert.ok(plan)
+    assert.equal(await repair(process, plan), undefined)
+    assert.deepEqual((await state.read(taskName(id)))?.bytes, record)
+    assert.equal(Buffer.compare((await state.read(entryName(5)))?.bytes ?? Buffer.of(), spoilt), 0)
+    assert.equal((await run(restarted(repository), addRequest(['after'], 9))).state, 'SUCCESS')
+  })
 
   it('rebuilds settings of a repository with roles that delegate themselves', async () => {
     const repository = await published()

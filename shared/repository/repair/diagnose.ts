@@ -1,17 +1,20 @@
 import type { Root } from '../../tuf/metadata.ts'
 import type { Signed } from '../../tuf/signed.ts'
 import { treeOfCurrent } from '../current.ts'
-import type { Entry, StateName, StoredEntry } from '../journal.ts'
+import { finishedTask } from '../finish.ts'
+import { type Entry, entryName, type StateName, type StoredEntry } from '../journal.ts'
+import { inParallel } from '../parallel.ts'
 import type { Tag } from '../ports.ts'
 import type { Current, Repository } from '../repository.ts'
-import { inboxName } from '../task.ts'
+import { inboxName, taskName } from '../task.ts'
 import { canSign, signedBelow, signersOf, type Tree } from '../tree.ts'
-import { findHead, newestRoot } from './head.ts'
+import { findHead } from './head.ts'
 import { biggestNumber, type Inventory, takeInventory } from './journal.ts'
 import type { Notes } from './notes.ts'
 import { recoverDays } from './private-state.ts'
 import { type RecoveredRoles, recoverRoles } from './recover.ts'
 import { recoverCurrent } from './recover-current.ts'
+import { recoverRoots } from './roots.ts'
 
 /** What a repair would do, and what it needs to do it. */
 export interface Diagnosis extends Readonly<Notes> {
@@ -26,6 +29,10 @@ export interface Plan {
   readonly timestampTag?: Tag
   /** Begun above the newest commit, and not made. */
   readonly leftovers: readonly Entry[]
+  /** Tasks of the newest commit whose records say something else. */
+  readonly contradicted: readonly string[]
+  /** Published once; their files are lost. */
+  readonly roots: readonly Signed<Root>[]
   /** In place of the newest commit's entry, which is lost. */
   readonly substitute?: StoredEntry
   readonly commit?: PlannedCommit
@@ -50,17 +57,14 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
   const notes: Notes = { steps: [], lost: [], blocked: [] }
   const inventory = await takeInventory(repository)
   if (inventory.entries.size === 0 && !inventory.metadata.has('timestamp.json')) return notes
-  const published = await newestRoot(repository)
-  if (published === undefined) {
-    notes.blocked.push('1.root.json cannot be read, and without it no client can begin. Restore it from a backup.')
-    return notes
-  }
-  const head = await findHead(repository, published, inventory, notes)
+  const published = await recoverRoots(repository, inventory, notes)
+  if (published === undefined) return notes
+  const head = await findHead(repository, published.newest, inventory, notes)
   if (head === undefined) {
     notes.blocked.push('Neither timestamp.json nor an entry of the journal can be read. Restore them from a backup.')
     return notes
   }
-  const recovered = await recoverCurrent(repository, published, head, inventory, notes)
+  const recovered = await recoverCurrent(repository, published.newest, head, inventory, notes)
   if (recovered === undefined) return notes
   const { lost, snapshotIsLost } = recovered
   const tree = treeOfCurrent(recovered.current)
@@ -82,7 +86,12 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
       prepares === undefined ? 'which was begun and not made' : `prepared for task ${prepares}, which begins anew`
     notes.steps.push(`Roll back commit ${number}, ${what} (${creates.length} files).`)
   }
-  noteUnfinished(current, published, inventory, notes)
+  const contradicted = await contradictedRecords(repository, current)
+  for (const id of contradicted)
+    notes.lost.push(
+      `How task ${id} ended: ${entryName(number)} and ${taskName(id)} contradict each other, so one of them was edited or spoilt. Both stay as they are, and the service goes on. If a backup has one of them as it was, put it back.`,
+    )
+  noteUnfinished(current, published.newest, inventory, notes)
   if (above !== undefined) noteAbove(repository, tree, above, notes)
 
   const commits = head.timestamp === undefined || lost.length > 0 || roles.rebuilt.size > 0 || snapshotIsLost
@@ -91,12 +100,21 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
   return {
     ...notes,
     plan: {
-      ...{ current, roles, leftovers },
+      ...{ current, roles, leftovers, roots: published.restored, contradicted },
       ...(head.timestampTag !== undefined && { timestampTag: head.timestampTag }),
       ...(head.isSubstitute && { substitute: head.stored }),
       ...((commits || above !== undefined) && { commit }),
     },
   }
+}
+
+/** No later entry vouches for the newest one by its hash, so what it says may be spoilt as well as what they say. */
+async function contradictedRecords({ ports, limits }: Repository, { entry }: Current): Promise<string[]> {
+  const found = await inParallel(entry.tasks, limits.parallel, async (task) => {
+    const stored = await ports.state.read(taskName(task.id))
+    return stored && Buffer.compare(stored.bytes, finishedTask(entry.number, task)) !== 0 ? [task.id] : []
+  })
+  return found.flatMap((ids) => ids ?? [])
 }
 
 /** What the commit has decided and nobody has completed. */

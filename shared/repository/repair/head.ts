@@ -1,13 +1,12 @@
 import { TufError } from '../../tuf/errors.ts'
 import type { Root, Timestamp } from '../../tuf/metadata.ts'
-import { verifyFirstRoot, verifySuccession } from '../../tuf/root.ts'
 import { decodeSigned, type Signed } from '../../tuf/signed.ts'
 import { verifyThreshold } from '../../tuf/threshold.ts'
 import type { Entry, StoredEntry } from '../journal.ts'
 import type { Tag } from '../ports.ts'
 import type { Repository } from '../repository.ts'
-import { ignoring, metadataIn } from './files.ts'
-import { biggestOf, chainFrom, type Inventory, newestCommit, substituteEntry } from './journal.ts'
+import { ignoring } from './files.ts'
+import { chainFrom, type Inventory, newestBase, newestCommit, substituteEntry } from './journal.ts'
 import type { Notes } from './notes.ts'
 
 /** The newest commit, and what leads to it. */
@@ -21,22 +20,6 @@ export interface Head {
   readonly timestamp?: Signed<Timestamp>
   /** Of the `timestamp.json` that is there, good or not. */
   readonly timestampTag?: Tag
-}
-
-/** The newest root that clients can follow to. */
-export async function newestRoot({ ports }: Repository): Promise<Signed<Root> | undefined> {
-  for (let newest: Signed<Root> | undefined; ; ) {
-    const next = await metadataIn(ports.metadata, 'root', `${(newest?.signed.version ?? 0) + 1}.root.json`)
-    if (next === undefined) return newest
-    const before = newest?.signed
-    const verified = ignoring(TufError, () => {
-      if (before === undefined) verifyFirstRoot(next)
-      else verifySuccession(before, next)
-      return next
-    })
-    if (verified === undefined) return newest
-    newest = verified
-  }
 }
 
 /** Nothing if it cannot be found out. */
@@ -64,7 +47,7 @@ export async function findHead(
 async function readTimestamp(
   { ports }: Repository,
   { keys, roles }: Root,
-  { entries }: Inventory,
+  inventory: Inventory,
   notes: Notes,
 ): Promise<{ timestamp?: Signed<Timestamp> | undefined; tag?: Tag }> {
   const stored = await ports.metadata.read('timestamp.json')
@@ -75,10 +58,10 @@ async function readTimestamp(
     verifyThreshold('timestamp.json', roles.timestamp, keys, read)
     return read
   })
-  const newestBase = biggestOf([...entries.values()].map(({ entry }) => entry.base.number))
-  if (timestamp === undefined || timestamp.signed.version >= newestBase) return { timestamp, tag }
+  const made = newestBase(inventory)
+  if (timestamp === undefined || timestamp.signed.version >= made) return { timestamp, tag }
   notes.steps.push(
-    `Go on from the journal: it has commit ${newestBase}, and timestamp.json is of ${timestamp.signed.version}.`,
+    `Go on from the journal: it has commit ${made}, and timestamp.json is of ${timestamp.signed.version}.`,
   )
   return { tag }
 }

@@ -1,7 +1,8 @@
-import { decodeDocument, schemaVersion, sha256 } from '../documents.ts'
+import { schemaVersion, sha256 } from '../documents.ts'
 import { RepositoryError } from '../errors.ts'
 import { changesOf } from '../imported.ts'
 import {
+  decodeEntry,
   type Entry,
   encodeEntry,
   parseFile,
@@ -28,7 +29,7 @@ export async function takeInventory({ ports, limits }: Repository): Promise<Inve
   const names = state.filter((name) => name.startsWith('commits/'))
   const entries = await inParallel(names, limits.parallel, async (name) => {
     const stored = await ports.state.read(name)
-    const entry = stored && ignoring(RepositoryError, () => decodeDocument<Entry>(name, stored.bytes))
+    const entry = stored && ignoring(RepositoryError, () => decodeEntry(name, stored.bytes))
     return entry && { entry, sha256: sha256(stored.bytes) }
   })
   return {
@@ -50,6 +51,11 @@ export function newestCommit({ metadata, state, entries }: Inventory): StoredEnt
     stateWrittenBy(entry).every((name) => state.has(stateObjectName(entry.number, name)))
   const newestFirst = [...entries.values()].sort((one, other) => other.entry.number - one.entry.number)
   return newestFirst.find((stored) => bases.has(stored.entry.number) || isWhole(stored))
+}
+
+/** The newest commit that another builds on, or means to; 0 if there is none. */
+export function newestBase({ entries }: Inventory): number {
+  return biggestOf([...entries.values()].map(({ entry }) => entry.base.number))
 }
 
 /** From the newest commit down, as far as the journal is whole; `complete` if that is the whole way. */

@@ -46,13 +46,20 @@ export async function recoverRoot(
 
 export async function recoverParked(repository: Repository, versions: StateVersions, notes: Notes) {
   const found = await stored(repository, versions, 'parked', nothingParked)
-  if (found === undefined) notes.lost.push('What was parked (accepted with "publish_artifacts": false). Send it again.')
+  if (found === undefined) {
+    notes.steps.push(`Go on with nothing parked: ${stateObjectName(versions.parked, 'parked')} cannot be read.`)
+    notes.lost.push('What was parked (accepted with "publish_artifacts": false). Send it again.')
+  }
   return { part: found ?? nothingParked, isLost: found === undefined }
 }
 
 export async function recoverSigning(repository: Repository, versions: StateVersions, notes: Notes) {
   const found = await stored(repository, versions, 'signing', nothingPending)
-  if (found === undefined) notes.lost.push('What waited for signatures of offline keys. Send those changes again.')
+  if (found === undefined) {
+    const name = stateObjectName(versions.signing, 'signing')
+    notes.steps.push(`Go on with nothing that waits for signatures: ${name} cannot be read.`)
+    notes.lost.push('What waited for signatures of offline keys. Send those changes again.')
+  }
   return { part: found ?? nothingPending, isLost: found === undefined }
 }
 

@@ -8,6 +8,7 @@ import { inParallel } from '../parallel.ts'
 import { preparationName } from '../preparation.ts'
 import { finishBase } from '../publish.ts'
 import type { Current, Repository } from '../repository.ts'
+import { inboxName } from '../task.ts'
 import type { Plan } from './diagnose.ts'
 
 /**
@@ -17,6 +18,11 @@ import type { Plan } from './diagnose.ts'
 export async function repair(repository: Repository, plan: Plan): Promise<number | undefined> {
   const { ports } = repository
   await expireLease(ports)
+  for (const { signed, bytes } of plan.roots) {
+    const file = `${signed.version}.root.json`
+    await ports.metadata.delete(file)
+    await ports.metadata.create(file, bytes)
+  }
   for (const { prepares } of plan.leftovers)
     if (prepares !== undefined) await ports.state.delete(preparationName(prepares))
   for (const entry of plan.leftovers) await rollBack(repository, entry, plan.current)
@@ -25,7 +31,11 @@ export async function repair(repository: Repository, plan: Plan): Promise<number
     await ports.state.delete(entryName(entry.number))
     await ports.state.create(entryName(entry.number), encodeEntry(entry))
   }
-  await finishBase(repository, plan.current)
+  // These have ended, one way or the other.
+  for (const id of plan.contradicted) await ports.state.delete(inboxName(id))
+  const { tasks } = plan.current.entry
+  const ids = tasks.map(({ id }) => id).filter((id) => !plan.contradicted.includes(id))
+  await finishBase(repository, plan.current, ids)
   if (plan.commit === undefined) return undefined
   const { current, timestampTag } = plan
   const lease = await takeLease(repository, [], current.entry.number)
