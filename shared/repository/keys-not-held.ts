@@ -2,7 +2,7 @@ import type { Root } from '../tuf/metadata.ts'
 import { type Current, treeOfCurrent } from './current.ts'
 import type { Signer } from './ports.ts'
 import { expirationClass } from './settings.ts'
-import { canSign, signedBelow } from './tree.ts'
+import { canSign, groupOf } from './tree.ts'
 
 /** A role that is the service's to sign, and the keys that it holds too few of. */
 export interface KeysNotHeld {
@@ -19,12 +19,14 @@ export interface KeysNotHeld {
 export function keysNotHeld(current: Current, signers: readonly Signer[]): KeysNotHeld[] {
   const { signed: root } = current.root
   const isOurs = isOfOnlineKeys(root)
-  const top = (['timestamp', 'snapshot', 'targets'] as const).map((role) => ({
-    role,
-    group: { roleKeys: root.roles[role], keys: root.keys },
-  }))
+  const top = (['timestamp', 'snapshot', 'targets'] as const).map((role) => ({ role, group: groupOf(root, role) }))
+  const below = treeOfCurrent(current).delegations.flatMap(({ keys, roles = [], succinct_roles: succinct }) => {
+    // One of the bins is enough: they are of one group.
+    const all = succinct === undefined ? roles : [{ ...succinct, name: `${succinct.name_prefix}-0` }]
+    return all.map((role) => ({ role: role.name, group: { roleKeys: role, keys } }))
+  })
   const lacking = new Map<string, KeysNotHeld>()
-  for (const { role, group } of [...top, ...signedBelow(treeOfCurrent(current))]) {
+  for (const { role, group } of [...top, ...below]) {
     const { keyids, threshold } = group.roleKeys
     if (canSign(group, signers) || !isOurs(keyids)) continue
     const name = expirationClass(current.settings, role)
