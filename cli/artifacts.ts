@@ -81,7 +81,10 @@ async function hashFile(file: string): Promise<{ length: number; sha256: string 
 /** A file itself; a directory's files, in the order of their names, without following links to other directories. */
 async function filesBelow(path: string): Promise<string[]> {
   try {
-    if (!(await stat(path)).isDirectory()) return [path]
+    const found = await stat(path)
+    if (found.isFile()) return [path]
+    // What a pipe or a device holds has no end, or another one each time.
+    if (!found.isDirectory()) throw new CliError('usage', `${path} is neither a file nor a directory.`)
     const entries = await readdir(path, { withFileTypes: true, recursive: true })
     const files = await inParallel(entries, hashedAtOnce, async (entry) => {
       const file = join(entry.parentPath, entry.name)

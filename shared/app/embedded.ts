@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDirectory } from '../adapters/local/directory-lock.ts'
-import { directoryObjectStore } from '../adapters/local/directory-object-store.ts'
+import { directoryObjectStore, temporaryDirectory } from '../adapters/local/directory-object-store.ts'
 import { directoryUploads } from '../adapters/local/directory-uploads.ts'
 import { nodeFileSystem } from '../adapters/local/file-system.ts'
 import { createKeyFile, keyFileSigner } from '../adapters/local/key-file-signer.ts'
@@ -68,6 +68,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
     await makePrivate(join(data, 'state'))
     // One after the other: what fails lets go of the directory, and then nothing may be under way in it.
     const signers = await openSigners(data, keys)
+    // What has not become a file of the state yet is nobody else's either.
+    for (const directory of [temporaryDirectory(join(data, 'state')), join(data, 'log')]) await makePrivate(directory)
     const stores = await openStores(data)
     const { metadata, state } = stores
     const hints = directoryObjectStore(join(data, 'state'), nodeFileSystem, unsyncedFiles(nodeFileSystem))

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -66,6 +67,13 @@ describe('tuffet artifact', () => {
     const { code, stderr } = await artifact('add', 'linked')
     assert.equal(code, 2)
     assert.match(stderr, /^error: The link linked\/dangling cannot be read: ENOENT/)
+  })
+
+  it('takes no pipe, which may have no end', async () => {
+    execFileSync('mkfifo', [join(directory, 'pipe')])
+    const { code, stderr } = await artifact('add', 'pipe')
+    assert.equal(code, 2)
+    assert.match(stderr, /^error: pipe is neither a file nor a directory/)
   })
 
   it('renames, and tells clients what they are to be told', async () => {

@@ -40,6 +40,8 @@ describe('a service', () => {
     assert.equal(await mode('keys/online.pem'), '600')
     assert.equal(await mode('keys'), '700')
     assert.equal(await mode('state'), '700')
+    assert.equal(await mode('.state.tmp'), '700')
+    assert.equal(await mode('log'), '700')
     for (const path of [
       '/keys/online.pem',
       '/state/',
