@@ -13,7 +13,12 @@ export interface Access {
 export function tokenAccess(token: string | undefined): Access {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const howToName = 'Set TUFFET_TOKEN (or name another variable with --token-env).'
-  return { headers: async () => headers, hint: (status) => (status === 401 ? howToName : '') }
+  const hint = (status: 401 | 403) => {
+    if (status === 401) return howToName
+    // API Gateway forbids where nobody has said who asks.
+    return token === undefined ? `${howToName} At an API on AWS --aws-sign signs with AWS credentials instead.` : ''
+  }
+  return { headers: async () => headers, hint }
 }
 
 /** A signature (SigV4) with the AWS credentials of the environment, for the API at this address. */

@@ -126,6 +126,7 @@ describe('the API client', () => {
     await refused(api.get('status'), 'refused', /A token is needed\. Set TUFFET_TOKEN \(or .*--token-env\)\.$/)
     await refused(api.get('status'), 'refused', /It may only read\.$/)
     assert.equal(asked[0]?.headers.authorization, 'Bearer secret')
+    await refused(apiClient(url).get('status'), 'refused', /It may only read\. Set TUFFET_TOKEN .*--aws-sign/)
   })
 
   it('reads every form of an error answer', async () => {
