@@ -161,11 +161,6 @@ async function reach(target: URL, init: RequestInit, attempts: number): Promise<
 
 /** What `fetch` throws, in words. */
 export function unreachable(target: URL | string, cause: unknown): CliError {
-  if (target instanceof URL && target.password !== '') {
-    const why =
-      'holds a name and a password, which would be in every log. Take them out, and give a token in TUFFET_TOKEN.'
-    return new CliError('usage', `The address of ${target.host} ${why}`)
-  }
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
   const code = (inner as NodeJS.ErrnoException).code
   const reason = (inner instanceof Error ? inner.message : String(inner)) || code || 'no answer'

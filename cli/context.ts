@@ -53,6 +53,12 @@ export function folderUrl(text: string, flag: string): URL {
 
 function parseUrl(text: string, flag: string): URL {
   const url = URL.parse(text)
+  // It would be in every message, and in the logs of whoever keeps those.
+  if (url?.username || url?.password)
+    throw new CliError(
+      'usage',
+      `${flag} holds a name and a password. Take them out, and put a token into TUFFET_TOKEN.`,
+    )
   if (url !== null && ['http:', 'https:'].includes(url.protocol)) return url
   throw new CliError('usage', `${flag} has to be an http or https URL, not ${JSON.stringify(text)}.`)
 }

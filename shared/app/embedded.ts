@@ -21,7 +21,7 @@ import { releasePreparations } from '../repository/preparation.ts'
 import { type Published, publish } from '../repository/publish.ts'
 import { heldOffline, heldRoot, toRenew } from '../repository/renewal.ts'
 import { defaultLimits, openRepository, type Repository } from '../repository/repository.ts'
-import { keyFiles, keyIsMissing, openStores, ownKeyFile } from './data-directory.ts'
+import { type DataStores, keyFiles, keyIsMissing, openStores, ownKeyFile } from './data-directory.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
 import type { Service } from './handlers/handler.ts'
 import { type UploadHandler, uploadHandler, uploadsHere } from './handlers/upload.ts'
@@ -67,11 +67,12 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
   try {
     await makePrivate(join(data, 'state'))
     // One after the other: what fails lets go of the directory, and then nothing may be under way in it.
-    const signers = await openSigners(data, keys)
+    const given = await Promise.all(keys.map((file) => keyFileSigner(file)))
     // What has not become a file of the state yet is nobody else's either.
     for (const directory of [temporaryDirectory(join(data, 'state')), join(data, 'log')]) await makePrivate(directory)
     const stores = await openStores(data)
     const { metadata, state } = stores
+    const signers = given.length > 0 ? given : [await ownSigner(data, stores)]
     const hints = directoryObjectStore(join(data, 'state'), nodeFileSystem, unsyncedFiles(nodeFileSystem))
     let trouble: unknown
     let leaseIsFree = false
@@ -138,24 +139,20 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
   }
 }
 
-async function openSigners(data: string, files: readonly string[]): Promise<Signer[]> {
-  if (files.length > 0) return Promise.all(files.map((file) => keyFileSigner(file)))
+/** The key that lies in the data directory; made where nobody counts on one yet. */
+async function ownSigner(data: string, { metadata, state }: DataStores): Promise<Signer> {
   await makePrivate(join(data, 'keys'))
   const file = ownKeyFile(data)
   // On a full disk nothing can be made, not even to see that it is there.
   if (!existsSync(file)) {
-    if (await isBegun(data)) throw keyIsMissing(file)
+    // Of a repository, or of a bootstrap that waits for its last signatures.
+    const begun = [await metadata.read('timestamp.json'), await state.read(bootstrapName)]
+    if (begun.some((stored) => stored !== undefined)) throw keyIsMissing(file)
     await createKeyFile(file).catch((error: unknown) => {
       if (!(error instanceof StoreError && error.code === 'exists')) throw error
     })
   }
-  return [await keyFileSigner(file)]
-}
-
-/** True where a repository is there, or a bootstrap: somebody counts on the key. It may be in the log alone, so not by files. */
-async function isBegun(data: string): Promise<boolean> {
-  const { metadata, state } = await openStores(data)
-  return (await metadata.read('timestamp.json')) !== undefined || (await state.read(bootstrapName)) !== undefined
+  return keyFileSigner(file)
 }
 
 /** A directory that nobody but its owner looks into. */

@@ -1,7 +1,7 @@
 import { decodeSigned } from '../tuf/signed.ts'
 import type { Finding, Problem } from './check-report.ts'
-import { type Document, decodeDocument, sha256 } from './documents.ts'
-import { finishedTask } from './finish.ts'
+import { type Document, decodeDocument } from './documents.ts'
+import { contradicts } from './finish.ts'
 import { type Entry, entryName, type StateName, stateNames, stateObjectName } from './journal.ts'
 import { inParallel } from './parallel.ts'
 import { taskName } from './task.ts'
@@ -42,7 +42,7 @@ export async function checkState(
   async function checkRecord(task: Entry['tasks'][number]): Promise<Finding | undefined> {
     const name = taskName(task.id)
     const bytes = await read(name)
-    if (bytes === undefined || sha256(bytes) === sha256(finishedTask(entry.number, task))) return undefined
+    if (bytes === undefined || !contradicts(bytes, entry.number, task)) return undefined
     const other = entryName(entry.number)
     return found(name, 'changed', `${name} says something else than ${other}: one of them was edited or spoilt.`)
   }

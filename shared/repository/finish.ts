@@ -27,8 +27,12 @@ export async function finishTasks(
   })
 }
 
+/** Whether a record says something else of a task than the commit that has decided it. */
+export const contradicts = (record: Uint8Array, commit: number, task: DecidedTask): boolean =>
+  Buffer.compare(record, finishedTask(commit, task)) !== 0
+
 /** The record of a task that this commit has decided, to the byte. */
-export function finishedTask(commit: number, task: DecidedTask): Uint8Array {
+function finishedTask(commit: number, task: DecidedTask): Uint8Array {
   const finished: FinishedTask = { schema: schemaVersion, ...task, commit }
   return encodeDocument(finished)
 }

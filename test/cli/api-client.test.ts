@@ -142,11 +142,6 @@ describe('the API client', () => {
     await refused(api.get('x'), 'refused', /^Plain\.$/)
   })
 
-  it('does not repeat a password that an address holds', async () => {
-    const client = apiClient(new URL('http://ann:secret@127.0.0.1:1'))
-    await refused(client.get('status'), 'usage', /^(?!.*secret).*holds a name and a password/)
-  })
-
   it('knows an answer that is not from such a service', async () => {
     const page: Reaction = (_, response) => response.writeHead(200).end('<html>')
     const { url } = await service(page)

@@ -50,6 +50,7 @@ describe('the command line', { concurrency: 2 }, () => {
     [['status', '--frobnicate'], /unknown option '--frobnicate'/],
     [['artifact', 'add'], /missing required argument 'path'/],
     [['--api', 'ftp://x', 'status'], /--api has to be an http or https URL/],
+    [['--api', 'http://ann:secret@127.0.0.1:1', 'status'], /^(?!.*secret).*--api holds a name and a password/],
     [['--api', 'nonsense', 'status'], /--api has to be an http or https URL/],
     [['--token-env', 'NO_SUCH_VARIABLE', 'status'], /NO_SUCH_VARIABLE, which is not set/],
     [['config', 'set'], /Nothing to set/],

@@ -1,7 +1,7 @@
 import type { Root } from '../../tuf/metadata.ts'
 import type { Signed } from '../../tuf/signed.ts'
 import { treeOfCurrent } from '../current.ts'
-import { finishedTask } from '../finish.ts'
+import { contradicts } from '../finish.ts'
 import { type Entry, entryName, type StateName, type StoredEntry } from '../journal.ts'
 import { inParallel } from '../parallel.ts'
 import type { Tag } from '../ports.ts'
@@ -112,7 +112,7 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
 async function contradictedRecords({ ports, limits }: Repository, { entry }: Current): Promise<string[]> {
   const found = await inParallel(entry.tasks, limits.parallel, async (task) => {
     const stored = await ports.state.read(taskName(task.id))
-    return stored && Buffer.compare(stored.bytes, finishedTask(entry.number, task)) !== 0 ? [task.id] : []
+    return stored && contradicts(stored.bytes, entry.number, task) ? [task.id] : []
   })
   return found.flatMap((ids) => ids ?? [])
 }
