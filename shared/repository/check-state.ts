@@ -2,7 +2,7 @@ import { decodeSigned } from '../tuf/signed.ts'
 import type { Finding, Problem } from './check-report.ts'
 import { type Document, decodeDocument } from './documents.ts'
 import { contradicts } from './finish.ts'
-import { type Entry, entryName, type StateName, stateNames, stateObjectName } from './journal.ts'
+import { type Entry, entryName, isAsDecided, type StateName, stateNames, stateObjectName } from './journal.ts'
 import { inParallel } from './parallel.ts'
 import { taskName } from './task.ts'
 
@@ -32,10 +32,11 @@ export async function checkState(
     try {
       if (name === 'root') decodeSigned('root', bytes)
       else decodeDocument<Document>(object, bytes)
-      return undefined
     } catch {
       return found(object, 'unreadable', `${object}, which commit ${entry.number} names, cannot be read. ${stands}`)
     }
+    if (isAsDecided(entry, name, bytes)) return undefined
+    return found(object, 'changed', `${object} is not as it was decided: it was edited or spoilt. ${stands}`)
   }
 
   /** One that is missing was taken away after its time, or is written by whoever finishes the commit. */

@@ -67,9 +67,8 @@ export async function commit(
   const { metadata, clock } = repository.ports
   if (lease.isOver()) throw new Overtaken('The lease was over before the commit began.')
   const now = clock.now()
-  const { entry, sha256: entryHash } = await claim(repository, base, draft, tasks, now)
+  const { entry, sha256: entryHash, signing, decided } = await claim(repository, base, draft, tasks, now)
   const { number } = entry
-  const signing = numbered(draft.signing, draft.waiting, number)
   const checks: Promise<void>[] = []
   const sign = signer(repository, draft, now, checks)
 
@@ -102,7 +101,9 @@ export async function commit(
     writeRoles,
     writeSnapshot(),
     writeSignedElsewhere(repository, draft),
-    writeState(repository, { ...draft, signing }, number),
+    Promise.all(
+      [...decided].map(([name, bytes]) => repository.ports.state.create(stateObjectName(number, name), bytes)),
+    ),
   ])
   await Promise.all(checks)
 
@@ -139,6 +140,8 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
   const before = base.current?.entry
   const ahead = before?.prepared === undefined ? before?.ahead : before.number
   for (let number = above + 1; ; number = (await lastClaimed(state, number)) + 1) {
+    const signing = numbered(draft.signing, draft.waiting, number)
+    const decided = encodeState({ ...draft, signing })
     const entry: Entry = {
       schema: schemaVersion,
       number,
@@ -149,6 +152,7 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
       changes: [...draft.changes.values()],
       ...filesOf(base, draft, number),
       state: stateVersions(base, draft, number),
+      stateSha256: { ...before?.stateSha256, ...hashesOf(decided) },
       ...(nearCaps && { nearCaps }),
       ...(draft.imported && { imported: draft.imported }),
       ...(draft.prepared && { prepared: draft.prepared }),
@@ -157,7 +161,7 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
     const bytes = encodeEntry(entry)
     try {
       await state.create(entryName(number), bytes)
-      return { entry, sha256: sha256(bytes) }
+      return { entry, sha256: sha256(bytes), signing, decided }
     } catch (error) {
       if (!(error instanceof StoreError && error.code === 'exists')) throw error
       const stored = await metadata.read('timestamp.json')
@@ -211,10 +215,14 @@ function stateVersions({ current }: Base, draft: Draft, number: number): Entry['
   }
 }
 
-async function writeState({ ports }: Repository, draft: Draft, number: number): Promise<void> {
+/** The pieces of private state that this draft decides. */
+function encodeState(draft: Draft): ReadonlyMap<StateName, Uint8Array> {
   const bytes = (name: StateName) => (name === 'root' ? draft.root.bytes : encodeDocument(draft[name]))
-  await Promise.all([...draft.decides].map((name) => ports.state.create(stateObjectName(number, name), bytes(name))))
+  return new Map([...draft.decides].map((name) => [name, bytes(name)]))
 }
+
+const hashesOf = (pieces: ReadonlyMap<StateName, Uint8Array>): Entry['stateSha256'] =>
+  Object.fromEntries([...pieces].map(([name, bytes]) => [name, sha256(bytes)]))
 
 function snapshotOf(base: Snapshot | undefined, draft: Draft, number: number): Snapshot {
   const versions = new Map<string, MetaFile>([

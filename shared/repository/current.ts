@@ -3,7 +3,7 @@ import { carryTargets, decodeSigned, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'
 import { type Document, decodeDocument, sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
-import { type Entry, readEntry, type StateName, stateObjectName } from './journal.ts'
+import { type Entry, isAsDecided, readEntry, type StateName, stateObjectName } from './journal.ts'
 import { nothingParked } from './parked.ts'
 import type { Tag } from './ports.ts'
 import { type Current, cachedRole, cacheRole, type Repository, type RoleRead } from './repository.ts'
@@ -59,15 +59,13 @@ async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag
   const { state } = repository.ports
   const timestamp = understand('timestamp.json', () => decodeSigned('timestamp', bytes))
   const stored = await readEntry(state, timestamp.signed.version)
-  const reading = readPart(repository, 'state', stateObjectName(stored.entry.state.root, 'root'), (part) =>
-    decodeSigned('root', part),
-  )
+  const reading = readState(repository, stored.entry, 'root', (_, part) => decodeSigned('root', part))
   const [root, settings, parked, signing, rotation, snapshot] = await Promise.all([
     reading,
-    readState<Settings>(repository, stored.entry, 'settings'),
-    readState(repository, stored.entry, 'parked', nothingParked),
-    readState(repository, stored.entry, 'signing', nothingPending),
-    readState(repository, stored.entry, 'rotation', noRotation),
+    readState(repository, stored.entry, 'settings', decodeDocument<Settings>),
+    readDecided(repository, stored.entry, 'parked', nothingParked),
+    readDecided(repository, stored.entry, 'signing', nothingPending),
+    readDecided(repository, stored.entry, 'rotation', noRotation),
     readSnapshot(repository, timestamp.signed, reading),
   ])
   const { keys, roles } = root.signed
@@ -86,17 +84,28 @@ async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag
   return { ...stored, ...top, timestampTag, timestamp, targets, parked, signing, rotation }
 }
 
-/** A piece of private state as it is current for a commit; `initial` while no commit has decided it. */
-async function readState<Kind extends Document>(
+/** A piece of private state as it is current for a commit. */
+function readState<Part>(
   repository: Repository,
   entry: Entry,
   name: StateName,
-  initial?: Kind,
+  decode: (object: string, bytes: Uint8Array) => Part,
+): Promise<Part> {
+  const object = stateObjectName(entry.state[name], name)
+  return readPart(repository, 'state', object, (bytes) => {
+    if (!isAsDecided(entry, name, bytes)) throw new Error(`its hash is not the one that commit ${entry.number} names`)
+    return decode(object, bytes)
+  })
+}
+
+/** The same, and `initial` while no commit has decided it. */
+async function readDecided<Kind extends Document>(
+  repository: Repository,
+  entry: Entry,
+  name: StateName,
+  initial: Kind,
 ): Promise<Kind> {
-  const version = entry.state[name]
-  if (version === 0 && initial !== undefined) return initial
-  const object = stateObjectName(version, name)
-  return readPart(repository, 'state', object, (bytes) => decodeDocument<Kind>(object, bytes))
+  return entry.state[name] === 0 ? initial : readState(repository, entry, name, decodeDocument<Kind>)
 }
 
 async function readSnapshot(

@@ -27,6 +27,8 @@ export interface Entry extends Document {
   readonly supersedes: readonly string[]
   /** Which `state/<number>.<name>.json` is the current one of each name. */
   readonly state: StateVersions
+  /** Of their bytes, in hex: of each that was decided since entries say so. */
+  readonly stateSha256?: Readonly<Partial<Record<StateName, string>>>
   /** Roles whose files come near what a served client can read, with their bytes, about. */
   readonly nearCaps?: Readonly<Record<string, number>>
   /** Changes that are told by the file in which they came, beside `changes`. */
@@ -74,6 +76,12 @@ export interface StoredEntry {
 }
 
 export const stateNames: readonly StateName[] = ['root', 'settings', 'parked', 'signing', 'rotation']
+
+/** Whether these are the bytes of a piece of private state that was current after this entry's commit, as far as it tells. */
+export function isAsDecided({ stateSha256 }: Entry, name: StateName, bytes: Uint8Array): boolean {
+  const decided = stateSha256?.[name]
+  return decided === undefined || decided === sha256(bytes)
+}
 
 /** The pieces of private state that this entry's commit decided. */
 export function stateWrittenBy({ number, state }: Entry): StateName[] {

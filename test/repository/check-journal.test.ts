@@ -58,7 +58,7 @@ describe('checkJournal', () => {
     }
   })
 
-  it('names private state of the newest commit that is missing or cannot be read', async () => {
+  it('names private state of the newest commit that is missing, cannot be read, or is not as it was decided', async () => {
     const { objects, entry, check } = await checked(await published())
     assert.deepEqual((await check()).findings, [])
     const names = stateNames.filter((name) => entry.state[name] > 0)
@@ -68,13 +68,16 @@ describe('checkJournal', () => {
       const bytes = objects.get(object) ?? assert.fail()
       objects.set(object, bytes.subarray(0, bytes.length / 2))
       const unreadable = await check()
+      objects.set(object, Buffer.concat([bytes, Buffer.from(' ')]))
+      const edited = await check()
       objects.delete(object)
       const missing = await check()
       objects.set(object, bytes)
       assert.deepEqual(
-        [...unreadable.findings, ...missing.findings].map(({ file, problem }) => [file, problem]),
+        [...unreadable.findings, ...edited.findings, ...missing.findings].map(({ file, problem }) => [file, problem]),
         [
           [object, 'unreadable'],
+          [object, 'changed'],
           [object, 'missing'],
         ],
       )

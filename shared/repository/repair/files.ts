@@ -13,12 +13,23 @@ export async function metadataIn<Type extends keyof MetadataByType>(
   name: string,
 ): Promise<Signed<MetadataByType[Type]> | undefined> {
   const stored = await store.read(name)
-  return stored && ignoring(TufError, () => decodeSigned(type, stored.bytes))
+  return stored && decodedMetadata(type, stored.bytes)
+}
+
+export function decodedMetadata<Type extends keyof MetadataByType>(
+  type: Type,
+  bytes: Uint8Array,
+): Signed<MetadataByType[Type]> | undefined {
+  return ignoring(TufError, () => decodeSigned(type, bytes))
 }
 
 export async function documentIn<Kind extends Document>(store: ObjectStore, name: string): Promise<Kind | undefined> {
   const stored = await store.read(name)
-  return stored && ignoring(RepositoryError, () => decodeDocument<Kind>(name, stored.bytes))
+  return stored && decodedDocument<Kind>(name, stored.bytes)
+}
+
+export function decodedDocument<Kind extends Document>(name: string, bytes: Uint8Array): Kind | undefined {
+  return ignoring(RepositoryError, () => decodeDocument<Kind>(name, bytes))
 }
 
 /** Nothing if it throws such an error. */

@@ -3,15 +3,17 @@ import type { Root, Targets } from '../../tuf/metadata.ts'
 import type { Signed } from '../../tuf/signed.ts'
 import type { Document } from '../documents.ts'
 import { type BootstrapDocument, bootstrapName } from '../found.ts'
-import { type StateName, type StateVersions, stateObjectName } from '../journal.ts'
+import { type Entry, isAsDecided, type StateName, stateObjectName } from '../journal.ts'
 import { nothingParked } from '../parked.ts'
 import type { Repository } from '../repository.ts'
 import { noRotation, type Rotation } from '../rotation.ts'
 import type { Settings } from '../settings.ts'
 import { nothingPending } from '../signing.ts'
-import { documentIn, metadataIn } from './files.ts'
+import { decodedDocument, decodedMetadata, documentIn } from './files.ts'
 import type { Notes } from './notes.ts'
 import { settingsShown, withDaysSeen } from './settings.ts'
+
+const unusable = 'is missing or spoilt'
 
 /** A piece of private state as the newest commit decided it, and whether it had to be made up. */
 export interface Recovered<Part> {
@@ -19,45 +21,59 @@ export interface Recovered<Part> {
   readonly isLost: boolean
 }
 
+/** Its bytes; nothing if they are missing, or are not those that were decided. */
+async function decidedBytes({ ports }: Repository, entry: Entry, name: StateName): Promise<Uint8Array | undefined> {
+  const stored = await ports.state.read(stateObjectName(entry.state[name], name))
+  return stored !== undefined && isAsDecided(entry, name, stored.bytes) ? stored.bytes : undefined
+}
+
+async function decided<Kind extends Document>(
+  repository: Repository,
+  entry: Entry,
+  name: StateName,
+): Promise<Kind | undefined> {
+  const bytes = await decidedBytes(repository, entry, name)
+  return bytes && decodedDocument<Kind>(stateObjectName(entry.state[name], name), bytes)
+}
+
 async function stored<Kind extends Document>(
-  { ports }: Repository,
-  versions: StateVersions,
+  repository: Repository,
+  entry: Entry,
   name: StateName,
   initial: Kind,
 ): Promise<Kind | undefined> {
-  if (versions[name] === 0) return initial
-  return documentIn<Kind>(ports.state, stateObjectName(versions[name], name))
+  return entry.state[name] === 0 ? initial : decided<Kind>(repository, entry, name)
 }
 
 /** The root that was decided last; the newest that was published, if that one is lost. */
 export async function recoverRoot(
-  { ports }: Repository,
-  versions: StateVersions,
+  repository: Repository,
+  entry: Entry,
   published: Signed<Root>,
   notes: Notes,
 ): Promise<Recovered<Signed<Root>>> {
-  const name = stateObjectName(versions.root, 'root')
-  const decided = await metadataIn(ports.state, 'root', name)
-  if (decided !== undefined && decided.signed.version >= published.signed.version)
-    return { part: decided, isLost: false }
-  notes.steps.push(`Go on with root ${published.signed.version}, the newest that is published: ${name} cannot be read.`)
+  const bytes = await decidedBytes(repository, entry, 'root')
+  const root = bytes && decodedMetadata('root', bytes)
+  if (root !== undefined && root.signed.version >= published.signed.version) return { part: root, isLost: false }
+  const name = stateObjectName(entry.state.root, 'root')
+  notes.steps.push(`Go on with root ${published.signed.version}, the newest that is published: ${name} ${unusable}.`)
   return { part: published, isLost: true }
 }
 
-export async function recoverParked(repository: Repository, versions: StateVersions, notes: Notes) {
-  const found = await stored(repository, versions, 'parked', nothingParked)
+export async function recoverParked(repository: Repository, entry: Entry, notes: Notes) {
+  const found = await stored(repository, entry, 'parked', nothingParked)
   if (found === undefined) {
-    notes.steps.push(`Go on with nothing parked: ${stateObjectName(versions.parked, 'parked')} cannot be read.`)
+    notes.steps.push(`Go on with nothing parked: ${stateObjectName(entry.state.parked, 'parked')} ${unusable}.`)
     notes.lost.push('What was parked (accepted with "publish_artifacts": false). Send it again.')
   }
   return { part: found ?? nothingParked, isLost: found === undefined }
 }
 
-export async function recoverSigning(repository: Repository, versions: StateVersions, notes: Notes) {
-  const found = await stored(repository, versions, 'signing', nothingPending)
+export async function recoverSigning(repository: Repository, entry: Entry, notes: Notes) {
+  const found = await stored(repository, entry, 'signing', nothingPending)
   if (found === undefined) {
-    const name = stateObjectName(versions.signing, 'signing')
-    notes.steps.push(`Go on with nothing that waits for signatures: ${name} cannot be read.`)
+    const name = stateObjectName(entry.state.signing, 'signing')
+    notes.steps.push(`Go on with nothing that waits for signatures: ${name} ${unusable}.`)
     notes.lost.push('What waited for signatures of offline keys. Send those changes again.')
   }
   return { part: found ?? nothingPending, isLost: found === undefined }
@@ -66,11 +82,11 @@ export async function recoverSigning(repository: Repository, versions: StateVers
 /** If online keys may be changing, the old ones sign too for a while: that does no harm, and nobody is left behind. */
 export async function recoverRotation(
   repository: Repository,
-  versions: StateVersions,
+  entry: Entry,
   root: Signed<Root>,
   notes: Notes,
 ): Promise<Recovered<Rotation>> {
-  const found = await stored(repository, versions, 'rotation', noRotation)
+  const found = await stored(repository, entry, 'rotation', noRotation)
   if (found !== undefined) return { part: found, isLost: false }
   notes.steps.push('Have the online keys of the root before sign, too, for as long as a rotation takes.')
   const before = await repository.ports.metadata.read(`${root.signed.version - 1}.root.json`)
@@ -80,12 +96,12 @@ export async function recoverRotation(
 
 export async function recoverSettings(
   repository: Repository,
-  versions: StateVersions,
+  entry: Entry,
   targets: Signed<Targets>,
   roleNamed: (name: string) => Promise<Signed<Targets> | undefined>,
   notes: Notes,
 ): Promise<Recovered<Settings>> {
-  const found = await documentIn<Settings>(repository.ports.state, stateObjectName(versions.settings, 'settings'))
+  const found = await decided<Settings>(repository, entry, 'settings')
   if (found !== undefined) return { part: found, isLost: false }
   notes.steps.push('Take the settings (hash bins, and how long roles live) from what is published.')
   const named = new Map<string, Signed<Targets> | undefined>()

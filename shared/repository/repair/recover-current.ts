@@ -38,8 +38,8 @@ export async function recoverCurrent(
   inventory: Inventory,
   notes: Notes,
 ): Promise<RecoveredCurrent | undefined> {
-  const versions = stored.entry.state
-  const root = await recoverRoot(repository, versions, published, notes)
+  const { entry } = stored
+  const root = await recoverRoot(repository, entry, published, notes)
   const { snapshot, isLost } = await recoverSnapshot(repository, timestamp, journal.chain, inventory, notes)
   const targets = await readSigned(repository, snapshot, 'targets', groupOf(root.part.signed, 'targets'))
   if (targets === undefined) {
@@ -52,7 +52,7 @@ export async function recoverCurrent(
     const group = signersOf(tree, role)
     return group && readSigned(repository, snapshot, role, group)
   }
-  const settings = await recoverSettings(repository, versions, targets, (role) => readBelow(role, {}), notes)
+  const settings = await recoverSettings(repository, entry, targets, (role) => readBelow(role, {}), notes)
   for (const role of delegatorsOf(settings.part).slice(1)) {
     const found = await readBelow(role, settings.part)
     if (found === undefined) {
@@ -61,9 +61,9 @@ export async function recoverCurrent(
     }
     delegators.set(role, found)
   }
-  const parked = await recoverParked(repository, versions, notes)
-  const signing = await recoverSigning(repository, versions, notes)
-  const rotation = await recoverRotation(repository, versions, root.part, notes)
+  const parked = await recoverParked(repository, entry, notes)
+  const signing = await recoverSigning(repository, entry, notes)
+  const rotation = await recoverRotation(repository, entry, root.part, notes)
   const parts = { root, settings, parked, signing, rotation }
   return {
     current: {
