@@ -1,23 +1,26 @@
 import assert from 'node:assert/strict'
+import { performance } from 'node:perf_hooks'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { giveBackWhenIdle } from '../../cli/server/idle-memory.ts'
 
-test('memory is given back once whenever the process has become idle', async () => {
-  let collected = 0
+test('memory is given back once whenever the process has become idle', ({ mock }) => {
+  let [utilization, collected] = [1, 0]
+  mock.method(performance, 'eventLoopUtilization', () => ({ idle: 0, active: 0, utilization }))
+  mock.timers.enable({ apis: ['setInterval'] })
   using looking = giveBackWhenIdle({ every: 40, collect: () => void collected++ })
-  const work = async () => {
-    for (const end = performance.now() + 150; performance.now() < end; ) await sleep(0).then(() => burn(5))
+  for (const [busy, expected] of [
+    [1, 0],
+    [0.02, 1],
+    // Not while nothing has happened since.
+    [0, 1],
+    [0.3, 1],
+    [0, 2],
+  ] as const) {
+    utilization = busy
+    mock.timers.tick(120)
+    assert.equal(collected, expected)
   }
-  await work()
-  assert.equal(collected, 0)
-  await sleep(300)
-  assert.equal(collected, 1)
-  await sleep(300)
-  assert.equal(collected, 1, 'not while nothing has happened since')
-  await work()
-  await sleep(300)
-  assert.equal(collected, 2)
   assert.ok(looking)
 })
 
@@ -31,7 +34,3 @@ test('what the start has left is given back', async () => {
   assert.ok(process.memoryUsage().heapTotal < before - 10_000_000)
   assert.ok(looking)
 })
-
-function burn(milliseconds: number): void {
-  for (const end = performance.now() + milliseconds; performance.now() < end; );
-}
