@@ -1,7 +1,13 @@
-/** Where each line of a text begins and ends, empty ones too, without what ends it. */
-export function* linesOf(text: Uint8Array): Generator<readonly [start: number, end: number]> {
+/**
+ * Where each line of a text begins and ends, empty ones too, without what ends it. `begin`: where its first one does, if it is no
+ * whole text.
+ */
+export function* linesOf(
+  text: Uint8Array,
+  begin = startOfText(text),
+): Generator<readonly [start: number, end: number]> {
   const buffer = Buffer.from(text.buffer, text.byteOffset, text.length)
-  for (let start = startOfText(buffer); start < buffer.length; ) {
+  for (let start = begin; start < buffer.length; ) {
     const newline = buffer.indexOf(0x0a, start)
     const end = newline === -1 ? buffer.length : newline
     yield [start, end > start && buffer[end - 1] === 0x0d ? end - 1 : end]
@@ -10,6 +16,21 @@ export function* linesOf(text: Uint8Array): Generator<readonly [start: number, e
 }
 
 /** Some editors and spreadsheets begin a file with a byte order mark. */
-function startOfText(buffer: Buffer): number {
+function startOfText(buffer: Uint8Array): number {
   return buffer.length >= 3 && buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf ? 3 : 0
+}
+
+/** A text that comes in pieces, in pieces that end where a line does. */
+export async function* wholeLines(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let rest: Buffer[] = []
+  for await (const piece of pieces) {
+    const buffer = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
+    const end = buffer.lastIndexOf(0x0a) + 1
+    if (end > 0) {
+      yield Buffer.concat([...rest, buffer.subarray(0, end)])
+      rest = []
+    }
+    if (end < buffer.length) rest.push(buffer.subarray(end))
+  }
+  if (rest.length > 0) yield Buffer.concat(rest)
 }

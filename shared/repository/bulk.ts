@@ -61,7 +61,8 @@ export function artifactsOf({ file, format, lines }: SharedBulk): Pick<Bulk, 'ar
   return { artifact: (index) => again(buffer.subarray(lines[2 * index], lines[2 * index + 1])) }
 }
 
-const readerAgain = { csv: readCsvLineAgain, jsonl: readJsonLine }
+/** Reads a line that was read before and found good. */
+export const readerAgain = { csv: readCsvLineAgain, jsonl: readJsonLine }
 
 const maximumBroken = 100
 const maximumShown = 10

@@ -1,8 +1,8 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import { type Artifact, withTaskId } from './artifact-rules.ts'
-import { artifactsOf, readBulk } from './bulk.ts'
+import { readBulk, readerAgain } from './bulk.ts'
 import { linesOf } from './bulk-lines.ts'
-import { type Change, type Held, readPart } from './imported.ts'
+import { type Change, type Held, linesOfPart, readPart } from './imported.ts'
 import type { Entry, Imported, TargetChange } from './journal.ts'
 import type { ObjectStore } from './ports.ts'
 
@@ -35,16 +35,16 @@ export async function readChanges(
 }
 
 async function readImported(state: ObjectStore, imported: Imported, offset: number, limit: number) {
-  const { artifacts, except, addedByTaskId: id } = imported
-  const artifactAt = artifactsFrom(await readPart(state, imported.bulk, imported.sha256), imported, offset, limit)
-  const held = imported.before === undefined ? undefined : heldIn(await readPart(state, imported.before))
+  const { before: name, except, addedByTaskId: id } = imported
+  const artifacts = await artifactsFrom(state, imported, offset, limit)
+  const held = name === undefined ? undefined : await readHeld(state, name, new Set(artifacts.map(({ path }) => path)))
   const others = new Set<string>(except)
   const changes: Change[] = []
   let looked = 0
-  for (let told = 0; looked < limit && offset + looked < artifacts && told < fullPage; looked++) {
-    const { path, info } = artifactAt(offset + looked)
+  for (let told = 0; looked < artifacts.length && told < fullPage; looked++) {
+    const { path, info } = artifacts[looked] as Artifact
     if (others.has(path)) continue
-    const before = held?.(path)
+    const before = held?.get(path)
     const after = withTaskId(info, id)
     told += JSON.stringify([path, before, after]).length
     changes.push({ path, after, ...(before && { before }) })
@@ -52,41 +52,72 @@ async function readImported(state: ObjectStore, imported: Imported, offset: numb
   return { changes, looked }
 }
 
-/** Reads artifacts by their numbers, from `offset` on as many as `limit`. */
-function artifactsFrom(
-  file: Uint8Array,
-  { format, artifacts }: Imported,
+/** The artifacts from number `offset` on: as many as `limit`, or fewer where they are more than a page takes. */
+async function artifactsFrom(
+  state: ObjectStore,
+  { bulk, sha256, format, artifacts: total }: Imported,
   offset: number,
   limit: number,
-): (index: number) => Artifact {
-  const lines = new Uint32Array(2 * Math.max(Math.min(limit, artifacts - offset), 0))
+): Promise<Artifact[]> {
+  const lines: Buffer[] = []
+  let length = 0
   let count = 0
-  for (const [start, end] of linesOf(file)) {
-    if (end === start) continue
-    const at = 2 * (count++ - offset)
-    if (at >= 0 && at < lines.length) lines.set([start, end], at)
+  let isBegin = true
+  for await (const text of linesOfPart(state, bulk, sha256)) {
+    for (const [start, end] of linesOf(text, isBegin ? undefined : 0)) {
+      if (end === start) continue
+      // Twice, for some may be another commit's.
+      if (count >= offset && lines.length < limit && length < 2 * fullPage) {
+        lines.push(Buffer.from(text.subarray(start, end)))
+        length += end - start
+      }
+      count++
+    }
+    isBegin = false
   }
-  // Else some were left out, for they were broken or said what an earlier one says: which, only all of them tell.
-  if (count !== artifacts) return readBulk(file, format).artifact
-  const { artifact } = artifactsOf({ file, format, lines })
-  return (index) => artifact(index - offset)
+  if (count === total) return lines.map(readerAgain[format])
+  // Some were left out, for they were broken or said what an earlier one says: which, only all of them tell.
+  const { artifact } = readBulk(await readPart(state, bulk, sha256), format)
+  return Array.from({ length: Math.min(lines.length, total - offset) }, (_, index) => artifact(offset + index))
 }
 
-/** Finds what a path held before in the lines of `encodeHeld`, which are sorted. */
-function heldIn(bytes: Uint8Array): (path: string) => TargetFile | undefined {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  return (path) => {
-    for (let low = 0, high = buffer.length; low < high; ) {
-      // The line in which the middle lies.
-      const middle = (low + high) >>> 1
-      const start = middle === 0 ? 0 : buffer.lastIndexOf(0x0a, middle - 1) + 1
-      const newline = buffer.indexOf(0x0a, start)
-      const end = newline === -1 ? buffer.length : newline
-      const held = JSON.parse(buffer.toString('utf8', start, end)) as Held
-      if (held.path === path) return held.info
-      if (held.path < path) low = end + 1
-      else high = start
+/** What these paths held before, from the lines of `encodeHeld`, which are sorted. */
+async function readHeld(
+  state: ObjectStore,
+  name: string,
+  paths: ReadonlySet<string>,
+): Promise<Map<string, TargetFile>> {
+  const sought = [...paths].sort()
+  const found = new Map<string, TargetFile>()
+  let next = 0
+  for await (const lines of linesOfPart(state, name)) {
+    const { path: last } = heldAt(lines, lineAround(lines, lines.length - 1))
+    for (let path = sought[next]; path !== undefined && path <= last; path = sought[++next]) {
+      const info = findHeld(lines, path)
+      if (info !== undefined) found.set(path, info)
     }
-    return undefined
+    if (next === sought.length) break
   }
+  return found
+}
+
+function findHeld(lines: Buffer, path: string): TargetFile | undefined {
+  for (let low = 0, high = lines.length; low < high; ) {
+    const line = lineAround(lines, (low + high) >>> 1)
+    const held = heldAt(lines, line)
+    if (held.path === path) return held.info
+    if (held.path < path) low = line[1] + 1
+    else high = line[0]
+  }
+  return undefined
+}
+
+const heldAt = (lines: Buffer, [start, end]: readonly [number, number]) =>
+  JSON.parse(lines.toString('utf8', start, end)) as Held
+
+/** Where the line in which this byte lies begins and ends. */
+function lineAround(lines: Buffer, at: number): readonly [start: number, end: number] {
+  const start = at === 0 ? 0 : lines.lastIndexOf(0x0a, at - 1) + 1
+  const newline = lines.indexOf(0x0a, start)
+  return [start, newline === -1 ? lines.length : newline]
 }

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import type { TargetFile } from '../tuf/metadata.ts'
 import { withTaskId } from './artifact-rules.ts'
 import { readBulk } from './bulk.ts'
-import { linesOf } from './bulk-lines.ts'
+import { linesOf, wholeLines } from './bulk-lines.ts'
 import { sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
 import type { Entry, Imported, TargetChange } from './journal.ts'
@@ -75,10 +76,38 @@ async function changesOfImport(
 /** Throws RepositoryError 'corrupt' if it is gone, or has another hash. */
 export async function readPart(state: ObjectStore, name: string, hash?: string): Promise<Uint8Array> {
   const stored = await state.read(name)
-  if (stored === undefined || (hash !== undefined && sha256(stored.bytes) !== hash))
-    throw new RepositoryError(
-      'corrupt',
-      `${name}, from which a commit imported artifacts, is not there as it was. ${mending}`,
-    )
+  if (stored === undefined || (hash !== undefined && sha256(stored.bytes) !== hash)) throw notAsItWas(name)
   return stored.bytes
+}
+
+/**
+ * The same a few lines at a time, so that no more of it is in memory than the store needs. Throws RepositoryError 'corrupt' when
+ * it is gone, or at its end if it has another hash.
+ */
+export async function* linesOfPart(state: ObjectStore, name: string, hash?: string): AsyncGenerator<Buffer> {
+  const pieces = state.pieces === undefined ? await wholeOf(state, name) : await state.pieces(name)
+  if (pieces === undefined) throw notAsItWas(name)
+  const hashed = createHash('sha256')
+  for await (const lines of wholeLines(pieces)) {
+    if (hash !== undefined) hashed.update(lines)
+    yield lines
+  }
+  if (hash !== undefined && hashed.digest('hex') !== hash) throw notAsItWas(name)
+}
+
+async function wholeOf(state: ObjectStore, name: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const stored = await state.read(name)
+  return (
+    stored &&
+    (async function* () {
+      yield stored.bytes
+    })()
+  )
+}
+
+function notAsItWas(name: string): RepositoryError {
+  return new RepositoryError(
+    'corrupt',
+    `${name}, from which a commit imported artifacts, is not there as it was. ${mending}`,
+  )
 }

@@ -139,6 +139,16 @@ describe('s3ObjectStore, when S3', () => {
       await rejectsWith('unavailable', store.read('a'))
       assert.ok(whole.equals((await store.read('a'))?.bytes ?? text('')))
     })
+
+    it(`cuts ${what} in the middle of its pieces: 'unavailable'`, async () => {
+      await store.create('a', Buffer.alloc(bytes, 'tuffet '))
+      using _ = proxy.inject(gets, { kind: 'cut the answer' })
+      const readAll = async () => {
+        for await (const _piece of (await store.pieces?.('a')) ?? []);
+      }
+      await rejectsWith('unavailable', readAll())
+      await readAll()
+    })
   }
 
   it('cuts a list in the middle: never a part', async () => {

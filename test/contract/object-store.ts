@@ -104,6 +104,19 @@ export function objectStoreContract(
       assert.ok(large.equals((await store.read('large'))?.bytes ?? text('')))
     })
 
+    test('gives 5 MB in pieces, if it gives pieces', async (store) => {
+      if (store.pieces === undefined) return
+      assert.equal(await store.pieces('large'), undefined)
+      const large = Buffer.alloc(5_000_000, 'tuffet ')
+      await store.create('large', large)
+      const pieces: Uint8Array[] = []
+      for await (const piece of (await store.pieces('large')) ?? []) pieces.push(piece)
+      assert.ok(large.equals(Buffer.concat(pieces)))
+      // Who has seen enough need not see the rest.
+      for await (const piece of (await store.pieces('large')) ?? []) if (piece.length > 0) break
+      assert.ok(large.equals((await store.read('large'))?.bytes ?? text('')))
+    })
+
     test('keeps its own copy: who changes an array changes nothing in the store', async (store) => {
       const given = text('one')
       await store.create('a', given)

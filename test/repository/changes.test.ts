@@ -77,6 +77,34 @@ describe('what a commit changed, page by page', () => {
     }
   })
 
+  it('needs no more of a file in memory than the pieces in which the store gives it', async () => {
+    const odd = ['\ufeff', ...lines(many(40)), '', ...lines(many(40, 'old'))].join('\r\n').replace('\r\n', '')
+    for (const skipped of [[], ['broken']]) {
+      const repository = await afterImport([odd, ...skipped], { skipInvalid: true })
+      const { entry } = (await readCurrent(repository)) ?? assert.fail()
+      const { state } = repository.ports
+      const whole = await readChanges(state, entry, { offset: 30, limit: 20 })
+      assert.ok(whole.changes.some(({ before }) => before) && whole.changes.some(({ before }) => !before))
+      for (const length of [1, 7, 300, 1_000_000]) {
+        const read: string[] = []
+        const pieces = async (name: string) => inPieces((await state.read(name))?.bytes ?? assert.fail(), length)
+        const watched = (name: string) => {
+          read.push(name)
+          return state.read(name)
+        }
+        const inPart = { ...state, pieces, read: watched }
+        assert.deepEqual(await readChanges(inPart, entry, { offset: 30, limit: 20 }), whole)
+        // Which lines were left out, only all of them tell.
+        assert.deepEqual(
+          read,
+          skipped.map(() => entry.imported?.bulk),
+        )
+      }
+      const other = { ...state, pieces: async () => inPieces(Buffer.from(odd.replace('old/39', 'old/93')), 300) }
+      await assert.rejects(readChanges(other, entry, { offset: 30, limit: 20 }), { code: 'corrupt' })
+    }
+  })
+
   it('has as much on a page as an answer may hold', async () => {
     const info = { length: 1, hashes: { sha256: 'ab'.repeat(32) }, custom: { said: 'x'.repeat(600_000) } }
     const text = many(9).map((path) => JSON.stringify({ path, info }))
@@ -114,3 +142,7 @@ describe('what a commit changed, page by page', () => {
     }
   })
 })
+
+async function* inPieces(bytes: Uint8Array, length: number) {
+  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
+}

@@ -78,6 +78,31 @@ export function s3ObjectStore(
     })
   }
 
+  async function pieces(name: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const found = await attempt('read', name, async () => {
+      try {
+        return await client.send(new GetObjectCommand(place(name)))
+      } catch (error) {
+        if (serviceError(error).name === 'NoSuchKey') return undefined
+        throw error
+      }
+    })
+    if (found === undefined) return undefined
+    const { Body, ContentLength } = found
+    return (async function* () {
+      let length = 0
+      try {
+        for await (const piece of Body as AsyncIterable<Uint8Array>) {
+          length += piece.length
+          yield piece
+        }
+      } catch (error) {
+        throw asStoreError(error, 'read', `s3://${bucket}/${prefix}${name}`)
+      }
+      if (length !== ContentLength) throw incomplete(`${length} of ${ContentLength} bytes`)
+    })()
+  }
+
   /**
    * Puts on this condition and tells what came of it; 'lost' is what a repeated request of a put that took effect is
    * told as well.
@@ -124,6 +149,7 @@ export function s3ObjectStore(
 
   return {
     read,
+    pieces,
     create: (name, bytes) => write('create', name, bytes, { IfNoneMatch: '*' }),
     replace: (name, bytes, tag) => write('replace', name, bytes, { IfMatch: tag }),
 
