@@ -39,8 +39,9 @@ export const publisherGrants = ({ metadata, state, onlineKeys, queue, deadLetter
     'lease.json',
     'bootstrap.json',
     'preparations/*',
-    // What the paths of an import were before: the uploads themselves it only reads.
+    // What the paths of an import were before, and what a revert has changed: the uploads themselves it only reads.
     'bulk/*.before',
+    'bulk/*.changes',
   ]),
   on('FinishTasks', ['s3:DeleteObject'], state, ['inbox/*', 'preparations/*']),
   keys('ShowOnlineKeys', ['kms:GetPublicKey'], onlineKeys),

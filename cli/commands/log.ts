@@ -90,7 +90,7 @@ function refused(tasks: Commits['commits'][number]['tasks']): string {
 /** More files are for nobody to read. */
 const mostFiles = 20
 
-function describe({ number, time, base, tasks, changes, imported, creates }: Commit): string {
+function describe({ number, time, base, tasks, changes, imported, listed, creates }: Commit): string {
   const files = creates.slice(0, mostFiles).join(', ')
   const sections = [
     table([
@@ -106,6 +106,7 @@ function describe({ number, time, base, tasks, changes, imported, creates }: Com
             ],
           ]
         : []),
+      ...(listed ? [['taken back', `${plural(listed.changes, 'target')}: tuffet log ${number} --changes`]] : []),
     ]),
   ]
   if (tasks.length > 0) {
@@ -122,11 +123,11 @@ function describe({ number, time, base, tasks, changes, imported, creates }: Com
   return sections.join('\n\n')
 }
 
-function changesOf({ number, changes, imported }: Commit): string[] {
-  if (imported !== undefined)
-    return [
-      `${paint('bold', `Commit ${number}`)}\n  ${plural(imported.artifacts, 'target')} from a file: tuffet log ${number} --changes`,
-    ]
+function changesOf({ number, changes, imported, listed }: Commit): string[] {
+  const many =
+    (imported && `${plural(imported.artifacts, 'target')} from a file`) ??
+    (listed && `${plural(listed.changes, 'target')} taken back`)
+  if (many !== undefined) return [`${paint('bold', `Commit ${number}`)}\n  ${many}: tuffet log ${number} --changes`]
   if (changes.length === 0) return []
   return [`${paint('bold', `Commit ${number}`)}\n${table(changes.flatMap(oldAndNew))}`]
 }

@@ -6,6 +6,9 @@ import { paint } from '../output.ts'
 import { plural } from '../table.ts'
 
 interface Details {
+  readonly restored: number
+  readonly removed: number
+  /** Absent where these are many. */
   readonly restored_artifacts: readonly string[]
   readonly removed_artifacts: readonly string[]
 }
@@ -22,15 +25,16 @@ export function revertCommand(): Command {
     .action(async (commit: number, _options: unknown, command: Command) => {
       const { api, output } = contextOf(command)
       const task = await output.during(`Reverting to commit ${commit}`, () => api.submit('POST', 'revert', { commit }))
-      const { restored_artifacts = [], removed_artifacts = [] } = detailsOf<Details>(task)
+      const { restored_artifacts = [], removed_artifacts = [], ...details } = detailsOf<Details>(task)
+      const { restored = restored_artifacts.length, removed = removed_artifacts.length } = details
       const lines = [
         ...restored_artifacts.map((path) => `  ${paint('green', '+')} ${path}`),
         ...removed_artifacts.map((path) => `  ${paint('red', '-')} ${path}`),
       ]
       const said =
-        lines.length === 0
+        restored + removed === 0
           ? `Targets are as commit ${commit} left them; nothing had to change.`
-          : `Targets are as commit ${commit} left them: ${plural(restored_artifacts.length, 'target')} restored, ${removed_artifacts.length} removed.`
+          : `Targets are as commit ${commit} left them: ${plural(restored, 'target')} restored, ${removed} removed.`
       output.done({ task }, [said, ...lines].join('\n'))
     })
 }

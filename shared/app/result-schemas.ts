@@ -121,7 +121,9 @@ export const artifact = answerOf(
     imports: z
       .array(commitNumber)
       .optional()
-      .describe('Where that is not known: those that imported files, any of which may have changed it last.'),
+      .describe(
+        'Where that is not known: those that imported files or took back many targets, any of which may have changed it last.',
+      ),
   }),
 ).meta({ id: 'Artifact' })
 
@@ -172,6 +174,10 @@ export const commit = answerOf(
       .object({ artifacts: z.int(), sha256: z.string() })
       .optional()
       .describe('A file whose artifacts it added, beside the changes: how many, and the hash of the file.'),
+    listed: z
+      .object({ changes: z.int() })
+      .optional()
+      .describe('How many targets it took back, beside the changes, where these are too many to be told here.'),
     creates: z.array(z.string()),
     supersedes: z.array(z.string()),
   }),

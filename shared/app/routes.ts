@@ -251,7 +251,7 @@ export const routes = {
     method: 'GET',
     path: '/commits/{number}/changes',
     permission: 'read',
-    summary: 'The old and the new value of each target that a commit changed, those of a file that it imported too',
+    summary: 'The old and the new value of each target that a commit changed, also where these are a million',
     parameters: z.object({ number: wholeNumber(1) }),
     query: z.object({
       offset: withDefault(wholeNumber(0), 0),

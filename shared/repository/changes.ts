@@ -2,9 +2,31 @@ import type { TargetFile } from '../tuf/metadata.ts'
 import { type Artifact, withTaskId } from './artifact-rules.ts'
 import { readBulk, readerAgain } from './bulk.ts'
 import { linesOf } from './bulk-lines.ts'
-import { type Change, type Held, linesOfPart, readPart } from './imported.ts'
-import type { Entry, Imported, TargetChange } from './journal.ts'
+import { changesOfImport, type Held } from './imported.ts'
+import type { Change, Entry, Imported, Listed, TargetChange } from './journal.ts'
+import { changesListed } from './listed.ts'
 import type { ObjectStore } from './ports.ts'
+import { linesOfPart, readPart } from './stored-lines.ts'
+
+/** What an entry tells of changes: by itself, by the file that it imported, or by a list. */
+export type Told = Pick<Entry, 'changes' | 'imported' | 'listed'>
+
+export const numberOfChanges = ({ changes, imported, listed }: Told): number =>
+  changes.length + (imported?.artifacts ?? 0) + (listed?.changes ?? 0)
+
+/**
+ * Every target that a commit changed, with its old and new value; files are parsed as one goes. Throws RepositoryError 'corrupt' if
+ * one of them is gone.
+ */
+export async function changesOf(state: ObjectStore, { changes, imported, listed }: Told): Promise<Iterable<Change>> {
+  const more = imported === undefined ? [] : await changesOfImport(state, imported)
+  const others = listed === undefined ? [] : await changesListed(state, listed)
+  return (function* () {
+    yield* changes
+    yield* more
+    yield* others
+  })()
+}
 
 /** Some of the targets that a commit changed, with their old and new values. */
 export interface ChangesPage {
@@ -20,23 +42,36 @@ const fullPage = 2 * 1024 * 1024
  * The changes from `offset` on, at most `limit`. A file that was imported is read and hashed for each page that holds some of it, but of
  * its lines only those of the page are parsed, and none is kept. Throws RepositoryError 'corrupt' if that file is gone.
  */
-export async function readChanges(
-  state: ObjectStore,
-  { changes, imported }: Pick<Entry, 'changes' | 'imported'>,
-  { offset, limit }: { readonly offset: number; readonly limit: number },
-): Promise<ChangesPage> {
-  const total = changes.length + (imported?.artifacts ?? 0)
+export async function readChanges(state: ObjectStore, entry: Told, { offset, limit }: Page): Promise<ChangesPage> {
+  const { changes, imported, listed } = entry
+  const total = numberOfChanges(entry)
   const told = changes.slice(offset, offset + limit)
   const from = Math.max(offset - changes.length, 0)
   const isAsked = told.length < limit && offset + told.length < total
-  const rest = imported && isAsked ? await readImported(state, imported, from, limit - told.length) : undefined
+  const page = { offset: from, limit: limit - told.length }
+  // No commit has both.
+  const rest = !isAsked
+    ? undefined
+    : ((imported && (await readImported(state, imported, page))) ?? (listed && (await readListed(state, listed, page))))
   const next = offset + told.length + (rest?.looked ?? 0)
   return { changes: [...told, ...(rest?.changes ?? [])], ...(next < total && next > offset && { next }) }
 }
 
-async function readImported(state: ObjectStore, imported: Imported, offset: number, limit: number) {
+interface Page {
+  readonly offset: number
+  readonly limit: number
+}
+
+async function readListed(state: ObjectStore, { file, sha256, except }: Listed, page: Page) {
+  const { lines } = await linesFrom(state, { name: file, sha256 }, page)
+  const others = new Set(except)
+  const changes: Change[] = lines.map((line) => JSON.parse(line.toString()))
+  return { changes: changes.filter(({ path }) => !others.has(path)), looked: lines.length }
+}
+
+async function readImported(state: ObjectStore, imported: Imported, page: Page) {
   const { before: name, except, addedByTaskId: id } = imported
-  const artifacts = await artifactsFrom(state, imported, offset, limit)
+  const artifacts = await artifactsFrom(state, imported, page)
   const held = name === undefined ? undefined : await readHeld(state, name, new Set(artifacts.map(({ path }) => path)))
   const others = new Set<string>(except)
   const changes: Change[] = []
@@ -56,14 +91,28 @@ async function readImported(state: ObjectStore, imported: Imported, offset: numb
 async function artifactsFrom(
   state: ObjectStore,
   { bulk, sha256, format, artifacts: total }: Imported,
-  offset: number,
-  limit: number,
+  page: Page,
 ): Promise<Artifact[]> {
+  const { lines, count } = await linesFrom(state, { name: bulk, sha256 }, page)
+  if (count === total) return lines.map(readerAgain[format])
+  // Some were left out, for they were broken or said what an earlier one says: which, only all of them tell.
+  const { artifact } = readBulk(await readPart(state, bulk, sha256), format)
+  return Array.from({ length: Math.min(lines.length, total - page.offset) }, (_, index) =>
+    artifact(page.offset + index),
+  )
+}
+
+/** The lines of a page, empty ones not counted, and how many there are in all. */
+async function linesFrom(
+  state: ObjectStore,
+  { name, sha256 }: { readonly name: string; readonly sha256: string },
+  { offset, limit }: Page,
+): Promise<{ readonly lines: Buffer[]; readonly count: number }> {
   const lines: Buffer[] = []
   let length = 0
   let count = 0
   let isBegin = true
-  for await (const text of linesOfPart(state, bulk, sha256)) {
+  for await (const text of linesOfPart(state, name, sha256)) {
     for (const [start, end] of linesOf(text, isBegin ? undefined : 0)) {
       if (end === start) continue
       // Twice, for some may be another commit's.
@@ -75,10 +124,7 @@ async function artifactsFrom(
     }
     isBegin = false
   }
-  if (count === total) return lines.map(readerAgain[format])
-  // Some were left out, for they were broken or said what an earlier one says: which, only all of them tell.
-  const { artifact } = readBulk(await readPart(state, bulk, sha256), format)
-  return Array.from({ length: Math.min(lines.length, total - offset) }, (_, index) => artifact(offset + index))
+  return { lines, count }
 }
 
 /** What these paths held before, from the lines of `encodeHeld`, which are sorted. */

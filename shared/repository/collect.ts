@@ -13,6 +13,7 @@ import {
   stateObjectName,
   stateWrittenBy,
 } from './journal.ts'
+import { listName } from './listed.ts'
 import { inParallel } from './parallel.ts'
 import type { Stored } from './ports.ts'
 import { collectRecords } from './records.ts'
@@ -156,9 +157,11 @@ async function collectCommits(
   }
 
   /** What was signed ahead for this commit and not taken over. Of what was, the entry says when it was signed, and stays. */
-  async function deletePrepared({ prepared, creates, imported }: Entry): Promise<void> {
+  async function deletePrepared({ prepared, creates, imported, listed, tasks }: Entry): Promise<void> {
     if (prepared === undefined) return
     const taken = new Set(creates)
+    // Of one that was left out unread it is not known what it was.
+    const mayList = tasks.every(({ result: { task } }) => task === undefined || task === 'revert')
     for (const number of prepared.claimed) {
       const stored = await ports.state.read(entryName(number))
       const claim = stored && decodeDocument<Entry>(entryName(number), stored.bytes)
@@ -167,6 +170,8 @@ async function collectCommits(
       await deleteAll(files, [])
       const held = imported && `${imported.bulk}.${number}.before`
       if (held !== undefined && held !== imported?.before) await ports.state.delete(held)
+      const list = listName(prepared.task, number)
+      if (mayList && list !== listed?.file) await ports.state.delete(list)
       if (files.length === claim.creates.length) await ports.state.delete(entryName(number))
     }
   }

@@ -155,6 +155,7 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
       stateSha256: { ...before?.stateSha256, ...hashesOf(decided) },
       ...(nearCaps && { nearCaps }),
       ...(draft.imported && { imported: draft.imported }),
+      ...(draft.listed && { listed: draft.listed }),
       ...(draft.prepared && { prepared: draft.prepared }),
       ...(ahead !== undefined && { ahead }),
     }

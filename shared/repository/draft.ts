@@ -5,7 +5,7 @@ import type { Delegations, MetaFile, Root, TargetFile, Targets } from '../tuf/me
 import { isTopLevel } from '../tuf/names.ts'
 import type { Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
-import type { Entry, Imported, StateName, TargetChange } from './journal.ts'
+import type { Entry, Imported, Listed, StateName, TargetChange } from './journal.ts'
 import type { Parked } from './parked.ts'
 import { copyOfSizes, noSizes, type RoleSizes, resizeAsWhole, resizeByTarget } from './role-sizes.ts'
 import type { Rotation } from './rotation.ts'
@@ -38,6 +38,7 @@ export interface Draft {
   /** See `Entry`. */
   prepared?: NonNullable<Entry['prepared']>
   imported?: Imported
+  listed?: Listed
   /** Roles whose metadata begins to wait for signatures; its version will be the number of this draft's commit. */
   readonly waiting: Set<string>
   /** True where a new snapshot is asked for although no role below it is signed. */

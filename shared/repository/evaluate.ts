@@ -1,16 +1,14 @@
-import { decodeSigned } from '../tuf/signed.ts'
 import { type Current, readRole } from './current.ts'
-import { decodeDocument } from './documents.ts'
 import { type Draft, draftFrom, NextCommit, provide, setRotation, signAgain, treeOfDraft } from './draft.ts'
 import { isNoTasksFault, Refusal, RepositoryError } from './errors.ts'
+import { lookAtFile } from './file-in-place.ts'
 import { checkRoleSizes } from './fit.ts'
 import type { WaitingTask } from './inbox.ts'
-import { type Entry, entryName } from './journal.ts'
 import { isKnown, operationFor } from './operations/index.ts'
 import type { OperationContext, Outcome } from './operations/operation.ts'
 import { failed, poisoned, refused, succeeded } from './outcomes.ts'
 import { inParallel } from './parallel.ts'
-import { readPast } from './past.ts'
+import { type Past, readShortPast } from './past.ts'
 import type { Signer } from './ports.ts'
 import { askToPrepare, readPreparation, structureOf } from './preparation.ts'
 import type { Limits, Repository } from './repository.ts'
@@ -191,17 +189,15 @@ async function decide(
   if (found !== undefined) return refused(task, now, operation.refusedMessage, found)
   const context = contextOf(repository, current, task, now)
   try {
-    if (isLong(draft, request, repository.limits, context))
+    const past = await pastFor(repository, current, task)
+    const knowing = { ...context, ...(past && { past }) }
+    if (isLong(draft, request, repository.limits, knowing))
       return await decidePrepared(repository, current, draft, task, context)
     if (operation.long !== undefined) await leavePrepared(repository, draft, taskId)
-    const past = operation.past && (await readPast(repository, current, operation.past(request)))
-    const knowing = { ...context, ...(past && { past }) }
     await load(repository, current, draft, operation.needs(draft, request, knowing))
     const file = operation.file?.(request)
-    const fileInPlace = await signedInFile(repository, file)
-    const fileClaimed = file !== undefined && (await isClaimed(repository, file))
-    const informed = { ...knowing, fileClaimed, ...(fileInPlace && { fileInPlace }) }
-    const outcome = operation.apply(draft, request, informed)
+    const there = file === undefined ? {} : await lookAtFile(repository, file)
+    const outcome = operation.apply(draft, request, { ...knowing, ...there })
     return succeeded(task, now, withSizeWarnings(outcome, draft, taskId))
   } catch (error) {
     if (error instanceof NextCommit) return 'next commit'
@@ -209,6 +205,19 @@ async function decide(
     if (error instanceof Unfit || isNoTasksFault(error)) throw error
     throw new BrokenTask(taskId, error)
   }
+}
+
+/** What has changed since the commit that a request names; nothing if that is too much to be undone within one cycle. */
+async function pastFor(
+  repository: Repository,
+  current: Current,
+  { id, request }: AcceptedTask,
+): Promise<Past | undefined> {
+  const { past } = request.kind === 'bootstrap' ? {} : operationFor(request)
+  if (past === undefined) return undefined
+  // It was too much before, and is not read again in each cycle until it is prepared.
+  if ((await readPreparation(repository.ports.state, id)) !== undefined) return undefined
+  return readShortPast(repository, current, past(request), repository.limits.aheadFrom)
 }
 
 /** What was signed ahead for a task that is decided without it goes with this commit. */
@@ -284,16 +293,4 @@ function withSizeWarnings(outcome: Outcome, draft: Draft, taskId: string): Outco
   } catch (error) {
     throw error instanceof Refusal ? new Unfit(taskId, error) : error
   }
-}
-
-async function signedInFile({ ports }: Repository, file: string | undefined): Promise<Uint8Array | undefined> {
-  const stored = file === undefined ? undefined : await ports.metadata.read(file)
-  return stored && decodeSigned('targets', stored.bytes).signedBytes
-}
-
-/** Whether the commit of this file's number was to create it: if that was not made, what it left goes away one day. */
-async function isClaimed({ ports }: Repository, file: string): Promise<boolean> {
-  const name = entryName(Number.parseInt(file, 10))
-  const stored = await ports.state.read(name)
-  return stored !== undefined && decodeDocument<Entry>(name, stored.bytes).creates.includes(file)
 }

@@ -11,7 +11,10 @@ import { type FinishedTask, taskName } from './task.ts'
 export interface Origin {
   /** The commit that last changed it; absent where that is too many changes of its role ago to look for. */
   readonly commit?: number
-  /** Commits that imported files, any of which may have changed it last, the newest one first. Absent where `commit` is there. */
+  /**
+   * Commits that imported files or took back many targets, any of which may have changed it last, the newest one first. Absent
+   * where `commit` is there.
+   */
   readonly imports?: readonly number[]
 }
 
@@ -34,6 +37,7 @@ const most = 100
 export async function originOf(state: ObjectStore, current: Current, held: Held): Promise<Origin> {
   const { path, target } = held
   const imports: number[] = []
+  let mayBeTakenBack = false
   const oneOf = (): Origin => {
     const [only, ...others] = imports
     if (only === undefined) return {}
@@ -45,12 +49,21 @@ export async function originOf(state: ObjectStore, current: Current, held: Held)
     const made = await commitOf(at)
     if (made === undefined) break
     const change = made.changes.find((one) => one.path === path)
-    // What an import has changed since is not what it was then.
-    if (change !== undefined) return isSame(change.after, target) ? { commit: made.number } : oneOf()
+    if (change !== undefined) {
+      // What an import has changed since is not what it was then; what was taken back is.
+      if (!isSame(change.after, target)) return oneOf()
+      if (!mayBeTakenBack) return { commit: made.number }
+      imports.push(made.number)
+      return oneOf()
+    }
     const { imported } = made
     if (imported !== undefined && !imported.except.includes(path)) {
       if (imported.addedByTaskId === undefined) imports.push(made.number)
       else if (isOfTask(target, imported)) return { commit: made.number }
+    }
+    if (made.listed !== undefined && !made.listed.except.includes(path)) {
+      mayBeTakenBack = true
+      imports.push(made.number)
     }
     const before = changesBins(made) ? binBefore(current, made, path) : versionBefore(made, at.role)
     // The role was new and held nothing, so it was imported. An entry without tasks may stand for one that was lost.

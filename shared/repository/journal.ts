@@ -33,6 +33,8 @@ export interface Entry extends Document {
   readonly nearCaps?: Readonly<Record<string, number>>
   /** Changes that are told by the file in which they came, beside `changes`. */
   readonly imported?: Imported
+  /** Changes that are told by a file of their own, beside `changes`. */
+  readonly listed?: Listed
   /** The work ahead that ended with this commit; it is among `creates` if this commit took it over. */
   readonly prepared?: { readonly task: string; readonly claimed: readonly number[] }
   /** The newest commit below this one that ended work ahead; absent while there is none. */
@@ -57,6 +59,17 @@ export interface Imported {
   readonly except: readonly string[]
 }
 
+/** More changes than an entry should hold: see `listed.ts`. */
+export interface Listed {
+  /** An object of the state store. */
+  readonly file: string
+  /** Of that object, in hex. */
+  readonly sha256: string
+  readonly changes: number
+  /** Paths that later tasks had changed already: they have the last word. */
+  readonly except: readonly string[]
+}
+
 export type StateName = 'root' | 'settings' | 'parked' | 'signing' | 'rotation'
 /** 0 for what no commit has decided yet. */
 export type StateVersions = Readonly<Record<StateName, number>>
@@ -69,6 +82,9 @@ export interface TargetChange {
   /** Absent where the target was removed. */
   readonly after?: TargetFile
 }
+
+/** Whatever role holds it. */
+export type Change = Pick<TargetChange, 'path' | 'before' | 'after'>
 
 export interface StoredEntry {
   readonly entry: Entry

@@ -25,6 +25,13 @@ export function withoutPaths(parked: Parked, paths: ReadonlySet<string>): Parked
   return { ...parked, changes: parked.changes.filter((change) => !paths.has(change.path)) }
 }
 
+/** Without what tasks before this one have parked for paths that it has changed. */
+export function withoutOvertaken(parked: Parked, paths: readonly string[], task: string): Parked {
+  const changed = new Set(paths)
+  const isLeft = (change: ParkedChange) => !changed.has(change.path) || change.task > task
+  return parked.changes.every(isLeft) ? parked : { ...parked, changes: parked.changes.filter(isLeft) }
+}
+
 export function withChanges(parked: Parked, changes: readonly ParkedChange[]): Parked {
   const replaced = new Set(changes.map((change) => change.path))
   return { ...parked, changes: [...withoutPaths(parked, replaced).changes, ...changes] }

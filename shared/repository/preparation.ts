@@ -1,6 +1,6 @@
 import { canonicalText } from '../tuf/canonical.ts'
 import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256, writeDocument } from './documents.ts'
-import type { Imported } from './journal.ts'
+import type { Imported, Listed } from './journal.ts'
 import type { ObjectStore, Signer, Stored } from './ports.ts'
 import type { Current, Repository } from './repository.ts'
 
@@ -72,6 +72,7 @@ export interface Facts {
   /** Bytes of files that come near what a served client can read. */
   readonly nearCaps: Readonly<Record<string, number>>
   readonly imported?: Imported
+  readonly listed?: Listed
 }
 
 export const preparationName = (taskId: string) => `preparations/${taskId}.json`

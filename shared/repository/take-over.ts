@@ -57,9 +57,10 @@ export async function stillGood(
   const isKnown = (task: string) => task > id || facts === undefined || facts.parkedBy.includes(task)
   if (last === undefined || !current.parked.changes.every(({ task }) => isKnown(task))) return undefined
   const chain = await chainSince(repository, current, last.base, structure)
-  // What earlier tasks have changed an import is to change once more, if another publisher was late to make it visible.
+  // What earlier tasks have changed an import or a revert is to change once more, if another publisher was late to make it visible.
   const isLate = ({ tasks, changes }: Entry) => changes.length > 0 && tasks.every((task) => task.id < id)
-  return facts?.imported !== undefined && chain?.some(isLate) ? undefined : chain && changesOf(chain)
+  const comesAfter = facts?.imported !== undefined || facts?.listed !== undefined
+  return comesAfter && chain?.some(isLate) ? undefined : chain && changesOf(chain)
 }
 
 /** What commits after `since`, up to this one, have changed that were made of tasks later than this one. */
@@ -157,13 +158,17 @@ export async function takeOver(
   }
   for (const [role, bytes] of Object.entries(preparation.facts?.nearCaps ?? {})) draft.sizes.known.set(role, bytes)
   endPreparation(draft, task, preparation)
-  const imported = preparation.facts?.imported
-  if (imported === undefined) return
+  const { imported, listed } = preparation.facts ?? {}
+  if (imported === undefined && listed === undefined) return
   // Those that a round after the first has made anew are among them.
   const [first] = preparation.rounds
   const all = first && (await changedSince(repository, current, first.base, preparation.structure))
-  const except = new Set([...imported.except, ...(all?.keys() ?? []), ...later.keys()])
-  draft.imported = { ...imported, except: [...except] }
+  const overtaking = [...(all?.keys() ?? []), ...later.keys()]
+  const exceptAlso = <Kind extends { readonly except: readonly string[] }>(told: Kind): Kind => {
+    return { ...told, except: [...new Set([...told.except, ...overtaking])] }
+  }
+  if (imported !== undefined) draft.imported = exceptAlso(imported)
+  if (listed !== undefined) draft.listed = exceptAlso(listed)
 }
 
 /** Has the journal say which numbers were claimed ahead, so that what is not needed of them is collected. */

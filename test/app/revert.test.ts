@@ -18,6 +18,8 @@ describe('POST /revert', () => {
       { ...details, artifact_roles: undefined },
       {
         commit: 2,
+        restored: 1,
+        removed: 1,
         restored_artifacts: ['a'],
         removed_artifacts: ['b'],
         artifact_roles: undefined,

@@ -32,12 +32,12 @@ export function collectionRules(time: VirtualTime): CollectionRules {
     claimed(entry) {
       if (!claims.has(entry.number)) claims.set(entry.number, { entry, at: time.now })
     },
-    committed({ number, base, supersedes, state, prepared, creates, imported }) {
+    committed({ number, base, supersedes, state, prepared, creates, imported, listed }) {
       committed.add(number)
       for (const claimed of prepared?.claimed ?? [])
         ended.set(claimed, {
           at: time.now,
-          kept: new Set([...creates, ...(imported?.before === undefined ? [] : [imported.before])]),
+          kept: new Set([...creates, imported?.before ?? '', listed?.file ?? '']),
         })
       for (const file of supersedes) superseded.set(file, time.now)
       const before = claims.get(base.number)?.entry.state

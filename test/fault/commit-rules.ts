@@ -8,12 +8,16 @@ const day = 24 * 60 * 60 * 1000
 
 /** Each change that the journal names was made, and no other. */
 export function changesAreExplained(
-  { changes, imported }: Entry,
+  { changes, imported, listed }: Entry,
   before: TargetFiles,
   after: TargetFiles,
-  stored: (name: string) => Uint8Array | undefined,
+  stored: Stored,
 ): void {
-  const all: readonly Change[] = imported === undefined ? changes : [...changes, ...changesIn(imported, stored)]
+  const all: readonly Change[] = [
+    ...changes,
+    ...(imported === undefined ? [] : changesIn(imported, stored)),
+    ...(listed === undefined ? [] : changesListed(listed, stored)),
+  ]
   for (const change of all) {
     assert.deepEqual(change.before, before.get(change.path), `the journal's old value of ${change.path}`)
     assert.deepEqual(change.after, after.get(change.path), `the journal's new value of ${change.path}`)
@@ -25,15 +29,22 @@ export function changesAreExplained(
 
 type Change = Pick<Entry['changes'][number], 'path' | 'before' | 'after'>
 
-function changesIn(
-  { bulk, before, except, addedByTaskId }: NonNullable<Entry['imported']>,
-  stored: (name: string) => Uint8Array | undefined,
-): Change[] {
-  const lines = (name: string) =>
-    Buffer.from(stored(name) ?? '')
-      .toString()
-      .split('\n')
-      .filter((line) => line !== '')
+type Stored = (name: string) => Uint8Array | undefined
+
+const linesIn = (stored: Stored, name: string) =>
+  Buffer.from(stored(name) ?? '')
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '')
+
+function changesListed({ file, except, changes }: NonNullable<Entry['listed']>, stored: Stored): Change[] {
+  const all: Change[] = linesIn(stored, file).map((line) => JSON.parse(line))
+  assert.equal(all.length, changes, `the changes in ${file}`)
+  return all.filter(({ path }) => !except.includes(path))
+}
+
+function changesIn({ bulk, before, except, addedByTaskId }: NonNullable<Entry['imported']>, stored: Stored): Change[] {
+  const lines = (name: string) => linesIn(stored, name)
   const held = new Map<string, TargetFile>()
   for (const line of before === undefined ? [] : lines(before)) {
     const { path, info } = JSON.parse(line)

@@ -26,7 +26,9 @@ export async function upload(request: TaskRequest, state: ObjectStore): Promise<
 /** What was sent after it may be decided before it. */
 export function isLong(request: TaskRequest | undefined): boolean {
   if (request?.kind === 'metadata_update') return !request.compromised
-  const long: readonly unknown[] = ['import_artifacts', 'change_bins', 'force_online_metadata_update', 'sign_metadata']
+  const long: readonly unknown[] = [
+    ...['import_artifacts', 'change_bins', 'force_online_metadata_update', 'sign_metadata', 'revert'],
+  ]
   return long.includes(request?.kind)
 }
 

@@ -114,10 +114,10 @@ const effects: { [Kind in TaskKind]: Effect<RequestOf<Kind>> } = {
     if (isHeld(name)) model.signedBy.set(name, new Set(signatures.map(({ keyid }) => keyid)))
     return true
   },
-  revert(model, { commit }) {
+  revert(model, { commit }, { later }) {
     const then = model.history.get(commit)
     if (then === undefined) return false
-    const paths = [...new Set([...then.keys(), ...model.targets.keys()])]
+    const paths = [...new Set([...then.keys(), ...model.targets.keys()])].filter((path) => !later.has(path))
     const different = paths.filter((path) => !isDeepStrictEqual(then.get(path), model.targets.get(path)))
     if (model.roles.has('team') && different.some((path) => belongsTo('team', path))) return false
     for (const path of different) change(model, path, then.get(path), true)

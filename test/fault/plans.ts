@@ -96,8 +96,8 @@ export const makers: { readonly [Kind in TaskKind]: Maker } = {
       holderKeys.filter((_, index) => signedBy.includes(index)),
     )
   },
-  // Of a commit that never was, too.
-  revert: (random, { commit }) => make.revert(1 + Math.floor(random() * (commit + 1))),
+  // Of a commit that never was, too, and mostly of one since which much has changed.
+  revert: (random, { commit }) => make.revert(1 + Math.floor(random() ** 2 * (commit + 1))),
 }
 
 type Kinds = readonly [TaskKind, ...TaskKind[]]
@@ -107,7 +107,7 @@ const ceremonyKinds: Kinds = [
 ]
 const artifactKinds: Kinds = [
   ...(['add_artifacts', 'add_artifacts', 'remove_artifacts', 'publish_artifacts'] as const),
-  ...(['import_artifacts', 'revert'] as const),
+  ...(['import_artifacts', 'revert', 'revert'] as const),
 ]
 const settingsKinds: Kinds = ['update_settings', 'force_online_metadata_update', 'add_artifacts', 'change_bins']
 const delegationKinds: Kinds = [

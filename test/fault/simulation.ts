@@ -48,8 +48,8 @@ export async function simulate(seed: number, mutant: Mutant = (stores) => stores
     refreshedPerCycle: 2,
     retention,
     collectedPerCycle: 4,
-    // An update of all roles is done ahead in some worlds.
-    aheadFrom: random() < 0.5 ? 2 : 512,
+    // An update of all roles is done ahead in some worlds, and a revert of more than one target.
+    aheadFrom: random() < 0.5 ? 1 : 512,
     preparedAtOnce: 2,
     leftToCommit: random() < 0.5 ? 0 : 64,
   }

@@ -73,7 +73,9 @@ describe('work ahead in two threads', () => {
     const held = made[0]?.found.held.length ?? 0
     assert.ok(held > 0 && held < 100, `${held} by the helper`)
     assert.equal((await publishTaskOf(repository, id)).state, 'SUCCESS')
-    await run(repository, { kind: 'revert', commit: 2 })
+    const taken = await begin(repository, { kind: 'revert', commit: 2 })
+    assert.equal(await prepare(restarted(repository), taken, { helper }), 'ready')
+    assert.equal((await publishTaskOf(repository, taken)).state, 'SUCCESS')
     assert.deepEqual(await seen(repository), lengths(many(100), 7))
   })
 

@@ -1,4 +1,4 @@
-import { readChanges } from '../../repository/changes.ts'
+import { numberOfChanges, readChanges } from '../../repository/changes.ts'
 import type { Entry } from '../../repository/journal.ts'
 import { readCommits } from '../../repository/read.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -14,7 +14,7 @@ export const getCommits: Handler<Routes['getCommits']> = async ({ query: { newes
     number: entry.number,
     time: entry.time,
     tasks: tasksOf(entry),
-    changes: entry.changes.length + (entry.imported?.artifacts ?? 0),
+    changes: numberOfChanges(entry),
   }))
   return jsonAnswer(200, { data: { commits, next: next === 0 ? undefined : next }, message: 'Commits.' })
 }
@@ -24,7 +24,8 @@ export const getCommit: Handler<Routes['getCommit']> = async ({ parameters: { nu
   const { time, base, changes, creates, supersedes } = entry
   const { artifacts, sha256 } = entry.imported ?? {}
   const imported = artifacts === undefined ? undefined : { artifacts, sha256 }
-  const data = { number, time, base, tasks: tasksOf(entry), changes, imported, creates, supersedes }
+  const listed = entry.listed && { changes: entry.listed.changes }
+  const data = { number, time, base, tasks: tasksOf(entry), changes, imported, listed, creates, supersedes }
   return jsonAnswer(200, { data, message: 'Commit.' })
 }
 

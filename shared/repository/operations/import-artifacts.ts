@@ -10,6 +10,7 @@ import { Refusal } from '../errors.ts'
 import { encodeHeld, type Held } from '../imported.ts'
 import type { Imported } from '../journal.ts'
 import type { Found, Lent, LongWork, Planning, Unit } from '../long-work.ts'
+import { withoutOvertaken } from '../parked.ts'
 import type { Signer } from '../ports.ts'
 import { isPending } from '../signing.ts'
 import type { ImportArtifactsRequest } from '../task.ts'
@@ -32,10 +33,7 @@ export const importArtifacts: Operation<'import_artifacts'> = {
   long: { plan },
   apply(draft, _, { prepared, taskId }) {
     if (prepared === undefined) throw new Error('An import is prepared before it is applied.')
-    const overtaken = new Set(prepared.overtaken)
-    const isLeft = (change: Draft['parked']['changes'][number]) => !overtaken.has(change.path) || change.task > taskId
-    if (!draft.parked.changes.every(isLeft))
-      setParked(draft, { ...draft.parked, changes: draft.parked.changes.filter(isLeft) })
+    setParked(draft, withoutOvertaken(draft.parked, prepared.overtaken, taskId))
     return { message: 'Artifact(s) imported', details: prepared.details, warnings: prepared.warnings }
   },
 }

@@ -16,7 +16,7 @@ export interface OperationContext {
   readonly signers: readonly Signer[]
   /** What is signed in the file that `file` names, if there is one. */
   readonly fileInPlace?: Uint8Array
-  /** What has changed since the commit that `past` names. */
+  /** What has changed since the commit that `past` names; absent where that is too much to be undone at once. */
   readonly past?: Past
   /** The commit of that file's number was to create it. */
   readonly fileClaimed?: boolean
@@ -36,7 +36,7 @@ export interface Outcome {
  * context, so it can be tried with a table.
  */
 export interface Operation<Kind extends TaskKind> {
-  /** A commit whose targets `apply` wants to know. */
+  /** A commit whose targets `apply` wants to know, or `long.plan` where too much has changed since. */
   readonly past?: (request: RequestOf<Kind>) => number
   /** The roles below targets whose metadata `apply` reads or changes; those are loaded into the draft first. */
   readonly needs: (draft: Draft, request: RequestOf<Kind>, context: OperationContext) => Iterable<string>

@@ -1,6 +1,6 @@
+import { changesOf } from '../changes.ts'
 import { schemaVersion, sha256 } from '../documents.ts'
 import { RepositoryError } from '../errors.ts'
-import { changesOf } from '../imported.ts'
 import {
   decodeEntry,
   type Entry,

@@ -46,7 +46,7 @@ const committing = [
   ...on(metadata, 's3:PutObject', 'metadata/*'),
   ...on(state, 's3:GetObject', '*'),
   ...on(state, 's3:PutObject', 'tasks/*', 'spoilt/*', 'commits/*', 'state/*', 'lease.json', 'bootstrap.json'),
-  ...on(state, 's3:PutObject', 'preparations/*', 'bulk/*.before'),
+  ...on(state, 's3:PutObject', 'preparations/*', 'bulk/*.before', 'bulk/*.changes'),
   ...on(state, 's3:DeleteObject', 'inbox/*', 'preparations/*'),
   ...keys.flatMap((key) => [`kms:GetPublicKey ${key}`, `kms:Sign ${key}`]),
   `sqs:SendMessage ${queue}`,

@@ -1,0 +1,27 @@
+import { sha256 } from './documents.ts'
+import type { Change, Listed } from './journal.ts'
+import type { ObjectStore } from './ports.ts'
+import { decodeLines, encodeLines, readPart } from './stored-lines.ts'
+
+/** Changes that are too many for an entry of the journal: a file of their own, with one on each line. */
+
+/** `number`: the one under which the work was done ahead that makes these changes. */
+export const listName = (task: string, number: number) => `bulk/${task}.${number}.changes`
+
+export async function writeList(state: ObjectStore, name: string, changes: readonly Change[]): Promise<Listed> {
+  const bytes = encodeLines(changes)
+  await state.create(name, bytes)
+  return { file: name, sha256: sha256(bytes), changes: changes.length, except: [] }
+}
+
+/** Parsed as one goes. Throws RepositoryError 'corrupt' if the file is gone, or has another hash. */
+export async function changesListed(
+  state: ObjectStore,
+  { file, sha256: hash, except }: Listed,
+): Promise<Iterable<Change>> {
+  const bytes = await readPart(state, file, hash)
+  const others = new Set(except)
+  return (function* () {
+    for (const change of decodeLines<Change>(bytes)) if (!others.has(change.path)) yield change
+  })()
+}
