@@ -56,6 +56,22 @@ describe('the alarms', () => {
     }
   })
 
+  it('may ring: the policy of the topic lets them in, and only those of this account', () => {
+    const { PolicyDocument, Topics } = only(resourcesOf(), 'AWS::SNS::TopicPolicy').properties
+    const allowed = PolicyDocument.Statement.filter(({ Effect }: { Effect: string }) => Effect === 'Allow')
+    assert.equal(Topics.length, 1)
+    assert.deepEqual(allowed, [
+      {
+        Sid: 'AlarmsPublish',
+        Effect: 'Allow',
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Action: 'sns:Publish',
+        Resource: Topics[0],
+        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      },
+    ])
+  })
+
   it('ring when the refresher is silent', () => {
     const oldestTask = alarms.find((alarm) => sectionOf(alarm) === 'oldest-task')
     assert.equal(oldestTask?.TreatMissingData, 'breaching')
