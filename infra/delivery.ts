@@ -1,4 +1,4 @@
-import { Annotations, Duration, Validations } from 'aws-cdk-lib'
+import { Annotations, Aws, Duration, Names, Validations } from 'aws-cdk-lib'
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import {
   AccessLevel,
@@ -17,6 +17,7 @@ import {
   HttpVersion,
   type IOrigin,
   ResponseHeadersPolicy,
+  S3OriginAccessControl,
   SecurityPolicyProtocol,
   ViewerProtocolPolicy,
 } from 'aws-cdk-lib/aws-cloudfront'
@@ -84,14 +85,30 @@ export class Delivery extends Construct {
       bucketArn: bucket.bucketArn,
       bucketRegionalDomainName: bucket.bucketRegionalDomainName,
     })
-    return S3BucketOrigin.withOriginAccessControl(reference, { originAccessLevels: [AccessLevel.READ] })
+    return this.#originOf(reference, 'metadata')
+  }
+
+  #originOf(bucket: IBucket, what: string): IOrigin {
+    const originAccessControl = new S3OriginAccessControl(this, `${what}-access`, {
+      originAccessControlName: this.#nameOf(what),
+    })
+    return S3BucketOrigin.withOriginAccessControl(bucket, {
+      originAccessControl,
+      originAccessLevels: [AccessLevel.READ],
+    })
+  }
+
+  /** What the edge knows it knows by names that an account has once for all regions: the same stack may stand in another one. */
+  #nameOf(what: string): string {
+    // At most 64 characters with the longest region.
+    return `${Aws.REGION}-${Names.uniqueResourceName(this, { maxLength: 38 })}-${what}`
   }
 
   #artifacts(bucketName: string, common: Omit<BehaviorOptions, 'origin'>): BehaviorOptions {
     const bucket = Bucket.fromBucketName(this, 'ArtifactBucket', bucketName)
     return {
       ...common,
-      origin: S3BucketOrigin.withOriginAccessControl(bucket, { originAccessLevels: [AccessLevel.READ] }),
+      origin: this.#originOf(bucket, 'artifacts'),
       cachePolicy: CachePolicy.CACHING_OPTIMIZED,
       functionAssociations: [
         {
@@ -113,6 +130,7 @@ export class Delivery extends Construct {
       cachedMethods: CachedMethods.CACHE_GET_HEAD,
       compress: true,
       responseHeadersPolicy: new ResponseHeadersPolicy(this, 'Headers', {
+        responseHeadersPolicyName: this.#nameOf('headers'),
         comment: 'Tuffet: TLS for a year, no guessing of types, no frames',
         securityHeadersBehavior: {
           strictTransportSecurity: {

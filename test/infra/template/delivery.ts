@@ -67,6 +67,31 @@ describe('the distribution', () => {
   })
 })
 
+describe('what the edge knows by name', () => {
+  it('is named after the region, for its names are those of the account in all regions', () => {
+    const edge = resourcesOf({ artifactBucketName: 'artifacts' }).filter(({ type }) =>
+      type.startsWith('AWS::CloudFront'),
+    )
+    const named = edge.flatMap(({ type, properties }) => {
+      const { Name } = Object.values(properties).find((each) => (each as { Name?: unknown }).Name) ?? properties
+      return Name === undefined ? [] : [[type.split('::')[2], text(Name)] as const]
+    })
+    assert.deepEqual(named.map(([type]) => type).sort(), [
+      'CachePolicy',
+      'Function',
+      'OriginAccessControl',
+      'OriginAccessControl',
+      'ResponseHeadersPolicy',
+    ])
+    const names = named.map(([, name]) => name)
+    assert.equal(new Set(names).size, names.length)
+    for (const name of names) {
+      assert.match(name, /<AWS::Region>/)
+      assert.ok(name.replace('<AWS::Region>', 'ap-southeast-1').length <= 64, name)
+    }
+  })
+})
+
 describe('the names of artifacts at the edge', () => {
   const context = vm.createContext({})
   vm.runInContext(withoutPrefixAndHash, context)
@@ -84,6 +109,9 @@ describe('the names of artifacts at the edge', () => {
     [`/artifacts/v1/${sha512}.app.tar.gz`, '/v1/app.tar.gz'],
     [`/artifacts/${sha256}.v1/app.tar.gz`, '/v1/app.tar.gz'],
     ['/artifacts/v1/deadbeef.app', '/v1/deadbeef.app'],
+    // Which S3 would take for a space.
+    [`/artifacts/v1+2/${sha256}.app-1.0+3.whl`, '/v1%2B2/app-1.0%2B3.whl'],
+    ['/artifacts/app-1.0%2B3.whl', '/app-1.0%2B3.whl'],
     [`/artifacts/${sha256}`, `/${sha256}`],
     [`/artifacts/v1/${sha256}.`, `/v1/${sha256}.`],
   ] as const) {
