@@ -1,7 +1,9 @@
 import { App, CfnOutput, Stack, Tags, Validations } from 'aws-cdk-lib'
 import { AwsSolutionsChecks } from 'cdk-nag'
+import { ClaimsError } from '../shared/app/token-claims.ts'
 import { bundledHandlers } from './bundle.ts'
-import { ConfigurationError, readSettings } from './context.ts'
+import { ConfigurationError } from './configuration-error.ts'
+import { readSettings } from './context.ts'
 import { TufRepository } from './tuf-repository.ts'
 
 /**
@@ -9,11 +11,12 @@ import { TufRepository } from './tuf-repository.ts'
  * `-c tuffet:NAME=VALUE`. docs/deploy.md explains every setting.
  */
 const app = new App()
-const { repository: settings, tags } = settingsOf(app)
+const { repository: settings, tags } = orSentence(() => readSettings(app.node))
 const stage = settings.stage ?? 'main'
 
 const stack = new Stack(app, `tuffet-${stage}`, { description: 'Tuffet: a repository service for TUF' })
-const repository = new TufRepository(stack, 'Repository', { ...settings, stage, handlers: await bundledHandlers() })
+const handlers = await bundledHandlers()
+const repository = orSentence(() => new TufRepository(stack, 'Repository', { ...settings, stage, handlers }))
 for (const [name, value] of Object.entries(tags)) Tags.of(stack).add(name, value)
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 
@@ -36,11 +39,11 @@ output(
 )
 
 /** Whoever deploys has made the mistake: a sentence helps there, and where in this code it was found does not. */
-function settingsOf({ node }: App) {
+function orSentence<Made>(make: () => Made): Made {
   try {
-    return readSettings(node)
+    return make()
   } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error
+    if (!(error instanceof ConfigurationError || error instanceof ClaimsError)) throw error
     process.stderr.write(`error: ${error.message}\n`)
     process.exit(1)
   }

@@ -1,6 +1,7 @@
 import type { Node } from 'constructs'
 import { ClaimsError, parseClaimGrants, refuseStrangers } from '../shared/app/token-claims.ts'
 import { issuerOf } from './access.ts'
+import { ConfigurationError } from './configuration-error.ts'
 import type { TufRepositoryProps } from './tuf-repository.ts'
 
 /** What `cdk.json` or `cdk deploy -c tuffet:NAME=VALUE` decides of a stack: its repository, and what is around it. */
@@ -11,11 +12,6 @@ export interface Settings {
 }
 
 const prefix = 'tuffet:'
-
-/** A mistake in the configuration: which value, what is wrong with it, what would be right. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError'
-}
 
 /** A value as text of the command line or as JSON of `cdk.json`, turned into what it stands for, or refused. */
 type Parse<T> = (value: unknown, refuse: (wanted: string) => ConfigurationError) => T

@@ -5,6 +5,7 @@ import { optionalVariables, variables } from '../shared/app/environment.ts'
 import { type ClaimGrants, parseClaimGrants } from '../shared/app/token-claims.ts'
 import { Access, type Principal } from './access.ts'
 import { Api } from './api.ts'
+import { ConfigurationError } from './configuration-error.ts'
 import { Delivery } from './delivery.ts'
 import { apiGrants, type Resources } from './grants.ts'
 import { type Handlers, packagedHandlers } from './handlers.ts'
@@ -199,15 +200,15 @@ function claimsOf({ jwtClaims, jwtIssuer }: TufRepositoryProps): ClaimGrants {
   const claims = parseClaimGrants(jwtClaims, jwtIssuer)
   const { length } = JSON.stringify(claims)
   if (length <= longestClaims) return claims
-  throw new Error(
+  throw new ConfigurationError(
     `jwtClaims takes ${length} characters of ${longestClaims}: name what your builds have in common, such as their owner.`,
   )
 }
 
-/** Throws for what is right each by itself and wrong together. */
+/** Throws ConfigurationError for what is right each by itself and wrong together. */
 function refuseContradictions(props: TufRepositoryProps): void {
   const together = (one: unknown, other: unknown, sentence: string) => {
-    if ((one === undefined) !== (other === undefined)) throw new Error(sentence)
+    if ((one === undefined) !== (other === undefined)) throw new ConfigurationError(sentence)
   }
   together(
     props.jwtIssuer,
@@ -215,7 +216,7 @@ function refuseContradictions(props: TufRepositoryProps): void {
     'jwtIssuer and jwtAudience go together: an issuer makes tokens for others, too.',
   )
   if (props.jwtClaims !== undefined && props.jwtIssuer === undefined) {
-    throw new Error('jwtClaims needs jwtIssuer and jwtAudience: claims of whose tokens?')
+    throw new ConfigurationError('jwtClaims needs jwtIssuer and jwtAudience: claims of whose tokens?')
   }
   together(
     props.domainNames,
@@ -228,11 +229,11 @@ function refuseContradictions(props: TufRepositoryProps): void {
     'metadataBucket and stateBucket go together: the journal in the one says what the other holds.',
   )
   if (props.metadataBucketName !== undefined && props.onlineKeyArns === undefined) {
-    throw new Error(
+    throw new ConfigurationError(
       'Existing buckets need onlineKeys: clients trust the keys that their root names, and no others. GET /api/v1/keys showed them.',
     )
   }
   if (props.metadataBucketName !== undefined && props.metadataBucketName === props.stateBucketName) {
-    throw new Error('metadataBucket and stateBucket are two buckets: what is in the first is public.')
+    throw new ConfigurationError('metadataBucket and stateBucket are two buckets: what is in the first is public.')
   }
 }

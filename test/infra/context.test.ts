@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { ConfigurationError, readSettings } from '../../infra/context.ts'
+import { ConfigurationError } from '../../infra/configuration-error.ts'
+import { readSettings } from '../../infra/context.ts'
 import { appWith, synthesize } from './template/stack.ts'
 
 const read = (context: Record<string, unknown>) =>
@@ -118,6 +121,24 @@ describe('what contradicts itself is refused', () => {
   ] as const) {
     it(what, () => {
       assert.throws(() => synthesize(props), sentence)
+    })
+  }
+
+  for (const [what, context, sentence] of [
+    ['', { jwtIssuer: 'https://issuer.example' }, /^error: jwtIssuer and jwtAudience go together: .*\.\n$/],
+    [
+      ' about claims',
+      { jwtIssuer: github, jwtAudience: 'tuffet', jwtClaims: { publish: { ref: 'refs/heads/main' } } },
+      /^error: .*strangers.*\.\n$/,
+    ],
+  ] as const) {
+    it(`by a sentence${what}, and not by where in the code it was found`, () => {
+      const given = Object.entries(context).map(([name, value]) => [`tuffet:${name}`, value])
+      const app = join(import.meta.dirname, '../../infra/app.ts')
+      const env = { ...process.env, CDK_CONTEXT_JSON: JSON.stringify(Object.fromEntries(given)) }
+      const { status, stderr } = spawnSync(process.execPath, [app], { env, encoding: 'utf8' })
+      assert.equal(status, 1)
+      assert.match(stderr, sentence)
     })
   }
 })
