@@ -90,7 +90,7 @@ function refused(tasks: Commits['commits'][number]['tasks']): string {
 /** More files are for nobody to read. */
 const mostFiles = 20
 
-function describe({ number, time, base, tasks, changes, imported, listed, creates }: Commit): string {
+function describe({ number, time, base, tasks, changes, next, imported, listed, creates }: Commit): string {
   const files = creates.slice(0, mostFiles).join(', ')
   const sections = [
     table([
@@ -119,17 +119,23 @@ function describe({ number, time, base, tasks, changes, imported, listed, create
     ])
     sections.push(`${paint('bold', 'Tasks')}\n${table(rows)}`)
   }
-  if (changes.length > 0) sections.push(`${paint('bold', 'Targets')}\n${table(changes.flatMap(oldAndNew))}`)
+  if (changes.length > 0)
+    sections.push(`${paint('bold', 'Targets')}\n${table(changes.flatMap(oldAndNew))}${others(number, next)}`)
   return sections.join('\n\n')
 }
 
-function changesOf({ number, changes, imported, listed }: Commit): string[] {
+/** Where to find those that one answer does not hold. */
+function others(number: number, next: number | undefined): string {
+  return next === undefined ? '' : `\n${paint('dim', `all of them: tuffet log ${number} --changes`)}`
+}
+
+function changesOf({ number, changes, next, imported, listed }: Commit): string[] {
   const many =
     (imported && `${plural(imported.artifacts, 'target')} from a file`) ??
     (listed && `${plural(listed.changes, 'target')} taken back`)
   if (many !== undefined) return [`${paint('bold', `Commit ${number}`)}\n  ${many}: tuffet log ${number} --changes`]
   if (changes.length === 0) return []
-  return [`${paint('bold', `Commit ${number}`)}\n${table(changes.flatMap(oldAndNew))}`]
+  return [`${paint('bold', `Commit ${number}`)}\n${table(changes.flatMap(oldAndNew))}${others(number, next)}`]
 }
 
 /** A row for the old value of a target and one for the new, as far as there are such. */

@@ -9,7 +9,6 @@ const time = z.iso.datetime({ offset: true })
 const taskId = z.string().regex(/^[0-9a-f]{32}$/)
 const commitNumber = z.int().min(1)
 const role = z.string()
-
 const answerOf = <Data extends z.ZodType>(data: Data) => z.object({ data, message: z.string() })
 
 export const accepted = answerOf(z.object({ task_id: taskId, last_update: time })).meta({ id: 'Accepted' })
@@ -163,13 +162,21 @@ export const commits = answerOf(
   }),
 ).meta({ id: 'Commits' })
 
+const change = z.object({
+  path: z.string(),
+  before: info.optional().describe('Absent: it was not there.'),
+  after: info.optional().describe('Absent: it was removed.'),
+})
+const nextChanges = z.int().optional().describe('`offset` of the next page of changes; absent on the last.')
+
 export const commit = answerOf(
   z.object({
     number: commitNumber,
     time,
     base: z.object({ number: z.int(), sha256: z.string() }),
     tasks: z.array(commitTask),
-    changes: z.array(z.object({ role, path: z.string(), before: info.optional(), after: info.optional() })),
+    changes: z.array(change.extend({ role })),
+    next: nextChanges,
     imported: z
       .object({ artifacts: z.int(), sha256: z.string() })
       .optional()
@@ -185,15 +192,8 @@ export const commit = answerOf(
 
 export const commitChanges = answerOf(
   z.object({
-    changes: z.array(
-      z.object({
-        path: z.string(),
-        role: role.optional().describe('Absent where the change came with a file.'),
-        before: info.optional().describe('Absent: it was not there.'),
-        after: info.optional().describe('Absent: it was removed.'),
-      }),
-    ),
-    next: z.int().optional().describe('`offset` of the next page; absent on the last.'),
+    changes: z.array(change.extend({ role: role.optional().describe('Absent where the change came with a file.') })),
+    next: nextChanges,
   }),
 ).meta({ id: 'CommitChanges' })
 

@@ -42,31 +42,52 @@ const fullPage = 2 * 1024 * 1024
  * The changes from `offset` on, at most `limit`. A file that was imported is read and hashed for each page that holds some of it, but of
  * its lines only those of the page are parsed, and none is kept. Throws RepositoryError 'corrupt' if that file is gone.
  */
-export async function readChanges(state: ObjectStore, entry: Told, { offset, limit }: Page): Promise<ChangesPage> {
+export async function readChanges(
+  state: ObjectStore,
+  entry: Told,
+  { offset, limit }: Omit<Page, 'room'>,
+): Promise<ChangesPage> {
   const { changes, imported, listed } = entry
   const total = numberOfChanges(entry)
-  const told = changes.slice(offset, offset + limit)
-  const from = Math.max(offset - changes.length, 0)
-  const isAsked = told.length < limit && offset + told.length < total
-  const page = { offset: from, limit: limit - told.length }
+  const { size, room } = fitting(changes, offset, limit)
+  const told = changes.slice(offset, offset + size)
+  const isAsked = size < limit && room > 0 && offset + size < total
+  const page = { offset: Math.max(offset - changes.length, 0), limit: limit - size, room }
   // No commit has both.
   const rest = !isAsked
     ? undefined
     : ((imported && (await readImported(state, imported, page))) ?? (listed && (await readListed(state, listed, page))))
-  const next = offset + told.length + (rest?.looked ?? 0)
+  const next = offset + size + (rest?.looked ?? 0)
   return { changes: [...told, ...(rest?.changes ?? [])], ...(next < total && next > offset && { next }) }
 }
 
 interface Page {
   readonly offset: number
   readonly limit: number
+  /** Characters that it may yet have. */
+  readonly room: number
+}
+
+/** How many of a list from `offset` on are on a page, at most `limit`, and how many characters it has room for yet. */
+export function fitting(
+  list: readonly unknown[],
+  offset: number,
+  limit: number,
+  room = fullPage,
+): { readonly size: number; readonly room: number } {
+  let left = room
+  let size = 0
+  for (; size < limit && offset + size < list.length && left > 0; size++)
+    left -= JSON.stringify(list[offset + size]).length
+  return { size, room: left }
 }
 
 async function readListed(state: ObjectStore, { file, sha256, except }: Listed, page: Page) {
   const { lines } = await linesFrom(state, { name: file, sha256 }, page)
+  const read: Change[] = lines.map((line) => JSON.parse(line.toString()))
+  const looked = fitting(read, 0, read.length, page.room).size
   const others = new Set(except)
-  const changes: Change[] = lines.map((line) => JSON.parse(line.toString()))
-  return { changes: changes.filter(({ path }) => !others.has(path)), looked: lines.length }
+  return { changes: read.slice(0, looked).filter(({ path }) => !others.has(path)), looked }
 }
 
 async function readImported(state: ObjectStore, imported: Imported, page: Page) {
@@ -76,7 +97,7 @@ async function readImported(state: ObjectStore, imported: Imported, page: Page) 
   const others = new Set<string>(except)
   const changes: Change[] = []
   let looked = 0
-  for (let told = 0; looked < artifacts.length && told < fullPage; looked++) {
+  for (let told = 0; looked < artifacts.length && told < page.room; looked++) {
     const { path, info } = artifacts[looked] as Artifact
     if (others.has(path)) continue
     const before = held?.get(path)

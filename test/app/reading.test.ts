@@ -4,6 +4,7 @@ import { parseJson } from '../../shared/tuf/json.ts'
 import { apiOver, artifact } from '../support/api.ts'
 import { signatureOf } from '../support/holders.ts'
 import { makeKey, signRoot } from '../support/keys.ts'
+import { many } from '../support/long-work.ts'
 import { bootstrapped, restarted, signerOf, type TestRepository, testRepository } from '../support/repository.ts'
 
 describe('GET /task', () => {
@@ -42,6 +43,21 @@ describe('the journal', () => {
     assert.equal(first.body.data['next'], 1)
     const second = await api.call('GET /commits?limit=3&newest=1')
     assert.deepEqual(numbers(second), [1])
+    assert.equal(second.body.data['next'], undefined)
+  })
+
+  it('tells no more than an answer may hold, and where the rest is', async () => {
+    const api = apiOver(await bootstrapped())
+    const artifacts = many(9).map((path) => artifact(path, { custom: { said: 'x'.repeat(500_000) } }))
+    await api.call('POST /artifacts', { body: { artifacts } })
+    const pathsOf = ({ body }: { body: { data: Record<string, unknown> } }) =>
+      (body.data['changes'] as { path: string }[]).map(({ path }) => path)
+    const first = await api.call('GET /commits/2')
+    const paged = pathsOf(first)
+    assert.deepEqual([paged.length, first.body.data['next']], [5, 5])
+    const second = await api.call('GET /commits/2/changes?offset=5')
+    assert.deepEqual([...paged, ...pathsOf(second)].sort(), many(9))
+    assert.deepEqual(pathsOf(await api.call('GET /commits/2/changes')), paged)
     assert.equal(second.body.data['next'], undefined)
   })
 

@@ -1,4 +1,4 @@
-import { numberOfChanges, readChanges } from '../../repository/changes.ts'
+import { fitting, numberOfChanges, readChanges } from '../../repository/changes.ts'
 import type { Entry } from '../../repository/journal.ts'
 import { readCommits } from '../../repository/read.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -9,23 +9,27 @@ import type { Handler } from './handler.ts'
 
 export const getCommits: Handler<Routes['getCommits']> = async ({ query: { newest, limit } }, { repository }) => {
   const entries = await readCommits(repository, { ...(newest && { newest }), limit })
-  const next = entries.at(-1)?.base.number
-  const commits = entries.map((entry) => ({
+  const all = entries.map((entry) => ({
     number: entry.number,
     time: entry.time,
     tasks: tasksOf(entry),
     changes: numberOfChanges(entry),
   }))
+  const commits = all.slice(0, fitting(all, 0, limit).size)
+  const next = entries[commits.length - 1]?.base.number
   return jsonAnswer(200, { data: { commits, next: next === 0 ? undefined : next }, message: 'Commits.' })
 }
 
 export const getCommit: Handler<Routes['getCommit']> = async ({ parameters: { number } }, { repository }) => {
   const entry = await readCommit(repository, number)
-  const { time, base, changes, creates, supersedes } = entry
+  const { time, base, creates, supersedes } = entry
   const { artifacts, sha256 } = entry.imported ?? {}
   const imported = artifacts === undefined ? undefined : { artifacts, sha256 }
   const listed = entry.listed && { changes: entry.listed.changes }
-  const data = { number, time, base, tasks: tasksOf(entry), changes, imported, listed, creates, supersedes }
+  const { size } = fitting(entry.changes, 0, entry.changes.length)
+  const changes = entry.changes.slice(0, size)
+  const next = size < entry.changes.length ? size : undefined
+  const data = { number, time, base, tasks: tasksOf(entry), changes, next, imported, listed, creates, supersedes }
   return jsonAnswer(200, { data, message: 'Commit.' })
 }
 
