@@ -49,6 +49,8 @@ export class Storage extends Construct {
     this.state = this.#bucket('State', props.stateBucketName, undoTime.state, [
       { id: 'finished-tasks', prefix: 'tasks/', expiration: Duration.days(30) },
       { id: 'idempotency', prefix: 'idempotency/', expiration: Duration.days(7) },
+      // Replaced with each commit, and S3 slows down where one object has millions of versions. Nobody wants an old one back.
+      { id: 'old-leases', prefix: 'lease.json', noncurrentVersionExpiration: Duration.days(1) },
     ])
     this.onlineKeys = props.onlineKeyArns?.map((arn, index) =>
       Key.fromKeyArn(this, `ExistingKey${index + 1}`, arn),

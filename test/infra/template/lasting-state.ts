@@ -56,6 +56,14 @@ describe('what holds state', () => {
       ['tasks/', 30],
       ['idempotency/', 7],
     ])
+    const undone = (Rules as { Prefix?: string; NoncurrentVersionExpiration?: object }[])
+      .filter(({ NoncurrentVersionExpiration }) => NoncurrentVersionExpiration !== undefined)
+      .map(({ Prefix, NoncurrentVersionExpiration }) => [Prefix, NoncurrentVersionExpiration])
+    assert.deepEqual(undone, [
+      // Each commit leaves one behind.
+      ['lease.json', { NoncurrentDays: 1 }],
+      [undefined, { NoncurrentDays: 30 }],
+    ])
     const metadata = only(resources, 'AWS::S3::Bucket', 'StorageMetadata').properties.LifecycleConfiguration.Rules
     assert.ok(metadata.every(({ ExpirationInDays }: { ExpirationInDays?: number }) => ExpirationInDays === undefined))
   })
