@@ -60,6 +60,8 @@ export class Publisher extends Construct {
       description: 'Tuffet: commits what was submitted, when the bell rings',
       code: handlers.publish,
       grants: [...publisherGrants(resources), ...bellGrants(resources)],
+      // Whose time is over while something waits rings for the next one: under a steady load, or in a long import, time after time.
+      wakesItself: true,
     })
     this.refresh = new ServiceFunction(this, 'Refresh', {
       ...shared,

@@ -1,6 +1,13 @@
 import type { Duration } from 'aws-cdk-lib'
 import { Effect, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
-import { Architecture, type Code, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda'
+import {
+  Architecture,
+  type Code,
+  Function as LambdaFunction,
+  LoggingFormat,
+  RecursiveLoop,
+  Runtime,
+} from 'aws-cdk-lib/aws-lambda'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { explainWildcards } from './wildcards.ts'
@@ -14,6 +21,8 @@ export interface ServiceFunctionProps {
   readonly timeout: Duration
   readonly memoryMb: number
   readonly logRetentionDays: number
+  /** Where a run wakes the next one. Else Lambda takes that for a mistake, and stops it after sixteen. Default: false. */
+  readonly wakesItself?: boolean
 }
 
 /** One function with a log of its own and a role of its own, which may do what is listed and nothing else. */
@@ -51,6 +60,7 @@ export class ServiceFunction extends Construct {
       loggingFormat: LoggingFormat.JSON,
       timeout: props.timeout,
       memorySize: props.memoryMb,
+      ...(props.wakesItself && { recursiveLoop: RecursiveLoop.ALLOW }),
       environment: { ...props.environment, NODE_OPTIONS: '--enable-source-maps' },
     })
   }
