@@ -70,6 +70,7 @@ export function readSettings(node: Node): Settings {
       rotationGraceSeconds: take('rotationGraceSeconds', count(60, 7 * 24 * 60 * 60)),
       retentionHours: take('retentionHours', count(1, 30 * 24)),
       guardWrites: take('guardWrites', boolean),
+      downloadLogs: take('downloadLogs', boolean),
       dashboard: take('dashboard', boolean),
     }),
     tags: take('tags', record) ?? {},

@@ -34,6 +34,7 @@ export interface DeliveryProps {
   readonly certificateArn: string | undefined
   readonly webAclArn: string | undefined
   readonly artifactBucketName: string | undefined
+  readonly downloadLogs: boolean
 }
 
 /** How clients get metadata: a distribution that is the only reader of its bucket beside the service itself. */
@@ -64,9 +65,11 @@ export class Delivery extends Construct {
       // A client looks for the next root again and again until it is there.
       errorResponses: [403, 404].map((httpStatus) => ({ httpStatus, ttl: Duration.seconds(0) })),
       httpVersion: HttpVersion.HTTP2_AND_3,
-      enableLogging: true,
-      logBucket: storage.accessLogs,
-      logFilePrefix: 'distribution/',
+      ...(props.downloadLogs && {
+        enableLogging: true,
+        logBucket: storage.accessLogs,
+        logFilePrefix: 'distribution/',
+      }),
       ...(domainNames !== undefined && { domainNames: [...domainNames] }),
       ...(certificateArn !== undefined && {
         minimumProtocolVersion: SecurityPolicyProtocol.TLS_V1_2_2021,
@@ -159,7 +162,7 @@ export class Delivery extends Construct {
     })
   }
 
-  #acknowledge({ certificateArn, webAclArn, artifactBucketName }: DeliveryProps): void {
+  #acknowledge({ certificateArn, webAclArn, artifactBucketName, downloadLogs }: DeliveryProps): void {
     const acknowledge = (id: string, reason: string) => Validations.of(this.distribution).acknowledge({ id, reason })
     acknowledge(
       'AwsSolutions-CFR1',
@@ -170,6 +173,9 @@ export class Delivery extends Construct {
         'AwsSolutions-CFR2',
         'Only GET and HEAD of public files reach the bucket, so there is nothing to filter; tuffet:webAclArn puts a web ACL in front.',
       )
+    }
+    if (!downloadLogs) {
+      acknowledge('AwsSolutions-CFR3', 'CloudFront delivers no logs to buckets of some regions: tuffet:downloadLogs.')
     }
     if (certificateArn === undefined) {
       acknowledge(

@@ -26,6 +26,9 @@ export interface StorageProps {
  */
 const undoTime = { metadata: Duration.days(3), state: Duration.days(30) }
 
+/** When the stack goes; but not when it never came to be, or each attempt would leave buckets and keys behind. */
+const staying = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+
 /**
  * What outlives everything else: the two buckets and the online keys. All of it stays when the stack is destroyed, and
  * a new stack can be built around it.
@@ -81,7 +84,7 @@ export class Storage extends Construct {
       ],
       serverAccessLogsBucket: this.accessLogs,
       serverAccessLogsPrefix: `${id.toLowerCase()}/`,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: staying,
     })
     return bucket as IBucket
   }
@@ -102,6 +105,7 @@ export class Storage extends Construct {
       // The standard logs of CloudFront are delivered by an access control list.
       objectOwnership: ObjectOwnership.OBJECT_WRITER,
       lifecycleRules: [{ id: 'retention', expiration: Duration.days(retentionDays) }],
+      // It may hold something by the time that a stack fails to come to be, and what holds something cannot go.
       removalPolicy: RemovalPolicy.RETAIN,
     })
     Validations.of(bucket).acknowledge({
@@ -117,7 +121,7 @@ export class Storage extends Construct {
       keySpec: KeySpec.ECC_NIST_P256,
       keyUsage: KeyUsage.SIGN_VERIFY,
       pendingWindow: Duration.days(30),
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: staying,
     })
   }
 }

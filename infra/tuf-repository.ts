@@ -72,6 +72,8 @@ export interface TufRepositoryProps {
   readonly retentionHours?: number
   /** Whether bucket policies insist on conditional writes. Default: true; false only where S3 is an emulator that lacks the condition keys. */
   readonly guardWrites?: boolean
+  /** Whether downloads are noted down. Default: true; false in regions to whose buckets CloudFront delivers no logs. */
+  readonly downloadLogs?: boolean
   /** Default: true. */
   readonly dashboard?: boolean
 }
@@ -145,6 +147,7 @@ export class TufRepository extends Construct {
       certificateArn: props.certificateArn,
       webAclArn: props.webAclArn,
       artifactBucketName: props.artifactBucketName,
+      downloadLogs: props.downloadLogs ?? true,
     })
     this.monitoring = new Monitoring(this, 'Monitoring', {
       measured: {

@@ -43,6 +43,14 @@ describe('the distribution', () => {
     assert.equal(distribution.DefaultRootObject, 'index.html')
   })
 
+  it('writes none where CloudFront would refuse the bucket', () => {
+    const { DistributionConfig } = only(
+      resourcesOf({ downloadLogs: false }),
+      'AWS::CloudFront::Distribution',
+    ).properties
+    assert.equal(DistributionConfig.Logging, undefined)
+  })
+
   it('sends the headers that keep browsers from harm', () => {
     const { SecurityHeadersConfig } = only(resources, 'AWS::CloudFront::ResponseHeadersPolicy').properties
       .ResponseHeadersPolicyConfig

@@ -5,16 +5,16 @@ import { only, resourcesOf, text } from './stack.ts'
 const resources = resourcesOf()
 
 describe('what holds state', () => {
-  it('stays when the stack goes, under the same logical ids for ever: another id would be another, empty bucket', () => {
+  it('stays when the stack goes but not when it fails to come, under the same logical ids for ever: another id would be another, empty bucket', () => {
     const kept = resources.filter(({ type }) => type === 'AWS::S3::Bucket' || type === 'AWS::KMS::Key')
     assert.deepEqual(
       kept.map(({ id, deletionPolicy }) => [id, deletionPolicy]),
       [
         ['RepositoryStorageAccessLogs537007B7', 'Retain'],
-        ['RepositoryStorageMetadata0A207153', 'Retain'],
-        ['RepositoryStorageStateDD9578F3', 'Retain'],
-        ['RepositoryStorageOnlineKey106AE1C97', 'Retain'],
-        ['RepositoryStorageOnlineKey247ABBE29', 'Retain'],
+        ['RepositoryStorageMetadata0A207153', 'RetainExceptOnCreate'],
+        ['RepositoryStorageStateDD9578F3', 'RetainExceptOnCreate'],
+        ['RepositoryStorageOnlineKey106AE1C97', 'RetainExceptOnCreate'],
+        ['RepositoryStorageOnlineKey247ABBE29', 'RetainExceptOnCreate'],
       ],
     )
   })
@@ -133,6 +133,13 @@ describe('the doorbell', () => {
     assert.deepEqual(mapping.FunctionResponseTypes, ['ReportBatchItemFailures'])
     assert.deepEqual(mapping.ScalingConfig, { MaximumConcurrency: 2 })
     assert.equal(publish.ReservedConcurrentExecutions, undefined)
+  })
+
+  it('may be rung by the run that it woke, as often as there is more to do than a run has time for', () => {
+    const loops = ['PublisherPublish', 'PublisherRefresh', 'Front'].map(
+      (word) => only(resources, 'AWS::Lambda::Function', word).properties.RecursiveLoop,
+    )
+    assert.deepEqual(loops, ['Allow', undefined, undefined])
   })
 
   it('has a second, which looks every minute and is not tried twice', () => {
