@@ -34,6 +34,8 @@ interface AlarmOptions {
   readonly missing?: TreatMissingData
 }
 
+/** Characters that SNS takes. */
+const longestName = 100
 const secondsOfDay = 24 * 60 * 60
 
 /** What rings before a client notices, and a page that shows why. Each alarm has a section of docs/runbook.md under its name. */
@@ -44,7 +46,7 @@ export class Monitoring extends Construct {
   constructor(scope: Construct, id: string, props: MonitoringProps) {
     super(scope, id)
     const { stage } = props.measured
-    this.topic = new Topic(this, 'Alarms', { enforceSSL: true, displayName: `Tuffet ${stage}` })
+    this.topic = new Topic(this, 'Alarms', { enforceSSL: true, displayName: `Tuffet ${stage}`.slice(0, longestName) })
     // A policy of its own takes the place of the one that lets in the whole account, alarms included.
     this.topic.addToResourcePolicy(
       new PolicyStatement({

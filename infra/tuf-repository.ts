@@ -26,7 +26,7 @@ export interface Expirations {
 export interface TufRepositoryProps {
   /** The code of the functions. Default: what came with this package. */
   readonly handlers?: Handlers
-  /** Tells repositories of one account apart, in metrics and descriptions. Default: the id of the construct. */
+  /** Tells repositories of one account apart, in metrics and descriptions. Default: the path of the construct, its stack included. */
   readonly stage?: string
   /** The lives that the ceremony gives to the roles; the shortest decides when the alarm of the nearest expiry rings. Default: 1 day for timestamp. */
   readonly expirations?: Expirations
@@ -104,7 +104,7 @@ export class TufRepository extends Construct {
   constructor(scope: Construct, id: string, props: TufRepositoryProps = {}) {
     super(scope, id)
     refuseContradictions(props)
-    const { handlers = packagedHandlers(), stage = id, logRetentionDays = 90 } = props
+    const { handlers = packagedHandlers(), stage = this.node.path, logRetentionDays = 90 } = props
     const timeout = Duration.seconds(props.publisherTimeoutSeconds ?? 300)
 
     this.storage = new Storage(this, 'Storage', {

@@ -75,7 +75,7 @@ describe('the package', () => {
       [6, 4, 2, 6, 2],
     )
     const stages = resources.flatMap(({ Properties }) => Properties.Environment?.Variables.TUFFET_STAGE ?? [])
-    assert.deepEqual([...new Set(stages)].sort(), ['Nightly', 'Stable'])
+    assert.deepEqual([...new Set(stages)].sort(), ['updates/Nightly', 'updates/Stable'])
   })
 
   it('has declarations that a stranger’s compiler takes', async () => {

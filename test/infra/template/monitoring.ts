@@ -2,8 +2,12 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { Stack } from 'aws-cdk-lib'
+import { Template } from 'aws-cdk-lib/assertions'
+import { Code } from 'aws-cdk-lib/aws-lambda'
+import { TufRepository } from '../../../infra/tuf-repository.ts'
 import { metrics } from '../../../shared/app/environment.ts'
-import { only, type Resource, resourcesOf, text } from './stack.ts'
+import { appWith, only, type Resource, resourcesOf, text } from './stack.ts'
 
 const alarmsOf = (resources: readonly Resource[]) =>
   resources.filter(({ type }) => type === 'AWS::CloudWatch::Alarm').map(({ properties }) => properties)
@@ -35,6 +39,21 @@ describe('the alarms', () => {
     for (const { Namespace, Dimensions } of alarms.filter((alarm) => alarm.Namespace === metrics.namespace)) {
       assert.deepEqual(Dimensions, [{ Name: metrics.dimension, Value: 'main' }], Namespace)
     }
+  })
+
+  it('look at this repository alone also where another stack has one of the same id', () => {
+    const app = appWith({})
+    const code = Code.fromInline('exports.handler = async () => undefined')
+    const handlers = { api: code, publish: code, refresh: code }
+    const repositories = ['staging', 'production'].map(
+      (name) => new TufRepository(new Stack(app, name), 'Repository', { handlers }),
+    )
+    const stages = repositories.map((repository) => {
+      const template = Template.fromStack(Stack.of(repository))
+      const [alarm] = Object.values(template.findResources('AWS::CloudWatch::Alarm'))
+      return alarm?.['Properties'].Dimensions[0].Value
+    })
+    assert.deepEqual(stages, ['staging/Repository', 'production/Repository'])
   })
 
   it('each have their section in the runbook', () => {
