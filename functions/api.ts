@@ -1,6 +1,7 @@
 import { claimGrants, connect, setting, shownKeys, uploads } from '../shared/app/aws.ts'
 import { authenticatedByGateway } from '../shared/app/gateway-principal.ts'
-import { apiHandler } from '../shared/app/handlers/api.ts'
+import { type ApiRequest, apiHandler } from '../shared/app/handlers/api.ts'
+import { lambdaAnswer } from '../shared/app/lambda-answer.ts'
 import { telemetry } from '../shared/app/telemetry.ts'
 
 /**
@@ -16,4 +17,4 @@ const answer = apiHandler({
   onlineKeys: shownKeys(log),
 })
 
-export const handler = lambda(answer)
+export const handler = lambda(async (event: ApiRequest) => lambdaAnswer(event, await answer(event)))
