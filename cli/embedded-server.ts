@@ -78,8 +78,9 @@ export function embeddedServer({ service, log, artifacts, open, atOnce = 1000 }:
     },
   })
   server.put<{ Params: { id: string } }>(uploadPath(':id'), { onRequest }, async (request, reply) => {
-    using _slot = slots.take()
-    return answer(reply, await service.upload(apiEvent(request), request.params.id, request.raw))
+    using taken = new DisposableStack()
+    const admit = () => void taken.use(slots.take())
+    return answer(reply, await service.upload(apiEvent(request), request.params.id, request.raw, admit))
   })
   server.get('/openapi.json', async () => (await import('../shared/app/openapi.ts')).openapiDocument())
   server.get('/health', async (_, reply) => {

@@ -4,13 +4,15 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { embeddedServer } from '../../cli/embedded-server.ts'
 import { type ApiHandler, type ApiRequest, apiHandler } from '../../shared/app/handlers/api.ts'
-import { uploadsHere } from '../../shared/app/handlers/upload.ts'
+import { type UploadHandler, uploadHandler, uploadPath, uploadsHere } from '../../shared/app/handlers/upload.ts'
 import { bearer, newToken } from '../../shared/app/tokens.ts'
+import { beginImport } from '../../shared/repository/bulk-imports.ts'
 import { artifact } from '../support/api.ts'
 import { recordedLog } from '../support/log.ts'
 import { bootstrapped } from '../support/repository.ts'
 
 const atOnce = 2
+const importId = 'ab'.repeat(32)
 const { token, entry } = newToken('ci', 'publish')
 const good = { authorization: `Bearer ${token}` }
 const body = JSON.stringify({ artifacts: [artifact('a')] })
@@ -26,7 +28,8 @@ describe('the server of the embedded service', () => {
     const repository = await bootstrapped()
     const { log } = recordedLog()
     const authenticate = async ({ headers }: ApiRequest) => bearer(headers['authorization'], [entry], new Date())
-    const handler = apiHandler({ repository, uploads: uploadsHere(async () => undefined), authenticate, log })
+    const parts = { repository, uploads: uploadsHere(async () => undefined), authenticate, log }
+    const handler = apiHandler(parts)
     const api: ApiHandler = (event) => {
       const admission = Promise.withResolvers<void>()
       const admit = () => {
@@ -40,8 +43,19 @@ describe('the server of the embedded service', () => {
       arrival.resolve()
       return answered
     }
+    await beginImport(repository, importId, { principal: 'ci', format: 'csv' })
+    const receive = async (_: string, chunks: AsyncIterable<Uint8Array>) => {
+      uploading.resolve()
+      for await (const _ of chunks);
+      return true
+    }
+    const uploads = uploadHandler(parts, receive)
+    const upload: UploadHandler = (...sent) => {
+      arrival.resolve()
+      return uploads(...sent)
+    }
     const unused = () => assert.fail('Nobody asks for this here.')
-    const service = { api, upload: unused, metadata: repository.ports.metadata, check: unused, close: unused }
+    const service = { api, upload, metadata: repository.ports.metadata, check: unused, close: unused }
     server = embeddedServer({ service, log, open: false, atOnce })
     await server.listen({ port: 0, host: '127.0.0.1' })
     port = Number(new URL(server.listeningOrigin).port)
@@ -52,13 +66,18 @@ describe('the server of the embedded service', () => {
   })
 
   let arrival = Promise.withResolvers<void>()
-  /** Sends the head of a POST and half of its body; resolves when the API has it. */
-  async function half(headers: Record<string, string>) {
+  let uploading = Promise.withResolvers<void>()
+  /** Sends the head of a request and half of its body; resolves when the service has it. */
+  async function begun(method: string, path: string, headers: Record<string, string>): Promise<ClientRequest> {
     arrival = Promise.withResolvers<void>()
-    const sent = request({ port, method: 'POST', path: '/api/v1/artifacts', headers })
+    const sent = request({ port, method, path, headers })
     sent.on('error', () => {})
     sent.write(body.slice(0, 20))
     await arrival.promise
+    return sent
+  }
+  const half = async (headers: Record<string, string>) => {
+    const sent = await begun('POST', '/api/v1/artifacts', headers)
     const [now] = seen.slice(-1)
     assert.ok(now)
     return { sent, ...now }
@@ -93,5 +112,22 @@ describe('the server of the embedded service', () => {
     assert.equal(admitted, 0)
     assert.equal(await rest((await half(good)).sent), 202)
     for (const { sent } of strangers) assert.equal(await rest(sent), 401)
+  })
+  it('counts an upload among them, but none of who may not upload', async () => {
+    const half = (headers: Record<string, string>) => begun('PUT', uploadPath(importId), headers)
+    const post = async () => rest(await begun('POST', '/api/v1/artifacts', good))
+    const strangers = [await half({}), await half({ authorization: 'Bearer x' })]
+    assert.equal(await post(), 202)
+    const uploads: ClientRequest[] = []
+    for (let more = 0; more < atOnce; more++) {
+      uploading = Promise.withResolvers<void>()
+      uploads.push(await half(good))
+      await uploading.promise
+    }
+    assert.equal(await post(), 429)
+    assert.equal(await rest(await half(good)), 429)
+    for (const sent of uploads) assert.equal(await rest(sent), 200)
+    for (const sent of strangers) assert.equal(await rest(sent), 401)
+    assert.equal(await post(), 202)
   })
 })

@@ -16,11 +16,15 @@ export function uploadsHere(arrived: Uploads['arrived']): Uploads {
   return { address: async (id) => ({ method: 'PUT', url: uploadPath(id), headers }), arrived }
 }
 
-/** Answers the request that uploads the file of import `id`; its body comes in chunks and not in the event. It never rejects. */
+/**
+ * Answers the request that uploads the file of import `id`; its body comes in chunks and not in the event. `admit` is called once it
+ * is known that its sender may upload this file, and throws where it is not to be taken now. It never rejects.
+ */
 export type UploadHandler = (
   event: APIGatewayProxyEventV2,
   id: string,
   body: AsyncIterable<Uint8Array>,
+  admit?: () => void,
 ) => Promise<APIGatewayProxyStructuredResultV2>
 
 /** Keeps a file that is made of these chunks. False if there is one already. */
@@ -28,14 +32,14 @@ export type Receive = (id: string, chunks: AsyncIterable<Uint8Array>) => Promise
 
 export function uploadHandler(service: Service, receive: Receive): UploadHandler {
   const { log } = service
-  return async (event, id, body) => {
+  return async (event, id, body, admit) => {
     const began = performance.now()
     const line = (status: number | undefined) => {
       const ms = Math.round(performance.now() - began)
       return { method: 'PUT', route: uploadPath('{id}'), status, ms, request: event.requestContext.requestId }
     }
     try {
-      const data = await upload(event, id, body)
+      const data = await upload(event, id, body, admit)
       log.info(line(200), 'request')
       return jsonAnswer(200, { data, message: 'Uploaded.' })
     } catch (error) {
@@ -46,12 +50,16 @@ export function uploadHandler(service: Service, receive: Receive): UploadHandler
     }
   }
 
-  async function upload(event: APIGatewayProxyEventV2, id: string, body: AsyncIterable<Uint8Array>) {
+  async function upload(...[event, id, body, admit]: Parameters<UploadHandler>) {
     const announced = await refusing(body, async () => {
       const principal = await service.authenticate(event)
-      if (principal.permissions.has('publish')) return uploadOf(id, principal, service)
-      const why = `This needs the permission to publish, which ${principal.name} does not have. Use a token that has it.`
-      throw new ApiError('forbidden', 'Forbidden.', why)
+      if (!principal.permissions.has('publish')) {
+        const why = `This needs the permission to publish, which ${principal.name} does not have. Use a token that has it.`
+        throw new ApiError('forbidden', 'Forbidden.', why)
+      }
+      const record = await uploadOf(id, principal, service)
+      admit?.()
+      return record
     })
     const came = measured(body, (whole) => refuseOther(whole, announced))
     if (!(await receive(id, came.chunks))) {
