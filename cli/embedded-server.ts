@@ -16,7 +16,7 @@ import { apiEvent } from './server/api-event.ts'
 import { serveArtifacts } from './server/artifact-files.ts'
 import { serveDocs } from './server/docs-page.ts'
 import { serveMetadata } from './server/metadata-files.ts'
-import { refuseOtherSites } from './server/own-machine.ts'
+import { refuseChangesByOtherSites, refuseOtherSites } from './server/own-machine.ts'
 import { bodyOf, rest } from './server/request-body.ts'
 
 export interface ServerOptions {
@@ -24,14 +24,14 @@ export interface ServerOptions {
   readonly log: Logger
   /** A directory whose files are served as artifacts. */
   readonly artifacts?: string
-  /** True where nobody has to show who they are: then pages of other sites are kept out. */
-  readonly open: boolean
+  /** Who lets callers in. A browser that gets in without a token does so for pages of other sites, too, which are kept out. */
+  readonly lettingIn: 'everybody' | 'tokens' | 'proxy'
   /** How many requests to the API are answered at once. Each may hold a body of some MiB, or a client that waits for its task. */
   readonly atOnce?: number
 }
 
 /** What stands in for API Gateway and CloudFront: everything that the embedded service answers to over HTTP. */
-export function embeddedServer({ service, log, artifacts, open, atOnce = 1000 }: ServerOptions): FastifyInstance {
+export function embeddedServer({ service, log, artifacts, lettingIn, atOnce = 1000 }: ServerOptions): FastifyInstance {
   const server = fastify({
     // Keep-alive connections without a request end when the server closes; those with one may finish.
     forceCloseConnections: 'idle',
@@ -53,7 +53,8 @@ export function embeddedServer({ service, log, artifacts, open, atOnce = 1000 }:
 
   const slots = slotsFor(atOnce)
   const onRequest: onRequestHookHandler = (request, _, done) => {
-    if (open) refuseOtherSites(request)
+    if (lettingIn === 'everybody') refuseOtherSites(request)
+    if (lettingIn === 'proxy') refuseChangesByOtherSites(request)
     done()
   }
   server.route({

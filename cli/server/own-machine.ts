@@ -30,6 +30,25 @@ export function refuseOtherSites(
   }
 }
 
+/**
+ * For a service that lets in whom a proxy has let in: what a browser shows that proxy by itself (a cookie, a password, a
+ * certificate) it shows for pages of other sites, too. They may ask, for they cannot read the answer. Throws ApiError
+ * 'forbidden' for what such a page would change.
+ */
+export function refuseChangesByOtherSites({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): void {
+  if (method === 'GET' || method === 'HEAD') return
+  const { origin, host } = headers
+  const site = headers['sec-fetch-site']
+  // Which a browser does not say over plain HTTP; and the proxy may give us another host than the browser gave it.
+  const ours = [host, headers['x-forwarded-host']]
+  const asking = URL.parse(origin ?? '')?.host
+  const isOurs = origin === undefined || (asking !== undefined && ours.includes(asking))
+  if (site === undefined ? isOurs : site === 'same-origin' || site === 'none') return
+  throw forbidden(
+    'A page of another site made this request. Changes are taken from programs, and from pages of this service, whose host the proxy has to pass on.',
+  )
+}
+
 function forbidden(why: string): ApiError {
   return new ApiError('forbidden', 'Forbidden.', why)
 }

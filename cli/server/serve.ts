@@ -43,8 +43,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     retention: options.retention * 60 * 60 * 1000,
   })
   const { artifacts, tokenFile, behindProxy } = options
-  const open = tokenFile === undefined && !behindProxy
-  const server = embeddedServer({ service, log, open, ...(artifacts !== undefined && { artifacts }) })
+  const withoutTokens = behindProxy ? 'proxy' : 'everybody'
+  const lettingIn = tokenFile === undefined ? withoutTokens : 'tokens'
+  const server = embeddedServer({ service, log, lettingIn, ...(artifacts !== undefined && { artifacts }) })
   try {
     const url = await listen(server, options)
     log.info({ url, data: options.data }, 'listening')

@@ -56,7 +56,7 @@ describe('the server of the embedded service', () => {
     }
     const unused = () => assert.fail('Nobody asks for this here.')
     const service = { api, upload, metadata: repository.ports.metadata, check: unused, close: unused }
-    server = embeddedServer({ service, log, open: false, atOnce })
+    server = embeddedServer({ service, log, lettingIn: 'tokens', atOnce })
     await server.listen({ port: 0, host: '127.0.0.1' })
     port = Number(new URL(server.listeningOrigin).port)
   })

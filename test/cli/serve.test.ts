@@ -167,6 +167,35 @@ describe('a service', () => {
   })
 })
 
+describe('a service behind a proxy that lets browsers in', () => {
+  it('changes nothing for pages of other sites', async (test) => {
+    const served = await serveProcess(['--data', freshData(), '--port', '0', '--behind-proxy'])
+    test.after(() => served.stop())
+    // Nothing to publish yet, for whoever may ask.
+    const asked = 404
+    const host = 'tuf.example'
+    const own = `https://${host}`
+    const evil = 'https://evil.example'
+    for (const [headers, status] of [
+      [{ 'sec-fetch-site': 'cross-site', origin: evil }, 403],
+      [{ 'sec-fetch-site': 'same-site', origin: 'https://other.tuf.example' }, 403],
+      [{ 'sec-fetch-site': 'same-origin', origin: own }, asked],
+      // The proxy may pass on another host, and browsers do not say the site over plain HTTP.
+      [{ 'sec-fetch-site': 'same-origin', origin: own, host: 'upstream' }, asked],
+      [{ origin: evil }, 403],
+      [{ origin: 'null' }, 403],
+      [{ origin: own }, asked],
+      [{ origin: own, host: 'upstream', 'x-forwarded-host': host }, asked],
+      [{}, asked],
+    ] as const) {
+      const said = JSON.stringify(headers)
+      assert.equal(await rawStatus(served, '/api/v1/artifacts/publish', 'POST', { host, ...headers }), status, said)
+      assert.equal(await rawStatus(served, '/api/v1/imports/x/file', 'PUT', { host, ...headers }), status, said)
+      assert.equal(await rawStatus(served, '/api/v1/status', 'GET', { host, ...headers }), 200, said)
+    }
+  })
+})
+
 /** `fetch` would tidy up the path and the headers. */
 async function rawStatus(served: Served, path: string, method = 'GET', headers: Record<string, string> = {}) {
   const { hostname, port } = served.url
