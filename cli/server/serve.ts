@@ -1,5 +1,6 @@
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { openEmbedded } from '../../shared/app/embedded.ts'
 import type { Logger } from '../../shared/app/logger.ts'
@@ -60,7 +61,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
-async function checkOptions({ host, tokenFile, behindProxy, artifacts }: ServeOptions): Promise<void> {
+async function checkOptions(options: ServeOptions): Promise<void> {
+  const { host, tokenFile, behindProxy, artifacts } = options
   if (!isLoopback(host) && tokenFile === undefined && !behindProxy) {
     throw new CliError(
       'usage',
@@ -70,7 +72,32 @@ async function checkOptions({ host, tokenFile, behindProxy, artifacts }: ServeOp
   if (artifacts === undefined) return
   const found = await stat(artifacts).catch(() => undefined)
   if (!found?.isDirectory()) throw new CliError('usage', `--artifacts ${artifacts} is not a directory. Make it first.`)
+  await refuseSecretsAmong(artifacts, options)
 }
+
+/** Everybody may download what lies among the artifacts. */
+async function refuseSecretsAmong(artifacts: string, { data, keys, tokenFile }: ServeOptions): Promise<void> {
+  const served = await whereItLies(artifacts)
+  const refuse = (why: string) => {
+    return new CliError('usage', `--artifacts ${artifacts} ${why}. Name a directory that has nothing but artifacts.`)
+  }
+  for (const secret of [data, ...keys, ...(tokenFile === undefined ? [] : [tokenFile])]) {
+    if (isWithin(served, await whereItLies(secret))) throw refuse(`would serve ${secret} to everybody`)
+  }
+  for (const secret of ['keys', 'state', 'log'].map((name) => join(data, name))) {
+    if (isWithin(await whereItLies(secret), served)) throw refuse(`lies in ${secret}, which is not for everybody`)
+  }
+}
+
+/** Symbolic links followed, also on the way to what is not there yet. */
+async function whereItLies(path: string): Promise<string> {
+  const whole = resolve(path)
+  const above = dirname(whole)
+  return realpath(whole).catch(async () => (above === whole ? whole : join(await whereItLies(above), basename(whole))))
+}
+
+const isWithin = (directory: string, path: string) =>
+  path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 
 /** No more than a warning: what mounts secrets does not always let one choose. */
 async function warnOfReadableKeys(files: readonly string[], log: Logger): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -48,6 +48,30 @@ describe('starting', () => {
       const refused = await serveInVain(['--data', freshData(), '--port', '0', ...args])
       assert.equal(refused.code, code, `${args}: ${refused.stderr}`)
       assert.match(refused.stderr, says)
+    }
+  })
+
+  it('is refused where its key, its state or its tokens would be among the artifacts', async () => {
+    const place = join(directory, 'place')
+    const data = join(place, 'data')
+    await mkdir(join(place, 'artifacts'), { recursive: true })
+    await mkdir(join(data, 'state'), { recursive: true })
+    await symlink(place, join(directory, 'by another name'))
+    const [key, tokens] = [join(place, 'artifacts', 'key.pem'), join(place, 'artifacts', 'tokens.json')]
+    await createKeyFile(key)
+    await writeFile(tokens, '[]')
+    for (const [artifacts, ...more] of [
+      [place],
+      [data],
+      [join(directory, 'by another name')],
+      [place, '--data', join(directory, 'by another name', 'not', 'yet')],
+      [join(data, 'state')],
+      [join(place, 'artifacts'), '--key', key],
+      [join(place, 'artifacts'), '--token-file', tokens],
+    ] as const) {
+      const refused = await serveInVain(['--data', data, '--port', '0', '--artifacts', artifacts, ...more])
+      assert.equal(refused.code, 2, `${artifacts} ${more}: ${refused.stderr}`)
+      assert.match(refused.stderr, /Name a directory that has nothing but artifacts/)
     }
   })
 
