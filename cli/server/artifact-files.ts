@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { TufError } from '../../shared/tuf/errors.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
@@ -24,9 +26,16 @@ export function serveArtifacts(server: FastifyInstance, directory: string): void
       try {
         const { size } = await file.stat()
         if (hash === undefined || (await hashes(file, hash))) {
+          reply.headers({ ...fileHeaders, 'content-length': size })
+          if (request.method === 'HEAD') {
+            await file.close()
+            return await reply.send(Readable.from([]))
+          }
           // Of the size that was found: a file that grows meanwhile is another version.
           const content = file.createReadStream({ start: 0, autoClose: true, ...(size > 0 && { end: size - 1 }) })
-          return await reply.headers({ ...fileHeaders, 'content-length': size }).send(content)
+          // What one that shrinks lacks must not be waited for, nor be taken from the next answer on this connection.
+          content.once('end', () => content.bytesRead < size && reply.raw.destroy())
+          return await reply.send(content)
         }
       } catch (error) {
         await file.close()
@@ -59,42 +68,50 @@ function meanings(asked: string): Wanted[] {
   return wanted
 }
 
+/** A pipe that nobody writes to would hold the thread that opens it for ever, and there are four. */
+const readAtOnce = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
+const notServed = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES', 'ENXIO']
+
 /** The file, if the path could be a target's and stays below the directory, symbolic links followed. */
 async function openWithin(directory: string, path: string): Promise<FileHandle | undefined> {
   try {
     const root = await realpath(directory)
     const real = await realpath(join(root, targetPath(path)))
     if (!real.startsWith(root.endsWith(sep) ? root : root + sep)) return undefined
-    const file = await open(real)
+    const file = await open(real, readAtOnce)
     if ((await file.stat()).isFile()) return file
     await file.close()
     return undefined
   } catch (error) {
     if (error instanceof TufError) return undefined
     const { code } = error as NodeJS.ErrnoException
-    if (code !== undefined && ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES'].includes(code))
-      return undefined
+    if (code !== undefined && notServed.includes(code)) return undefined
     throw error
   }
 }
 
 const maximumRemembered = 10_000
 
-/** Whether a file has that SHA-256 or SHA-512; each version of a file is hashed once. */
+/** Whether a file has that SHA-256 or SHA-512; each version of a file is hashed once, however many ask for it meanwhile. */
 function contentHashes() {
-  const known = new Map<string, string>()
+  const known = new Map<string, Promise<string>>()
   return async (file: FileHandle, hash: string): Promise<boolean> => {
     const { dev, ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true })
     const algorithm = hash.length === 64 ? 'sha256' : 'sha512'
     const version = [algorithm, dev, ino, size, mtimeNs, ctimeNs].join('/')
     let actual = known.get(version)
     if (actual === undefined) {
-      const digest = createHash(algorithm)
-      for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) digest.update(chunk)
-      actual = digest.digest('hex')
+      actual = hashOf(file, algorithm)
+      actual.catch(() => known.delete(version))
       if (known.size >= maximumRemembered) known.clear()
       known.set(version, actual)
     }
-    return actual === hash
+    return (await actual) === hash
   }
+}
+
+async function hashOf(file: FileHandle, algorithm: string): Promise<string> {
+  const digest = createHash(algorithm)
+  for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) digest.update(chunk)
+  return digest.digest('hex')
 }

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { constants } from 'node:fs'
+import { mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { type FastifyInstance, fastify } from 'fastify'
+import { serveArtifacts } from '../../cli/server/artifact-files.ts'
+
+describe('files among the artifacts', () => {
+  let directory: string
+  let server: FastifyInstance
+  const get = (path: string) => server.inject(`/artifacts/${path}`)
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'tuffet-artifacts-'))
+    server = fastify()
+    serveArtifacts(server, directory)
+    server.get('/next', () => 'the next answer')
+    await server.listen({ host: '127.0.0.1', port: 0 })
+  })
+  after(async () => {
+    server.server.closeAllConnections()
+    await server.close()
+    await rm(directory, { recursive: true })
+  })
+
+  it('are read once to be hashed, however many ask at once, and not at all for their head', async (test) => {
+    const content = Buffer.alloc(1_000_000, 'x')
+    await writeFile(join(directory, 'file'), content)
+    const handle = await open(join(directory, 'file'))
+    await handle.close()
+    const reading = test.mock.method(Object.getPrototypeOf(handle) as typeof handle, 'createReadStream')
+    const name = `${createHash('sha256').update(content).digest('hex')}.file`
+    const answers = await Promise.all(Array.from({ length: 5 }, () => get(name)))
+    for (const { statusCode, rawPayload } of answers)
+      assert.deepEqual([statusCode, rawPayload.length], [200, 1_000_000])
+    assert.equal(reading.mock.callCount(), 1 + answers.length)
+    const head = await server.inject({ method: 'HEAD', url: `/artifacts/${name}` })
+    assert.deepEqual([head.statusCode, head.headers['content-length'], head.payload], [200, '1000000', ''])
+    assert.equal(reading.mock.callCount(), 1 + answers.length)
+  })
+
+  it('that shrink while they are read end the connection, and take nothing of the next answer', async () => {
+    const path = join(directory, 'large')
+    await writeFile(path, '')
+    // More than the system keeps on its way.
+    await truncate(path, 256 * 1024 * 1024)
+    const socket = connect(Number(new URL(server.listeningOrigin).port), '127.0.0.1')
+    const ask = (what: string, more = '') => socket.write(`GET ${what} HTTP/1.1\r\nhost: x\r\n${more}\r\n`)
+    ask('/artifacts/large')
+    ask('/next', 'connection: close\r\n')
+    await once(socket, 'readable')
+    await truncate(path, 1000)
+    let end = ''
+    try {
+      for await (const chunk of socket) end = (end + (chunk as Buffer).toString('latin1')).slice(-1000)
+    } catch {
+      // It may end by a reset as well.
+    }
+    assert.doesNotMatch(end, /the next answer/)
+  })
+
+  it('that are none hold up nobody', { skip: process.platform === 'win32', timeout: 20_000 }, async (test) => {
+    const pipe = join(directory, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    // Lets go whoever waits for it.
+    test.after(async () => (await open(pipe, constants.O_RDWR)).close())
+    const socket = createServer().listen(join(directory, 'socket'))
+    await once(socket, 'listening')
+    test.after(() => socket.close())
+    await writeFile(join(directory, 'small'), 'small')
+    const none = await Promise.all(['pipe', 'pipe', 'pipe', 'pipe', 'socket'].map(get))
+    for (const { statusCode } of none) assert.equal(statusCode, 404)
+    assert.equal((await get('small')).payload, 'small')
+  })
+})
