@@ -17,7 +17,7 @@ import { serveArtifacts } from './server/artifact-files.ts'
 import { serveDocs } from './server/docs-page.ts'
 import { serveMetadata } from './server/metadata-files.ts'
 import { refuseChangesByOtherSites, refuseOtherSites } from './server/own-machine.ts'
-import { bodyOf, rest } from './server/request-body.ts'
+import { bodyOf, chunksOf, rest } from './server/request-body.ts'
 
 export interface ServerOptions {
   readonly service: EmbeddedService
@@ -81,7 +81,7 @@ export function embeddedServer({ service, log, artifacts, lettingIn, atOnce = 10
   server.put<{ Params: { id: string } }>(uploadPath(':id'), { onRequest }, async (request, reply) => {
     using taken = new DisposableStack()
     const admit = () => void taken.use(slots.take())
-    return answer(reply, await service.upload(apiEvent(request), request.params.id, request.raw, admit))
+    return answer(reply, await service.upload(apiEvent(request), request.params.id, chunksOf(request.raw), admit))
   })
   server.get('/openapi.json', async () => (await import('../shared/app/openapi.ts')).openapiDocument())
   server.get('/health', async (_, reply) => {

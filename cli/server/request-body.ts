@@ -1,13 +1,24 @@
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
-import { maximumBodyBytes, tooLarge } from '../../shared/app/errors.ts'
+import { ApiError, maximumBodyBytes, tooLarge } from '../../shared/app/errors.ts'
+
+/** The chunks of a body. Throws ApiError 'broken-off' where its sender goes away, which is no fault of the service. */
+export async function* chunksOf(incoming: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    yield* incoming
+  } catch (cause) {
+    throw new ApiError('broken-off', 'Broken off.', 'The connection ended before the body did. Send it again.', {
+      cause,
+    })
+  }
+}
 
 /** The whole body, to the byte. Throws ApiError 'too-large' once it has come to the end of one that is longer than the API takes. */
-export async function bodyOf(incoming: AsyncIterable<Buffer>): Promise<Buffer> {
+export async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
   // To its end, whatever its length: many a client reads no answer before it has sent everything.
-  for await (const chunk of incoming) {
+  for await (const chunk of chunksOf(incoming)) {
     length += chunk.length
     if (length <= maximumBodyBytes) chunks.push(chunk)
     else chunks.length = 0

@@ -26,6 +26,7 @@ export class InvalidRequest extends Error {
 
 /** Why a request is not answered as it wishes, other than by its form; each has one status. */
 const statuses = {
+  'broken-off': 400,
   unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,

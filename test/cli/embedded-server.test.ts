@@ -18,15 +18,16 @@ const good = { authorization: `Bearer ${token}` }
 const body = JSON.stringify({ artifacts: [artifact('a')] })
 
 describe('the server of the embedded service', () => {
+  const logged = recordedLog()
   let server: ReturnType<typeof embeddedServer>
   let port: number
   /** Of each request to the API: resolves when its body is asked for, and when it has been answered. */
-  let seen: { readonly admitted: Promise<void>; readonly answered: Promise<unknown> }[]
+  let seen: { readonly admitted: Promise<void>; readonly answered: ReturnType<ApiHandler> }[]
   let admitted = 0
 
   before(async () => {
     const repository = await bootstrapped()
-    const { log } = recordedLog()
+    const { log } = logged
     const authenticate = async ({ headers }: ApiRequest) => bearer(headers['authorization'], [entry], new Date())
     const parts = { repository, uploads: uploadsHere(async () => undefined), authenticate, log }
     const handler = apiHandler(parts)
@@ -52,7 +53,8 @@ describe('the server of the embedded service', () => {
     const uploads = uploadHandler(parts, receive)
     const upload: UploadHandler = (...sent) => {
       arrival.resolve()
-      return uploads(...sent)
+      uploaded = uploads(...sent)
+      return uploaded
     }
     const unused = () => assert.fail('Nobody asks for this here.')
     const service = { api, upload, metadata: repository.ports.metadata, check: unused, close: unused }
@@ -66,6 +68,7 @@ describe('the server of the embedded service', () => {
   })
 
   let arrival = Promise.withResolvers<void>()
+  let uploaded: ReturnType<UploadHandler>
   let uploading = Promise.withResolvers<void>()
   /** Sends the head of a request and half of its body; resolves when the service has it. */
   async function begun(method: string, path: string, headers: Record<string, string>): Promise<ClientRequest> {
@@ -129,5 +132,18 @@ describe('the server of the embedded service', () => {
     for (const sent of uploads) assert.equal(await rest(sent), 200)
     for (const sent of strangers) assert.equal(await rest(sent), 401)
     assert.equal(await post(), 202)
+  })
+  it('takes a body that breaks off for no fault of its own', async () => {
+    seen = []
+    const post = await half(good)
+    await post.admitted
+    post.sent.destroy()
+    assert.equal((await post.answered).statusCode, 400)
+    for (const headers of [good, {}]) {
+      const sent = await begun('PUT', uploadPath(importId), headers)
+      sent.destroy()
+      assert.equal((await uploaded).statusCode, 400)
+    }
+    assert.deepEqual(logged.errors, [])
   })
 })
