@@ -17,6 +17,7 @@ import { serveArtifacts } from './server/artifact-files.ts'
 import { serveDocs } from './server/docs-page.ts'
 import { serveMetadata } from './server/metadata-files.ts'
 import { refuseChangesByOtherSites, refuseOtherSites } from './server/own-machine.ts'
+import { boundPipelining } from './server/pipelining.ts'
 import { bodyOf, chunksOf, rest } from './server/request-body.ts'
 
 export interface ServerOptions {
@@ -30,14 +31,19 @@ export interface ServerOptions {
   readonly atOnce?: number
 }
 
+/** Milliseconds, longer than any answer takes. Whose machine or network went away gives its place back then. */
+const silence = 5 * 60_000
+
 /** What stands in for API Gateway and CloudFront: everything that the embedded service answers to over HTTP. */
 export function embeddedServer({ service, log, artifacts, lettingIn, atOnce = 1000 }: ServerOptions): FastifyInstance {
   const server = fastify({
     // Keep-alive connections without a request end when the server closes; those with one may finish.
     forceCloseConnections: 'idle',
+    connectionTimeout: silence,
     routerOptions: { maxParamLength: 4096 },
     genReqId: () => crypto.randomUUID(),
   })
+  boundPipelining(server)
   // The API reads bodies itself, to the byte and whatever type they claim to be of, and only of who may send them.
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', (_: FastifyRequest, payload: IncomingMessage, done) => done(null, payload))

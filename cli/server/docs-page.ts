@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import { remembered } from '../../shared/app/remembered.ts'
 
 /** Everything from here, nothing from elsewhere, and no script in the page itself. */
 const policy =
@@ -39,6 +40,8 @@ export function serveDocs(server: FastifyInstance): void {
     ['swagger-ui.css', 'text/css; charset=utf-8'],
     ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
   ] as const) {
-    server.get(`/docs/${file}`, async (_, reply) => reply.type(type).send(await readFile(join(package_, file))))
+    // One copy, however many slow readers there are.
+    const content = remembered(() => readFile(join(package_, file)))
+    server.get(`/docs/${file}`, async (_, reply) => reply.type(type).send(await content()))
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { embeddedServer } from '../../cli/embedded-server.ts'
 import { type ApiHandler, type ApiRequest, apiHandler } from '../../shared/app/handlers/api.ts'
@@ -145,5 +146,35 @@ describe('the server of the embedded service', () => {
       assert.equal((await uploaded).statusCode, 400)
     }
     assert.deepEqual(logged.errors, [])
+  })
+  it('ends a connection on which requests come without end and answers are not taken', async () => {
+    seen = []
+    const answersTo = async (requests: number) => {
+      const socket = connect(port, '127.0.0.1')
+      const ask = (more = '') => `GET /api/v1/status HTTP/1.1\r\nhost: x\r\n${more}\r\n`
+      socket.write(ask().repeat(requests - 1) + ask('connection: close\r\n'))
+      let answers = ''
+      try {
+        for await (const chunk of socket) answers += chunk
+      } catch {
+        // It may end by a reset.
+      }
+      return answers.match(/HTTP\/1\.1 401 /g)?.length
+    }
+    assert.equal(await answersTo(8), 8)
+    await answersTo(1000)
+    assert.ok(seen.length < 100, `${seen.length} were taken`)
+  })
+
+  it('gives the place back of who falls silent', async () => {
+    seen = []
+    const { timeout } = server.server
+    assert.ok(timeout > 30_000 && timeout < 1_000_000, `${timeout} ms`)
+    const arrived = once(server.server, 'request') as Promise<[IncomingMessage]>
+    const silent = await half(good)
+    await silent.admitted
+    const [{ socket }] = await arrived
+    socket.emit('timeout')
+    assert.equal((await silent.answered).statusCode, 400)
   })
 })
