@@ -3,10 +3,12 @@ import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import fc from 'fast-check'
 import { ApiError } from '../../shared/app/errors.ts'
 import { type Permission, permissions } from '../../shared/app/principal.ts'
 import { type Route, routes } from '../../shared/app/routes.ts'
 import {
+  bearer,
   decodeTokens,
   newToken,
   readTokens,
@@ -114,6 +116,52 @@ describe('tokens that are revoked', () => {
     } finally {
       await rm(directory, { recursive: true })
     }
+  })
+})
+
+describe('what is sent as a token', () => {
+  const { token, entry } = newToken('ci', 'publish')
+  const admitted = (header: string) => {
+    try {
+      return bearer(header, [entry], new Date()).name
+    } catch (error) {
+      assert.ok(error instanceof ApiError && error.code === 'unauthenticated', String(error))
+      return undefined
+    }
+  }
+
+  it('is good to the letter, and anything else is refused', () => {
+    assert.equal(admitted(`bearer  ${token} `), 'ci')
+    const edit = fc.tuple(fc.nat(token.length), fc.nat(2), fc.string({ unit: 'binary', maxLength: 3 }))
+    fc.assert(
+      fc.property(edit, ([at, without, put]) => {
+        const sent = token.slice(0, at) + put + token.slice(at + without)
+        // Blanks around it are none of it.
+        assert.equal(admitted(`Bearer ${sent}`), sent.replaceAll(/^ +| +$/g, '') === token ? 'ci' : undefined)
+      }),
+      { numRuns: 2000 },
+    )
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (header) => assert.equal(admitted(header), undefined)))
+  })
+
+  it('has an end wherever the file takes one', () => {
+    const near = fc.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/)
+    const past = fc.date({ max: new Date(0), noInvalidDate: true }).map((date) => date.toISOString())
+    fc.assert(
+      fc.property(fc.oneof(near, past), (expires) => {
+        const file = Buffer.from(JSON.stringify([{ ...entry, expires }]))
+        let entries: TokenEntry[]
+        try {
+          entries = decodeTokens(file)
+        } catch (error) {
+          assert.ok(error instanceof TokenFileError, String(error))
+          return
+        }
+        // After the last year of four digits.
+        assert.throws(() => bearer(`Bearer ${token}`, entries, new Date('+010001-01-01T00:00:00Z')), /expired/)
+      }),
+      { numRuns: 2000, examples: [['2026-02-29T00:00:00Z'], ['2026-11-22T24:00:00Z'], ['2026-11-22T10:00:00-00:00']] },
+    )
   })
 })
 

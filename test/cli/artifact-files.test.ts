@@ -3,11 +3,12 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { constants } from 'node:fs'
-import { mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import fc from 'fast-check'
 import { type FastifyInstance, fastify } from 'fastify'
 import { serveArtifacts } from '../../cli/server/artifact-files.ts'
 
@@ -76,5 +77,47 @@ describe('files among the artifacts', () => {
     const none = await Promise.all(['pipe', 'pipe', 'pipe', 'pipe', 'socket'].map(get))
     for (const { statusCode } of none) assert.equal(statusCode, 404)
     assert.equal((await get('small')).payload, 'small')
+  })
+  it('are all that any address gives, and none breaks the service', async () => {
+    const inside = join(directory, 'inside')
+    await mkdir(join(inside, 'folder'), { recursive: true })
+    await writeFile(join(directory, 'secret'), 'outside')
+    await symlink(join(directory, 'secret'), join(inside, 'link'))
+    await symlink(directory, join(inside, 'up'))
+    await writeFile(join(inside, 'folder', 'file'), 'inside')
+    const hash = createHash('sha256').update('outside').digest('hex')
+    await using served = fastify()
+    serveArtifacts(served, inside)
+    const words = [
+      '..',
+      '.',
+      '',
+      'secret',
+      'link',
+      'up',
+      'folder',
+      'file',
+      `${hash}.secret`,
+      `${hash}.link`,
+      `${hash}.`,
+    ]
+    const odd = ['%2e%2e', '%252e', '%5c', '\\', '%00', '%ff', '%0a', '%', '~', ';', inside, 'a'.repeat(300)]
+    const part = fc.oneof(
+      fc.constantFrom(...words),
+      fc.constantFrom(...words, ...odd),
+      fc.string().map(encodeURIComponent),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(part, { maxLength: 8 }),
+        fc.constantFrom('/', '%2f', '//', '%2F..%2f'),
+        async (parts, separator) => {
+          const { statusCode, payload } = await served.inject(`/artifacts/${parts.join(separator)}`)
+          assert.ok([200, 400, 404].includes(statusCode), `${statusCode}`)
+          if (statusCode === 200) assert.equal(payload, 'inside')
+        },
+      ),
+      { numRuns: 1000, examples: [[['folder', 'file'], '/']] },
+    )
   })
 })
