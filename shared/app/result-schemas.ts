@@ -105,8 +105,8 @@ export const keys = answerOf(
   }),
 ).meta({ id: 'Keys' })
 
-const info = z.object({
-  length: z.int(),
+const info = z.looseObject({
+  length: z.int().describe('Fields of its own that holders gave a target come beside these.'),
   hashes: z.record(z.string(), z.string()),
   custom: untouchedObject('As it was sent.').optional(),
 })

@@ -226,9 +226,10 @@ describe('POST /delegations/renew', () => {
 })
 
 describe('POST /delegations/{role}/metadata', () => {
+  const info = { length: 1, hashes: { sha256: 'ab'.repeat(32) }, 'x-vendor': ['kept'] }
   const file = (version: number, holders: readonly TestKey[]) => {
     const expires = formatExpires(inAYear())
-    const targets = new Map([['vendor/x', { length: 1, hashes: { sha256: 'ab'.repeat(32) } }]])
+    const targets = new Map([['vendor/x', info]])
     const metadata: Targets = { _type: 'targets', spec_version: specVersion, version, expires, targets }
     return { metadata: parseJson(signRole(metadata, holders).bytes) }
   }
@@ -246,6 +247,12 @@ describe('POST /delegations/{role}/metadata', () => {
     const client = clientOf(repository)
     await client.refresh()
     assert.ok(await client.find('vendor/x'))
+    assert.deepEqual((await api.call('GET /artifacts?path=vendor/x')).body.data['info'], info)
+    const { commit } = (await api.call('GET /status')).body.data as typeof before
+    for (const path of [`/commits/${commit.number}`, `/commits/${commit.number}/changes`]) {
+      const { changes } = (await api.call(`GET ${path}`)).body.data as { changes: { after: unknown }[] }
+      assert.deepEqual(changes[0]?.after, info)
+    }
 
     const again = await api.call('POST /delegations/vendor/metadata', { body: file(1, [makeKey()]) })
     assert.equal(again.status, 202)

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { defaultClients } from '../../shared/repository/clients.ts'
 import { apiOver } from '../support/api.ts'
 import { decided } from '../support/holders.ts'
+import { founded } from '../support/offline-targets.ts'
 import { bootstrapped, testRepository } from '../support/repository.ts'
 
 describe('config', () => {
@@ -14,6 +15,13 @@ describe('config', () => {
     assert.equal(body.data['timestamp_expiration'], 1)
     assert.equal(body.data['root_threshold'], 2)
     assert.equal(body.data['root_num_keys'], 2)
+    assert.equal(body.data['targets_online_key'], true)
+  })
+
+  it('says whether the service signs targets', async () => {
+    const { body } = await apiOver(await founded()).call('GET /config')
+    assert.equal(body.data['targets_online_key'], false)
+    assert.equal(body.data['targets_num_keys'], 3)
   })
 
   it('changes how long roles live', async () => {

@@ -1,20 +1,24 @@
 import { defaultClients } from '../../repository/clients.ts'
 import { type Current, readCurrent } from '../../repository/current.ts'
+import type { Signer } from '../../repository/ports.ts'
+import { canSign, groupOf } from '../../repository/tree.ts'
 import { jsonAnswer } from '../answer.ts'
 import { ApiError } from '../errors.ts'
 import type { Routes } from '../routes.ts'
 import type { Handler } from './handler.ts'
+import { withSigners } from './status.ts'
 import { accept, requireBootstrap } from './submission.ts'
 
 const notFound = 'No Repository Settings/Config found.'
 
 export const getConfig: Handler<Routes['getConfig']> = async (_, service) => {
-  const current = await readCurrent(service.repository)
+  const repository = await withSigners(service)
+  const current = await readCurrent(repository)
   if (current === undefined) {
     await requireBootstrap(notFound)(service)
     throw new ApiError('unavailable', notFound, 'The repository is being bootstrapped. Try again.')
   }
-  return jsonAnswer(200, { data: settingsOf(current), message: 'Current Settings' })
+  return jsonAnswer(200, { data: settingsOf(current, repository.ports.signers), message: 'Current Settings' })
 }
 
 export const putConfig: Handler<Routes['putConfig']> = (call, service) =>
@@ -27,8 +31,8 @@ export const postMetadataOnline: Handler<Routes['postMetadataOnline']> = (call, 
   accept(call, service, call.body, { message: 'Force online metadata update accepted.' })
 
 /** Flat and in lower case, as RSTUF has them. */
-function settingsOf({ settings, root }: Current): Record<string, unknown> {
-  const flat: [string, unknown][] = [['targets_online_key', true]]
+function settingsOf({ settings, root }: Current, signers: readonly Signer[]): Record<string, unknown> {
+  const flat: [string, unknown][] = [['targets_online_key', canSign(groupOf(root.signed, 'targets'), signers)]]
   for (const [role, days] of Object.entries(settings.expiration)) flat.push([`${role}_expiration`.toLowerCase(), days])
   for (const [role, { threshold, keyids }] of Object.entries(root.signed.roles)) {
     flat.push([`${role}_threshold`, threshold], [`${role}_num_keys`, keyids.length])
