@@ -1,4 +1,6 @@
-import { canonicalBytes } from '../tuf/canonical.ts'
+import { canonicalText } from '../tuf/canonical.ts'
+import { compareCodePoints } from '../tuf/code-points.ts'
+import { TufError } from '../tuf/errors.ts'
 import type { JsonObject } from '../tuf/json.ts'
 import type { Hashes, TargetFile } from '../tuf/metadata.ts'
 import type { TargetPath } from '../tuf/names.ts'
@@ -61,8 +63,46 @@ export function withTaskId(info: TargetFile, id: string | undefined): TargetFile
 /** The custom part of an artifact, if it says anything. Throws TufError 'not-canonical'. */
 export function sayingCustom(custom: JsonObject | undefined): { readonly custom?: JsonObject } {
   if (custom === undefined || Object.keys(custom).length === 0) return {}
-  canonicalBytes(custom)
+  const fault = textFault(custom)
+  if (fault !== undefined) throw new TufError('not-canonical', `custom ${fault}`)
   return { custom }
+}
+
+const notAscii = /[^\0-\x7f]/
+
+/**
+ * What some client would put into other canonical bytes than those that are signed, if there is any: it would lose the whole role by
+ * it, and tough every role. Throws TufError 'not-canonical' for what has no canonical form at all.
+ */
+export function textFault(value: unknown): string | undefined {
+  const text = canonicalText(value)
+  if (!notAscii.test(text)) return undefined
+  const composed = text.normalize('NFC')
+  if (composed !== text) {
+    let at = 0
+    while (composed[at] === text[at]) at++
+    const shown = JSON.stringify(text.slice(Math.max(0, at - 10), at + 10))
+    return `has text that is not in Unicode's composed form (NFC), in ${shown}: tough composes it, and then no signature fits. Send it in NFC.`
+  }
+  const [one, other] = sortedDifferently(value) ?? []
+  if (one === undefined || other === undefined) return undefined
+  const shown = `${JSON.stringify(one)} and ${JSON.stringify(other)}`
+  return `has the names ${shown} beside each other, which JavaScript clients sort the other way round, and then no signature fits. Rename one.`
+}
+
+/** Two keys of one object that come in another order by UTF-16 units than by code points. */
+function sortedDifferently(value: unknown): readonly [string, string] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const keys = Array.isArray(value) ? [] : Object.keys(value).sort()
+  for (const [at, key] of keys.entries()) {
+    const before = keys[at - 1]
+    if (before !== undefined && compareCodePoints(before, key) > 0) return [before, key]
+  }
+  for (const member of Object.values(value)) {
+    const found = sortedDifferently(member)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 /**
@@ -79,8 +119,11 @@ export function targetFaults(targets: Iterable<readonly [string, TargetFile | un
   return `${faults.slice(0, 10).join(' ')}${faults.length > 10 ? ` … (${faults.length} in all)` : ''}`
 }
 
-function faultsOf({ hashes, custom }: TargetFile): string[] {
+function faultsOf(info: TargetFile): string[] {
+  const { hashes, custom } = info
   const faults = hashFaults(hashes).map(({ message }) => message)
+  const text = textFault(info)
+  if (text !== undefined) faults.push(`It ${text}`)
   if (custom === undefined || Object.keys(custom).length > 0) return faults
   return [...faults, '"custom" is empty. Leave it out, as tough does before it verifies the signature.']
 }

@@ -56,12 +56,14 @@ describe('POST /artifacts', () => {
 
   it('keeps what was sent as custom, and names the task in it if asked to', async () => {
     const api = apiOver(await bootstrapped())
-    const custom = JSON.parse('{"__proto__": 1, "constructor": {"a": [null, true]}}')
+    const custom = JSON.parse(
+      '{"__proto__": 1, "constructor": {"a": [null, true, "\u00e9\u{1f600}\uffee"]}, "\u{1f600}": 1}',
+    )
     const body = { artifacts: [artifact('a', { custom })], add_task_id_to_custom: true }
     const posted = await api.call('POST /artifacts', { body })
     const shown = await api.call('GET /artifacts?path=a')
     const info = shown.body.data['info'] as { custom: object }
-    assert.deepEqual(Object.keys(info.custom).sort(), ['__proto__', 'added_by_task_id', 'constructor'])
+    assert.deepEqual(Object.keys(info.custom).sort(), ['__proto__', 'added_by_task_id', 'constructor', '\u{1f600}'])
     assert.ok(JSON.stringify(info.custom).includes(String(posted.body.data['task_id'])))
   })
 

@@ -100,6 +100,13 @@ const shapeCases: readonly Case[] = [
   { name: 'a fraction in custom', body: withInfo({ custom: { a: 0.5 } }), says: 'whole numbers' },
   { name: 'custom as an array', body: withInfo({ custom: [] }), says: 'Has to be an object' },
   { name: 'half a surrogate pair', body: withInfo({ custom: { a: '\ud800' } }), says: 'surrogate' },
+  { name: 'text that tough composes', body: withInfo({ custom: { a: ['e\u0301'] } }), says: 'Send it in NFC' },
+  { name: 'a name that tough composes', body: withInfo({ custom: { a: { 'e\u0301': 1 } } }), says: 'Send it in NFC' },
+  {
+    name: 'names that JavaScript sorts otherwise',
+    body: withInfo({ custom: { a: [{ '\u{1f600}': 1, '\uffee': 2 }] } }),
+    says: 'sort the other way round',
+  },
   {
     name: 'one path with two contents',
     body: artifacts(artifact('a'), artifact('b'), artifact('a', { length: 2 })),

@@ -126,6 +126,7 @@ describe('a JSON Lines file', () => {
       [json('a', { length: true }), /The length is true/],
       [json('a', { custom: [] }), /info\.custom is not an object/],
       [json('a', { custom: { half: 0.5 } }), /whole numbers/],
+      [json('a', { custom: { note: 'e\u0301' } }), /custom has text .* Send it in NFC/],
       [json('../a'), /segment "\.\."/],
       [json('a').replace('"a"', '1'), /path has to be a string/],
       [deep(31), /nested more than 30 levels/],

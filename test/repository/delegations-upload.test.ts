@@ -104,6 +104,12 @@ describe('metadata that was signed elsewhere', () => {
       faulty('project/a', { custom: {} }),
     ],
     [
+      'with text that tough composes',
+      /project\/a: It has text .* Send it in NFC/,
+      faulty('project/a', { custom: { note: 'e\u0301' } }),
+    ],
+    ['with such text in a field of its own', /has text .* Send it in NFC/, { note: 'e\u0301' }],
+    [
       'with more faults than can be named',
       /project\/7: (?!.*project\/8: ).* … \(12 in all\)/,
       { targets: new Map(Array.from({ length: 12 }, (_, at) => [`project/${at}`, { ...info, custom: {} }])) },

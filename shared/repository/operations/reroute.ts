@@ -57,7 +57,7 @@ function refusal(lost: readonly { readonly path: string; readonly from: string; 
   const [what, them, their] = lost.length === 1 ? ['artifact', 'it', 'its'] : ['artifacts', 'them', 'their']
   return new Refusal(
     `Clients would not find ${lost.length} ${what} any more, because no role is trusted with ${them}, because only the holders ` +
-      `of offline keys can move ${them}, or because hashes or an empty custom break clients: ${shown(paths)}. ` +
+      `of offline keys can move ${them}, or because hashes or custom break clients: ${shown(paths)}. ` +
       `Remove ${them} first, choose other paths, or ask for ${their} removal with the request ("remove_artifacts": true, or ` +
       '--remove-artifacts of tuffet delegation). One that waits for signatures is stopped first (tuffet delegation cancel).',
     { lost_artifacts: lost.map(({ path }) => path) },

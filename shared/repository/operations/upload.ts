@@ -3,7 +3,7 @@ import type { Targets } from '../../tuf/metadata.ts'
 import { targetPath } from '../../tuf/names.ts'
 import { type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { verifyThreshold } from '../../tuf/threshold.ts'
-import { targetFaults } from '../artifact-rules.ts'
+import { targetFaults, textFault } from '../artifact-rules.ts'
 import { artifactWarnings } from '../client-rules.ts'
 import { refuseLosing } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
@@ -91,6 +91,8 @@ function checkUpload(
       `has targets that clients trip over. ${faults} Nothing of it was changed, for it is signed: mend it, and have it signed again.`,
     )
   }
+  const fault = textFault({ ...signed, targets: undefined })
+  if (fault !== undefined) throw refuse(`${fault} Have it signed again.`)
   refuseLosing(draft, artifactsIn(signed))
 }
 
