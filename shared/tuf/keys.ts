@@ -25,13 +25,13 @@ export function keyid(key: Key): string {
 }
 
 /**
- * True if this is how metadata may name the key. The `rstuf` command makes the keyid before it adds fields of its own to the key
- * (`x-rstuf-key-name`): python-tuf, go-tuf and tuf-js find a key under any keyid, tough under the SHA-256 of the whole key only.
+ * True if this is how metadata may name the key. `rstuf` and tuf-on-ci make the keyid before they add fields of their own to the key
+ * (`x-rstuf-key-name`, `x-tuf-on-ci-keyowner`): python-tuf, go-tuf and tuf-js find a key under any keyid, tough under the SHA-256 of the whole key only.
  */
 export function isKeyidOf(id: string, key: Key): boolean {
   if (id === keyid(key)) return true
   const { keytype, scheme, keyval, ...others } = key
-  const kept = Object.entries(others).filter(([field]) => !field.startsWith('x-rstuf-'))
+  const kept = Object.entries(others).filter(([field]) => !field.startsWith('x-'))
   return id === keyid({ keytype, scheme, keyval, ...Object.fromEntries(kept) })
 }
 

@@ -54,8 +54,9 @@ describe('checkRoot', () => {
     refuses('invalid-metadata', () => checkRoot(withKey(c.keyid.toUpperCase(), c.key)))
   })
 
-  test('passes the keyid that rstuf gives a key before it adds fields of its own', () => {
-    checkRoot(withKey(c.keyid, { ...c.key, 'x-rstuf-key-name': 'carol' }))
+  test('passes the keyid that rstuf and tuf-on-ci give a key before they add fields of their own', () => {
+    for (const field of ['x-rstuf-key-name', 'x-tuf-on-ci-keyowner'])
+      checkRoot(withKey(c.keyid, { ...c.key, [field]: 'carol' }))
     refuses('invalid-metadata', () => checkRoot(withKey(c.keyid, { ...c.key, note: 'carol' })), c.keyid)
     const twin = { ...a.key, 'x-rstuf-key-name': 'alice' }
     refuses('invalid-metadata', () => checkRoot(withKey(keyid(twin), twin)), 'one and the same key')
