@@ -228,6 +228,16 @@ export function visitWarnings(served: readonly Client[], path: string, roles: nu
   ]
 }
 
+/** What to say of terminating roles whose patterns some clients take to match what is another role's. */
+export function reachWarnings(readers: readonly Client[], roles: readonly string[]): string[] {
+  const far = readers.filter(({ reachesDeeper }) => reachesDeeper)
+  if (far.length === 0 || roles.length === 0) return []
+  return [
+    `${namesOf(far)} takes * and ? in a pattern for "/", too, and looks no further after a terminating role: below the patterns of ` +
+      `${shown(roles)} it will not find what lies deeper, in other roles. Make them not terminating; or, if nobody uses it, ${leaveOut(far)}.`,
+  ]
+}
+
 /** The bytes that signatures still to come will add to a file. */
 export function missingSignatures(
   { signatures }: Pick<Signed, 'signatures'>,

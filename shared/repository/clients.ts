@@ -42,6 +42,8 @@ export interface Client {
   readonly needsSha256?: boolean
   /** It takes a path that is the name of something which every JavaScript object has for one that it has found. */
   readonly mixesUpNames?: boolean
+  /** It takes `*` and `?` in a pattern for "/", too. */
+  readonly reachesDeeper?: boolean
   /** Seconds of computing that a refresh costs, from so many roles in the snapshot on: measured, fewest roles first. */
   readonly slowFrom?: readonly { readonly roles: number; readonly seconds: number }[]
   /** Why it can read no repository that the others read. */
@@ -124,6 +126,7 @@ const knownClients: readonly Client[] = [
     strictKeyids: true,
     otherHashes: 'beside',
     needsSha256: true,
+    reachesDeeper: true,
   },
   {
     id: 'sigstore-java',

@@ -216,6 +216,20 @@ describe('What only some clients cannot read', () => {
     )
   })
 
+  it('does so of a terminating role, below whose patterns tough looks in no other', async () => {
+    const repository = await bootstrapped({ delegations: { delegation: 'path_hash_prefixes', number: 4 } })
+    const add = (name: string, terminating: boolean, paths: string[]) =>
+      succeeds(repository, delegation('add', [customRole(name, { terminating, paths })]))
+    assert.match(
+      warnings(await add('deep', true, ['deep/*'])),
+      /^tough 0\.24 takes \* and \? in a pattern for "\/", too, .* the patterns of deep it will not find/,
+    )
+    assert.equal(warnings(await add('open', false, ['open/*'])), '')
+    assert.equal(warnings(await add('plain', true, ['plain/a'])), '')
+    await succeeds(repository, serve('python-tuf', 'tuf-js'))
+    assert.equal(warnings(await add('other', true, ['other/*'])), '')
+  })
+
   it('is refused where it is a key that a served client does not verify', async () => {
     const repository = await bootstrapped({ delegations: { keys: {}, roles: [customRole('first')] } })
     await succeeds(repository, serve('php-tuf'))

@@ -2,7 +2,8 @@ import { rolesTrustedWith } from '../../tuf/delegation.ts'
 import { type Key, keyIdentity, keyid as keyidOf, publicKeyOf } from '../../tuf/keys.ts'
 import type { DelegatedRole } from '../../tuf/metadata.ts'
 import { pathPattern, roleName } from '../../tuf/names.ts'
-import { refuseUnverified, visitWarnings } from '../client-rules.ts'
+import { reachWarnings, refuseUnverified, visitWarnings } from '../client-rules.ts'
+import { readersOfDraft } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
 import { type Draft, delegatedRoles, roleOf } from '../draft.ts'
 import { Refusal, refuseTufErrors } from '../errors.ts'
@@ -91,6 +92,19 @@ export function crowdWarnings(draft: Draft, names: readonly string[]): string[] 
     const last = matching.findIndex(({ terminating }) => terminating)
     return last < 0 ? matching : matching.slice(0, last + 1)
   }
+}
+
+/** What to say if clients that read patterns in their own way lose by these roles what comes after them. */
+export function reachingWarnings(draft: Draft, names: readonly string[]): string[] {
+  const others = (roleOf(draft, 'targets').delegations?.roles ?? []).slice(0, -1)
+  const reaching = others.filter(
+    ({ name, terminating, paths = [] }) =>
+      terminating && names.includes(name) && paths.some((path) => /[*?]/.test(path)),
+  )
+  return reachWarnings(
+    readersOfDraft(draft),
+    reaching.map(({ name }) => name),
+  )
 }
 
 function checkKey(keyid: string, key: Key, refuse: (why: string) => Refusal): void {

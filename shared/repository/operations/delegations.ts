@@ -5,7 +5,14 @@ import { Refusal } from '../errors.ts'
 import { isPending } from '../signing.ts'
 import type { CustomRole, RequestOf } from '../task.ts'
 import { addRole, removeRole, renewOnlineKeys, updateRole } from './delegate.ts'
-import { checkKnownName, checkNewName, checkRole, crowdWarnings, customRoles } from './delegation-rules.ts'
+import {
+  checkKnownName,
+  checkNewName,
+  checkRole,
+  crowdWarnings,
+  customRoles,
+  reachingWarnings,
+} from './delegation-rules.ts'
 import type { Operation, OperationContext } from './operation.ts'
 import { type Rerouted, reroute, rolesWithTargets } from './reroute.ts'
 import { changeOrWait, isOnline, refusePending } from './waiting.ts'
@@ -40,7 +47,10 @@ export const metadataDelegation: Operation<'metadata_delegation'> = {
         ...listed('pending_roles', waiting),
         ...reroutedDetails(outcomes.map(({ done }) => done)),
       },
-      warnings: [...unread, ...('names' in request ? [] : crowdWarnings(draft, names))],
+      warnings: [
+        ...unread,
+        ...('names' in request ? [] : [...crowdWarnings(draft, names), ...reachingWarnings(draft, names)]),
+      ],
     }
   },
 }
