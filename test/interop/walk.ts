@@ -100,13 +100,12 @@ function walk(flavour: Flavour): void {
     }
   })
 
-  /** `dir/hash.name`, by whichever hash a client likes best. */
+  /** `dir/hash.name`, by whichever hash a client likes best, and `hash.dir/name` for tough. */
   function offer(path: string, bytes: Buffer): void {
-    for (const digest of [sha256(bytes), createHash('sha512').update(bytes).digest('hex')])
-      targets.set(
-        path.replace(/[^/]*$/, (name) => `${digest}.${name}`),
-        bytes,
-      )
+    for (const digest of [sha256(bytes), createHash('sha512').update(bytes).digest('hex')]) {
+      const inDirectory = path.replace(/[^/]*$/, (name) => `${digest}.${name}`)
+      for (const file of [inDirectory, `${digest}.${path}`]) targets.set(file, bytes)
+    }
   }
 
   async function readsEverything(client: RunningClient): Promise<void> {
