@@ -22,12 +22,12 @@ export const apiGrants = ({ metadata, state, onlineKeys, queue }: Resources): Po
   on('ReadMetadata', ['s3:GetObject'], metadata, ['metadata/*']),
   on('ReadState', ['s3:GetObject'], state, ['*']),
   on('AcceptTasks', ['s3:PutObject'], state, ['inbox/*', 'idempotency/*', 'bulk/*']),
-  // What a path was before an import belongs to the history, by which a revert goes.
+  // What a path was before an import, or a revert, belongs to the history, by which a revert goes.
   new PolicyStatement({
     sid: 'LeaveHistory',
     effect: Effect.DENY,
     actions: ['s3:PutObject'],
-    resources: [state.arnForObjects('bulk/*.before')],
+    resources: ['bulk/*.before', 'bulk/*.changes'].map((name) => state.arnForObjects(name)),
   }),
   keys('ShowOnlineKeys', ['kms:GetPublicKey'], onlineKeys),
   new PolicyStatement({ sid: 'RingTheBell', actions: ['sqs:SendMessage'], resources: [queue.queueArn] }),

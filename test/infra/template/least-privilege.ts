@@ -61,7 +61,7 @@ describe('the roles', () => {
       ...on(metadata, 's3:GetObject', 'metadata/*'),
       ...on(state, 's3:GetObject', '*'),
       ...on(state, 's3:PutObject', 'inbox/*', 'idempotency/*', 'bulk/*'),
-      ...on(state, '-s3:PutObject', 'bulk/*.before'),
+      ...on(state, '-s3:PutObject', 'bulk/*.before', 'bulk/*.changes'),
       ...keys.map((key) => `kms:GetPublicKey ${key}`),
       `sqs:SendMessage ${queue}`,
       ...log('RepositoryFrontLogB6921C48'),
