@@ -54,6 +54,7 @@ function describe(data: Status, notHeld: string | undefined, url: URL, now: Date
   const awaited = describeAwaited(data.awaited_signatures, now)
   const warnings = [
     ...lackingKeys(notHeld),
+    ...trustedKeys(data.removed_keys_trusted),
     ...to_renew.map((role) => renewal(role, now)),
     ...(data.clients?.warnings ?? []),
   ]
@@ -74,6 +75,17 @@ function lackingKeys(notHeld: string | undefined): string[] {
   return [
     `The service does not hold the keys to sign ${notHeld}. They stay as they are, and expire. ` +
       'Start it with these keys (tuffet serve --key FILE); if they are lost: docs/runbook.md, "An online key is lost".',
+  ]
+}
+
+function trustedKeys(trusting: Status['removed_keys_trusted'] = []): string[] {
+  if (trusting.length === 0) return []
+  const keys = new Set(trusting.flatMap(({ keyids }) => keyids))
+  return [
+    `Trusted with a key that was taken from the service, still: ${trusting.map(({ role }) => role).join(', ')} ` +
+      `(${plural(keys.size, 'key')}: ${[...keys].join(', ')}). Below a role that is signed offline they get the new one with ` +
+      'tuffet delegation renew; give a custom role other keys with tuffet delegation update ROLE --key FILE; ' +
+      'what waits for its signatures: tuffet delegation cancel ROLE.',
   ]
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
-import { invalid, refusal, task } from './result-schemas.ts'
+import { invalid, refusal } from './error-schemas.ts'
+import { task } from './result-schemas.ts'
 import { prefix, type Route, routes } from './routes.ts'
 
 /** The OpenAPI 3.1 document of the API, made from the very schemas that validate. */

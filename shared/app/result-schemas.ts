@@ -270,6 +270,10 @@ export const status = answerOf(
       .describe(
         'Online roles that the service holds too few keys for, `bins` for all hash bins: they stay as they are.',
       ),
+    removed_keys_trusted: z
+      .array(z.object({ role, keyids: z.array(z.string()) }))
+      .optional()
+      .describe('Roles that trust keys still which a root has taken from the service, such as `bins-*` for hash bins.'),
     clients: z
       .object({ served: z.array(z.string()), warnings: z.array(z.string()) })
       .optional()
@@ -281,26 +285,3 @@ export const status = answerOf(
     survives_seconds: z.int().optional().describe('How long clients could go on if the service stopped now.'),
   }),
 ).meta({ id: 'Status' })
-
-export const refusal = z
-  .object({
-    detail: z.object({
-      message: z.string().optional(),
-      error: z.string(),
-      code: z.string().optional().describe('With a 503: what kind of trouble it is.'),
-    }),
-  })
-  .meta({ id: 'Refusal' })
-
-export const invalid = z
-  .object({
-    detail: z.array(
-      z.object({
-        type: z.string(),
-        loc: z.array(z.union([z.string(), z.int()])),
-        msg: z.string(),
-        input: z.unknown().optional(),
-      }),
-    ),
-  })
-  .meta({ id: 'Invalid' })

@@ -12,7 +12,7 @@ import { type Past, readShortPast } from './past.ts'
 import type { Signer } from './ports.ts'
 import { askToPrepare, readPreparation, structureOf } from './preparation.ts'
 import type { Limits, Repository } from './repository.ts'
-import { noRotation } from './rotation.ts'
+import { endedRotation } from './rotation.ts'
 import { endPreparation, stillGood, takeOver } from './take-over.ts'
 import { type AcceptedTask, type DecidedTask, inboxName, type TaskRequest } from './task.ts'
 import { canSign, signersOf } from './tree.ts'
@@ -120,7 +120,7 @@ function understood(waiting: readonly WaitingTask[], upkeep: Upkeep): readonly W
 
 /** From here on the new keys sign alone. */
 function endRotation(draft: Draft, signers: readonly Signer[]): void {
-  setRotation(draft, noRotation)
+  setRotation(draft, endedRotation(draft.rotation))
   signAgain(draft, 'snapshot')
   if (canSign(signersOf(treeOfDraft(draft), 'targets'), signers)) signAgain(draft, 'targets')
 }

@@ -12,9 +12,15 @@ export interface Rotation extends Document {
   readonly previousRoot?: Json
   /** The old keys are in the wrong hands: no wait. */
   readonly compromised: boolean
+  /** Keys that roots have taken from the service, which roles that it does not sign may trust still. It outlives the change. */
+  readonly removed?: readonly string[]
 }
 
 export const noRotation: Rotation = { schema: schemaVersion, compromised: false }
+
+export function endedRotation({ removed }: Rotation): Rotation {
+  return { ...noRotation, ...(removed && { removed }) }
+}
 
 export function previousRootOf({ previousRoot }: Rotation): Root | undefined {
   return previousRoot === undefined ? undefined : signedFromJson('root', previousRoot).signed

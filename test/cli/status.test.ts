@@ -49,6 +49,11 @@ describe('tuffet status', () => {
     assert.match(printed, /^warning: .* keys to sign timestamp, snapshot \(key 3f\)\. .*tuffet serve --key FILE/m)
   })
 
+  it('warns of roles that trust a key still that was taken from the service', async () => {
+    const printed = await shown({ ...data, removed_keys_trusted: [{ role: 'both', keyids: ['3f'] }] })
+    assert.match(printed, /^warning: Trusted .*, still: both \(1 key: 3f\)\. .*tuffet delegation update ROLE/m)
+  })
+
   it('says nothing where nothing is due', async () => {
     assert.doesNotMatch(await shown({ ...data, to_renew: [], keys_not_held: [] }), /warning/)
   })

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { readCurrent } from '../../shared/repository/current.ts'
+import { readCurrent, treeOfCurrent } from '../../shared/repository/current.ts'
 import type { ObjectStore, Tag } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
+import { stillTrusting } from '../../shared/repository/removed-keys.ts'
 import { pendingTargets } from '../../shared/repository/signing.ts'
+import { readStatus } from '../../shared/repository/status.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
+import { apiOver } from '../support/api.ts'
 import { clientOf } from '../support/client.ts'
 import { customRole, delegation, refusal, removal, sign, signatureFor, succeeds } from '../support/delegations.ts'
 import { makeKey, signatureBy, signRole, signRoot, type TestKey } from '../support/keys.ts'
@@ -95,7 +98,7 @@ describe('online keys change in roles whose holders can sign, too', () => {
       const root = signRoot({ root: repository.rootKeys, threshold: 2, online: [next], version: 2 })
       const update = { kind: 'metadata_update', root: parseJson(root.bytes), compromised } as const
       const { warnings } = await succeeds(service, update)
-      assert.match(String(warnings), /^Trusted with a key that this root takes from the service, still: both\. /)
+      assert.match(String(warnings), /^Trusted with a key that was taken from the service, still: both\. /)
       const after = { keyids: [ann.keyid, next.keyid], threshold: 1 }
       const ours = { keyids: [next.keyid], threshold: 1 }
       const { shared: one, binned, bins, both: left } = await namedIn(service)
@@ -107,6 +110,10 @@ describe('online keys change in roles whose holders can sign, too', () => {
         await reader.refresh()
         for (const path of [...paths, 'shared/b', 'binned/b']) assert.ok(await reader.find(path), path)
       }
+      const trusting = async () => (await apiOver(service).call('GET /status')).body.data['removed_keys_trusted']
+      assert.deepEqual(await trusting(), [{ role: 'both', keyids: online.map(({ keyid }) => keyid) }])
+      await succeeds(service, removal('both'))
+      assert.deepEqual(await trusting(), [])
     })
   }
 
@@ -122,11 +129,17 @@ describe('online keys change in roles whose holders can sign, too', () => {
     const service = { ...repository, ...restarted({ ...repository, ports: { ...ports, signers: [signerOf(next)] } }) }
     const root = offlineRoot({ ...service, online: [next] }, holders, 2)
     const { warnings } = await succeeds(service, updateTo(root, rootKeys, true))
+    const trusting = async () => {
+      const { current } = (await readStatus(service)).published ?? assert.fail()
+      return stillTrusting(treeOfCurrent(current), current.signing, current.rotation.removed).map(({ role }) => role)
+    }
+    assert.deepEqual(await trusting(), ['shared', 'binned', 'bins', 'bins-*', 'binned-bins-*'])
     assert.match(String(warnings), /still: shared, binned, bins, bins-\*, binned-bins-\*\. .*delegations\/renew/)
     const renew = { kind: 'metadata_delegation', action: 'renew', names: [] } as const
     assert.deepEqual((await succeeds(service, renew))['pending_roles'], ['targets'])
     await sign(service, 'targets', ...holders.slice(0, 2))
     assert.match(await refusal(service, renew), /has the current online keys already/)
+    assert.deepEqual(await trusting(), [])
     const { shared: one, binned } = await namedIn(service)
     const after = { keyids: [ann.keyid, next.keyid], threshold: 1 }
     assert.deepEqual([one, binned], [after, after])

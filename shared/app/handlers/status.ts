@@ -1,7 +1,8 @@
 import { warningsOfCurrent } from '../../repository/client-standing.ts'
 import { defaultClients } from '../../repository/clients.ts'
-import { readCurrent } from '../../repository/current.ts'
+import { readCurrent, treeOfCurrent } from '../../repository/current.ts'
 import { keysNotHeld } from '../../repository/keys-not-held.ts'
+import { stillTrusting } from '../../repository/removed-keys.ts'
 import { type HeldRole, toRenew } from '../../repository/renewal.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type PublishedStatus, readStatus } from '../../repository/status.ts'
@@ -55,6 +56,7 @@ function publishedStatus(status: PublishedStatus, { clock, signers }: Repository
     signed_offline: signedOffline.map(heldRole),
     to_renew: toRenew(root, signedOffline, now).map(heldRole),
     keys_not_held: keysNotHeld(current, signers),
+    removed_keys_trusted: stillTrusting(treeOfCurrent(current), current.signing, current.rotation.removed),
     clients: { served: settings.clients ?? defaultClients, warnings: warningsOfCurrent(current) },
     rotation: rotation && { compromised: rotation.compromised, ends: rotation.ends?.toISOString() },
     survives_seconds: Math.max(0, left),

@@ -8,7 +8,8 @@ import { schemaVersion } from '../documents.ts'
 import { type Draft, roleOf, setRoot, setRotation, setSigning, signAgain, treeOfDraft } from '../draft.ts'
 import { Refusal, refuseTufErrors } from '../errors.ts'
 import type { Signer } from '../ports.ts'
-import { delegatorsOf, isReservedName } from '../settings.ts'
+import { stillTrusting } from '../removed-keys.ts'
+import { delegatorsOf } from '../settings.ts'
 import {
   isComplete,
   isPending,
@@ -19,7 +20,7 @@ import {
   withPending,
 } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
-import { canSign, groupOf, onlineGroup, signedBelow, signersOf } from '../tree.ts'
+import { canSign, groupOf, onlineGroup, signersOf } from '../tree.ts'
 import { giveKeys, keysOfBins, withOnlineKeys } from './delegate.ts'
 import type { Operation, OperationContext, Outcome } from './operation.ts'
 import { checkExpiry, checkHeld, checkOnlineKeys } from './root-rules.ts'
@@ -81,10 +82,11 @@ export function adoptIfComplete(
   // Who was to sign it does not count any more.
   if (keysChange(before.signed, root.signed, ['targets'])) setSigning(draft, withoutPending(draft.signing, 'targets'))
   if (!onlineKeysChange(before.signed, root.signed)) return { warnings: [] }
-  setRotation(draft, { schema: schemaVersion, previousRoot: parseJson(before.bytes), compromised })
   const old = oldOnlineKeys(draft, before.signed, signers)
+  const removed = removedKeys(draft, old)
+  setRotation(draft, { schema: schemaVersion, previousRoot: parseJson(before.bytes), compromised, removed })
   giveOnlineKeys(draft, old, onlineGroup(root.signed, signers), signers)
-  return { warnings: stillTrusted(draft, old) }
+  return { warnings: warningsOfRemoved(draft, removed) }
 }
 
 /**
@@ -110,24 +112,21 @@ function giveOnlineKeys(
   }
 }
 
-/** What to say of roles that trust an old online key beyond this root: nobody here can change, or sign, them. */
-function stillTrusted(draft: Draft, old: ReadonlySet<string>): string[] {
-  const { roles } = draft.root.signed
-  const removed = old.difference(new Set(onlineRoles.flatMap((role) => roles[role].keyids)))
-  const trusts = ({ keyids }: RoleKeys) => keyids.some((keyid) => removed.has(keyid))
-  const below = signedBelow(treeOfDraft(draft)).flatMap(({ role, group }) => (trusts(group.roleKeys) ? [role] : []))
-  const waiting = Object.entries(draft.signing.roles).flatMap(([role, { change }]) =>
-    change !== undefined && trusts(change.signers) ? [role] : [],
-  )
-  // Hash bins are not named one by one.
-  const names = new Set(
-    [...below, ...waiting].map((role) => (isReservedName(role) ? role.replace(/-[0-9a-f]+$/, '-*') : role)),
-  )
-  if (names.size === 0) return []
+/** The keys that the service signed with until now, or until an earlier change, and does not sign with any more. */
+function removedKeys({ rotation, root }: Draft, old: ReadonlySet<string>): string[] {
+  const online = new Set(onlineRoles.flatMap((role) => root.signed.roles[role].keyids))
+  return [...old.union(new Set(rotation.removed)).difference(online)]
+}
+
+/** What to say of roles that trust such a key beyond this root. */
+function warningsOfRemoved(draft: Draft, removed: readonly string[]): string[] {
+  const names = stillTrusting(treeOfDraft(draft), draft.signing, removed).map(({ role }) => role)
+  if (names.length === 0) return []
   return [
-    `Trusted with a key that this root takes from the service, still: ${[...names].join(', ')}. Below a role that is signed offline give ` +
-      'them the new one with POST /api/v1/delegations/renew; name other keys for a custom role with PUT /api/v1/delegations, and stop ' +
-      'what waits for its signatures (POST /api/v1/metadata/sign/delete).',
+    `Trusted with a key that was taken from the service, still: ${names.join(', ')}. Below a role that is signed offline give ` +
+      'them the new one with POST /api/v1/delegations/renew (tuffet delegation renew); name other keys for a custom role with ' +
+      'PUT /api/v1/delegations (tuffet delegation update), and stop what waits for its signatures ' +
+      '(POST /api/v1/metadata/sign/delete, tuffet delegation cancel). GET /api/v1/status names them for as long as it is so.',
   ]
 }
 
