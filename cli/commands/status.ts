@@ -53,6 +53,7 @@ function describe(data: Status, notHeld: string | undefined, url: URL, now: Date
   if (rotation !== undefined) facts.push(['online keys', `are being changed: ${rotationEnd(rotation, now)}`])
   const awaited = describeAwaited(data.awaited_signatures, now)
   const warnings = [
+    ...(data.troubles ?? []).map(({ message }) => message),
     ...lackingKeys(notHeld),
     ...trustedKeys(data.removed_keys_trusted),
     ...to_renew.map((role) => renewal(role, now)),

@@ -91,16 +91,14 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       if (!leaseIsFree) await expireLease({ state, hints })
       if (!leaseIsFree) await releasePreparations(state)
       leaseIsFree = true
-      const begin = (task: string | undefined) => {
-        if (task !== undefined) preparer.begin(task)
-      }
       const { unprepared } = await publish(repository, (published) => {
         report(log, published)
         // Not only at the end, for others may publish without a pause.
-        begin(published.unprepared)
+        if (published.unprepared !== undefined) preparer.begin(published.unprepared)
       })
       trouble = undefined
-      begin(unprepared)
+      if (unprepared === undefined) preparer.rest()
+      else preparer.begin(unprepared)
     })
     ring()
     const warn = warner(repository, log)
@@ -117,12 +115,13 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       Math.min(refreshInterval, rotationGrace),
     )
     const files = directoryUploads(join(data, 'state'))
-    const service: Service = { repository, uploads: uploadsHere(files.arrived), authenticate, log }
+    const troubles = () => [trouble, preparer.trouble].filter((error) => error !== undefined)
+    const service: Service = { repository, uploads: uploadsHere(files.arrived), authenticate, log, troubles }
     return {
       api: apiHandler(service),
       upload: uploadHandler(service, files.receive),
       metadata,
-      check: () => check(repository, trouble),
+      check: () => check(repository, troubles),
       async close() {
         clearInterval(timer)
         queue.close()
@@ -161,9 +160,9 @@ async function makePrivate(directory: string): Promise<void> {
   await chmod(directory, 0o700)
 }
 
-async function check(repository: Repository, trouble: unknown): Promise<void> {
+async function check(repository: Repository, troubles: () => readonly unknown[]): Promise<void> {
   const current = await readCurrent(repository)
-  if (trouble !== undefined) throw trouble
+  for (const trouble of troubles()) throw trouble
   if (current === undefined) return
   const { signers } = repository.ports
   const lacking = keysNotHeld(current, signers)

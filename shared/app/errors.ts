@@ -79,7 +79,7 @@ export function errorAnswer(error: unknown, requestId: string): APIGatewayProxyS
     const issue: Issue = { type: 'value_error', loc: ['header', 'Idempotency-Key'], msg: error.message }
     return jsonAnswer(422, { detail: [issue] })
   }
-  if (error instanceof RepositoryError || error instanceof StoreError || error instanceof SignerError) {
+  if (isForOperator(error)) {
     const detail = { message: 'The service is not available.', error: error.message, code: error.code }
     return jsonAnswer(503, { detail }, { 'retry-after': '5' })
   }
@@ -88,6 +88,17 @@ export function errorAnswer(error: unknown, requestId: string): APIGatewayProxyS
 }
 
 const maximumIssues = 50
+
+/** What an operator can mend says how. */
+function isForOperator(error: unknown): error is RepositoryError | StoreError | SignerError {
+  return error instanceof RepositoryError || error instanceof StoreError || error instanceof SignerError
+}
+
+/** What keeps the service from its work, for its status. */
+export function shownTrouble(error: unknown): { readonly code?: string; readonly message: string } {
+  if (isForOperator(error)) return { code: error.code, message: error.message }
+  return { message: 'The service broke. Its log has the cause.' }
+}
 
 /** True for what the operator has to look into, not the client. */
 export function isOurFault(error: unknown): boolean {

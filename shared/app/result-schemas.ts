@@ -251,6 +251,10 @@ export const status = answerOf(
       oldest: time.optional(),
     }),
     awaited_signatures: awaitedSignatures,
+    troubles: z
+      .array(z.object({ code: z.string().optional(), message: z.string() }))
+      .optional()
+      .describe('What keeps the service from publishing, or from long work such as imports. In embedded mode only.'),
     commit: z.object({ number: commitNumber, time, head: z.string().describe('SHA-256 of its entry.') }).optional(),
     versions: z.record(z.string(), z.int()).optional(),
     parked: z.int().optional(),

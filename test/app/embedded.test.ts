@@ -10,9 +10,13 @@ import { systemClock } from '../../shared/adapters/local/system-clock.ts'
 import { openData, openStores } from '../../shared/app/data-directory.ts'
 import { openEmbedded } from '../../shared/app/embedded.ts'
 import { everybodyAs } from '../../shared/app/principal.ts'
+import { RepositoryError } from '../../shared/repository/errors.ts'
 import { openRepository, type Repository } from '../../shared/repository/repository.ts'
+import { submit } from '../../shared/repository/submit.ts'
+import { call } from '../support/api.ts'
 import { makeKey } from '../support/keys.ts'
 import { recordedLog } from '../support/log.ts'
+import { importOf, lines } from '../support/long-work.ts'
 import { addRequest, bootstrapRequest, run } from '../support/repository.ts'
 
 const hour = 60 * 60 * 1000
@@ -95,6 +99,31 @@ describe('the embedded service', () => {
     await both.check()
     await both.close()
     assert.deepEqual(well.errors, [])
+  })
+
+  it('is not healthy, and says why in its status, while long work fails', async () => {
+    await using founded = await foundedAgo(hour, async (repository) => {
+      const request = await importOf(repository, lines(['a']))
+      await submit(repository, { request, principal: 'test' })
+    })
+    const metadata = join(founded.data, 'metadata')
+    const bins = (await readdir(metadata)).filter((name) => name.includes('.bins-'))
+    await Promise.all(bins.map((name) => rm(join(metadata, name))))
+    const service = await openEmbedded({
+      data: founded.data,
+      keys: [founded.key],
+      authenticate,
+      log: recordedLog().log,
+    })
+    const troubles = async () => (await call(service.api, 'GET /status')).body.data['troubles']
+    const seen = await eventually(async () => ((await troubles()) as unknown[]).length > 0)
+    const [said, checked] = await Promise.allSettled([troubles(), service.check()])
+    await service.close()
+    assert.ok(seen)
+    const error = checked.status === 'rejected' ? checked.reason : assert.fail()
+    assert.ok(error instanceof RepositoryError)
+    assert.match(error.message, /work ahead for task [0-9a-f]{32} fails, .*bins-\w\.json .* missing/)
+    assert.deepEqual(said, { status: 'fulfilled', value: [{ code: 'corrupt', message: error.message }] })
   })
 
   it('keeps superseded metadata as long as it is told', async () => {

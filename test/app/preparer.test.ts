@@ -8,6 +8,7 @@ import type { Worker } from 'node:worker_threads'
 import { openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
 import { createKeyFile } from '../../shared/adapters/local/key-file-signer.ts'
 import { threadedPreparer } from '../../shared/app/preparer.ts'
+import { SignerError } from '../../shared/repository/ports.ts'
 import { askToPrepare, holdPreparation } from '../../shared/repository/preparation.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { recordedLog } from '../support/log.ts'
@@ -46,5 +47,33 @@ describe('a preparer in a thread of its own', () => {
     assert.deepEqual([threads.length, rung], [1, 0])
     mock.timers.tick(5_000)
     assert.equal(rung, 1)
+  })
+
+  it('tells why it failed until it succeeds, or nobody asks any more', async () => {
+    await using cleanup = new AsyncDisposableStack()
+    const data = await mkdtemp(join(tmpdir(), 'tuffet-preparer-'))
+    cleanup.defer(() => rm(data, { recursive: true, force: true }))
+    const key = join(data, 'online.pem')
+    const state = await openDirectoryObjectStore(join(data, 'state'))
+    const preparer = threadedPreparer({ data, keys: [key] }, state, recordedLog().log, () => {})
+    cleanup.defer(() => preparer.close())
+    mock.timers.enable({ apis: ['setTimeout'] })
+    cleanup.defer(() => mock.timers.reset())
+    const attempt = async () => {
+      const begun = once(process, 'worker') as Promise<[Worker]>
+      preparer.begin('7')
+      const [thread] = await begun
+      await new Promise((resolve) => thread.once('exit', resolve))
+      mock.timers.tick(5_000)
+      return preparer.trouble
+    }
+    const trouble = await attempt()
+    assert.ok(trouble instanceof SignerError)
+    assert.match(trouble.message, /^The work ahead for task 7 fails, .* every 5 seconds: .*online\.pem/)
+    preparer.rest()
+    assert.equal(preparer.trouble, undefined)
+    assert.ok(await attempt())
+    await createKeyFile(key)
+    assert.equal(await attempt(), undefined)
   })
 })

@@ -49,6 +49,11 @@ describe('tuffet status', () => {
     assert.match(printed, /^warning: .* keys to sign timestamp, snapshot \(key 3f\)\. .*tuffet serve --key FILE/m)
   })
 
+  it('says what keeps the service from its work', async () => {
+    const printed = await shown({ ...data, troubles: [{ code: 'full', message: 'No room is left.' }] })
+    assert.match(printed, /^warning: No room is left\.$/m)
+  })
+
   it('warns of roles that trust a key still that was taken from the service', async () => {
     const printed = await shown({ ...data, removed_keys_trusted: [{ role: 'both', keyids: ['3f'] }] })
     assert.match(printed, /^warning: Trusted .*, still: both \(1 key: 3f\)\. .*tuffet delegation update ROLE/m)

@@ -65,7 +65,7 @@ export function apiOver(repository: Repository, options: TestApiOptions = {}): T
   return { call: (request, sent) => call(handler, request, sent), lines }
 }
 
-async function call(handler: ApiHandler, request: string, sent: Sent = {}): Promise<Answered> {
+export async function call(handler: ApiHandler, request: string, sent: Sent = {}): Promise<Answered> {
   const event = apiEvent(request, sent)
   const { statusCode = 0, headers = {}, body = '' } = await handler(event)
   const answered: Answered = { status: statusCode, headers, body: JSON.parse(body) }

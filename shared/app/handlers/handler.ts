@@ -15,6 +15,8 @@ export interface Service {
   readonly log: Logger
   /** The online keys, where they are fetched only if somebody asks for them; else they are the repository's own. */
   readonly onlineKeys?: () => Promise<readonly Signer[]>
+  /** What keeps the publisher, or work ahead, from its end; only where these run in this process. */
+  readonly troubles?: () => readonly unknown[]
 }
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined

@@ -7,6 +7,7 @@ import { type HeldRole, toRenew } from '../../repository/renewal.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type PublishedStatus, readStatus } from '../../repository/status.ts'
 import { jsonAnswer } from '../answer.ts'
+import { shownTrouble } from '../errors.ts'
 import type { Routes } from '../routes.ts'
 import type { Handler, Service } from './handler.ts'
 
@@ -17,6 +18,7 @@ export const getStatus: Handler<Routes['getStatus']> = async (_, service) => {
     bootstrap: { state: founding?.state, id: founding?.taskId },
     tasks: { waiting: waiting.count, more: waiting.more, oldest: waiting.oldest?.toISOString() },
     awaited_signatures: awaited,
+    troubles: service.troubles?.().map(shownTrouble),
     ...(published && publishedStatus(published, repository.ports)),
   }
   return jsonAnswer(200, { data, message: 'Status.' })
