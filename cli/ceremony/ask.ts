@@ -143,7 +143,9 @@ async function askRoles({ prompter }: Asking): Promise<CustomRole[]> {
   const roles: CustomRole[] = []
   do {
     const validName: Check = (name) =>
-      roles.some((role) => role.name === name) ? 'There is one of this name.' : refusalOf(() => roleName(name))
+      roles.some((role) => role.name.toLowerCase() === name.toLowerCase())
+        ? 'There is one of this name, but for upper and lower case maybe.'
+        : refusalOf(() => roleName(name))
     const validPaths: Check = (paths) => refusalOf(() => patternsIn(paths).forEach(pathPattern))
     const name = await prompter.text('Name of the role', { default: `role${roles.length + 1}`, validate: validName })
     const paths = await prompter.text('Its paths, as patterns with commas between them', {

@@ -98,6 +98,15 @@ describe('A bootstrap', () => {
       /one.*(twice|already)/,
     ],
     [
+      'two roles that differ in case alone',
+      (repository) => {
+        const role = { terminating: false, keyids: [], threshold: 1, paths: ['*'] }
+        const roles = ['one', 'One'].map((name) => ({ ...role, name: roleName(name) }))
+        return bootstrapRequest(repository, { keys: {}, roles })
+      },
+      /One differs from one in upper and lower case/,
+    ],
+    [
       'a key under the keyid of another',
       (repository) => {
         const keyids = repository.online.map(({ keyid }) => keyid)

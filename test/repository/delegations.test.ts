@@ -8,7 +8,16 @@ import type { CustomRole } from '../../shared/repository/task.ts'
 import { expiresAt } from '../../shared/tuf/metadata.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
 import { clientOf } from '../support/client.ts'
-import { customRole, delegation, keysOf, refusal, removal, removeRequest, succeeds } from '../support/delegations.ts'
+import {
+  customRole,
+  delegation,
+  keysOf,
+  refusal,
+  removal,
+  removeRequest,
+  sign,
+  succeeds,
+} from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
 import { addRequest, bootstrapped, restarted, type TestRepository } from '../support/repository.ts'
 
@@ -198,7 +207,9 @@ describe('a delegation is refused', () => {
   const twin = { ...one.key, keytype: 'ed25519', note: 'x' }
   const cases: [string, RegExp, CustomRole, Record<string, typeof one.key>?][] = [
     ['under a name that is taken', /is a role project already/, customRole('project')],
+    ['under a name that is taken but for case', /Project differs from project in .* case/, customRole('Project')],
     ['under the name of a hash bin', /one that hash bins/, customRole('bins-0f')],
+    ['under the name of a hash bin but for case', /one that hash bins/, customRole('Bins-0F')],
     ['under the name of a bin inside a role', /one that hash bins/, customRole('project-bins-3')],
     ['under the name of the role above bins', /one that hash bins/, customRole('bins')],
     ['without paths', /no path patterns/, customRole('a', { paths: [] })],
@@ -227,6 +238,15 @@ describe('a delegation is refused', () => {
       assert.match(await refusal(repository, request), why)
     })
   }
+
+  test('under a name that another of the request, or one that waits for its holders, has but for case', async () => {
+    const repository = await bootstrapped()
+    const both = ['a', 'A'].map((name) => customRole(name, { paths: ['a/*'] }))
+    assert.match(await refusal(repository, delegation('add', both)), /A differs from a in/)
+    await succeeds(repository, delegation('add', [customRole('held', { holders: [one] })], [one]))
+    assert.match(await refusal(repository, delegation('add', [customRole('Held')])), /Held differs from held in/)
+    await sign(repository, 'held', one)
+  })
 
   test('that is to be changed or taken away and is not there', async () => {
     const repository = await bootstrapped()

@@ -20,12 +20,23 @@ export function customRoles(draft: Draft): DelegatedRole[] {
 /** Throws a Refusal unless a role can be added under this name. */
 export function checkNewName(draft: Draft, name: string): void {
   refuseTufErrors(() => roleName(name))
-  if (isReservedName(name)) {
+  if (isReservedName(name.toLowerCase())) {
     throw new Refusal(`Role name ${name} is one that hash bins or the role above them may have. Choose another name.`)
   }
   if (delegatedRoles(draft).includes(name)) {
     throw new Refusal(`There is a role ${name} already, and names are unique. Update it, or choose another name.`)
   }
+  refuseLookalike(name, [...customRoles(draft).map((role) => role.name), ...Object.keys(draft.signing.roles)])
+}
+
+/** Clients keep metadata in files of these names. One that has waited for its holders under its very name is no other. */
+function refuseLookalike(name: string, others: readonly string[]): void {
+  const other = others.find((other) => other !== name && other.toLowerCase() === name.toLowerCase())
+  if (other === undefined) return
+  throw new Refusal(
+    `Role name ${name} differs from ${other} in upper and lower case alone, and on a disk that does not tell them apart ` +
+      '(macOS, Windows) a client keeps both in one file. Choose another name.',
+  )
 }
 
 /** Throws a Refusal unless there is a custom role of this name. */
