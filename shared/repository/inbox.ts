@@ -56,8 +56,11 @@ export async function readTasks(
   return tasks
 }
 
+/** A list does not tell how long they are, so to a new process they are as long as the API lets them be. */
+const longestTask = 5 * 1024 * 1024
+
 /** Of tasks as long as those that were read last, no more than fill what is left: the others would be read again by the next cycle. */
-function readAtOnce({ limits, cache: { taskBytes = 1 } }: Repository, left: number): number {
+function readAtOnce({ limits, cache: { taskBytes = longestTask } }: Repository, left: number): number {
   return Math.min(Math.ceil(left / taskBytes), limits.parallel)
 }
 

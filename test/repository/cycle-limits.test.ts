@@ -5,7 +5,7 @@ import { publish } from '../../shared/repository/publish.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
-import { addRequest, bootstrapped } from '../support/repository.ts'
+import { addRequest, bootstrapped, restarted } from '../support/repository.ts'
 
 const send = (repository: Repository, request: TaskRequest) => submit(repository, { request, principal: 'build' })
 
@@ -46,5 +46,26 @@ describe('A cycle', () => {
     const cycles = await cyclesOf(repository)
     assert.ok(cycles.length > 10)
     assert.ok(reads < 100, `${reads} reads`)
+  })
+
+  it('reads few tasks at once while it does not know how long they are', async () => {
+    let underway = 0
+    const rounds: number[] = []
+    const around = (store: ObjectStore): ObjectStore => ({
+      ...store,
+      async read(name) {
+        if (!name.startsWith('inbox/')) return store.read(name)
+        if (underway++ === 0) rounds.push(0)
+        rounds.push((rounds.pop() ?? 0) + 1)
+        await new Promise(setImmediate)
+        return store.read(name).finally(() => underway--)
+      },
+    })
+    const repository = await bootstrapped({ around })
+    for (let at = 0; at < 100; at++) await send(repository, addRequest([`a${at}`]))
+    rounds.length = 0
+    await publish(restarted(repository))
+    // Of 5 MiB each, seven would fill a cycle's 32; then it is known that they are short.
+    assert.deepEqual(rounds, [7, 64, 29])
   })
 })
