@@ -53,7 +53,7 @@ function describe(data: Status, notHeld: string | undefined, url: URL, now: Date
   if (rotation !== undefined) facts.push(['online keys', `are being changed: ${rotationEnd(rotation, now)}`])
   const awaited = describeAwaited(data.awaited_signatures, now)
   const warnings = [
-    ...(data.troubles ?? []).map(({ message }) => message),
+    ...troubles(data),
     ...lackingKeys(notHeld),
     ...trustedKeys(data.removed_keys_trusted),
     ...to_renew.map((role) => renewal(role, now)),
@@ -69,6 +69,12 @@ function describe(data: Status, notHeld: string | undefined, url: URL, now: Date
     awaited,
   ]
   return sections.filter((section) => section !== '').join('\n\n')
+}
+
+/** But for a publisher without its keys: more is said of these. */
+function troubles({ troubles = [], keys_not_held: lacking = [] }: Status): string[] {
+  const others = troubles.filter(({ code }) => code !== 'key-not-held' || lacking.length === 0)
+  return others.map(({ message }) => message)
 }
 
 function lackingKeys(notHeld: string | undefined): string[] {

@@ -162,11 +162,11 @@ async function makePrivate(directory: string): Promise<void> {
 
 async function check(repository: Repository, troubles: () => readonly unknown[]): Promise<void> {
   const current = await readCurrent(repository)
-  for (const trouble of troubles()) throw trouble
-  if (current === undefined) return
   const { signers } = repository.ports
-  const lacking = keysNotHeld(current, signers)
+  const lacking = current === undefined ? [] : keysNotHeld(current, signers)
+  // Before what the publisher says who tried without them: this says what to do.
   if (lacking.length > 0) throw new RepositoryError('key-not-held', howToHoldKeys(lacking, signers))
+  for (const trouble of troubles()) throw trouble
 }
 
 /** Takes away what nobody needs any more, now and then. */

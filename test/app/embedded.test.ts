@@ -80,9 +80,15 @@ describe('the embedded service', () => {
     const [{ keyid }, { keyid: otherKeyid }] = await Promise.all([keyFileSigner(key), keyFileSigner(other)])
     const { errors, log } = recordedLog()
     const service = await openEmbedded({ data, keys: [other], authenticate, log })
-    const checked = service.check().finally(() => service.close())
-    await assert.rejects(checked, { code: 'key-not-held', message: /An online key is lost/ })
-    assert.equal(errors.length, 1)
+    const said = { code: 'key-not-held', message: /An online key is lost/ }
+    const checked = async () => {
+      await assert.rejects(service.check(), said)
+      await eventually(async () => errors.length === 1)
+      await call(service.api, 'POST /artifacts/publish')
+      assert.ok(await eventually(async () => errors.length === 2), 'the publisher failed')
+      await assert.rejects(service.check(), said)
+    }
+    await checked().finally(() => service.close())
     const [{ message, ...fields } = {}] = errors
     assert.deepEqual(fields, {
       roles: ['timestamp', 'snapshot', 'targets', 'bins'],
