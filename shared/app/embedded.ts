@@ -22,6 +22,7 @@ import { type Published, publish } from '../repository/publish.ts'
 import { heldOffline, heldRoot, toRenew } from '../repository/renewal.ts'
 import { defaultLimits, openRepository, type Repository } from '../repository/repository.ts'
 import { type DataStores, keyFiles, keyIsMissing, openStores, ownKeyFile } from './data-directory.ts'
+import { tellFailures } from './failed-tasks.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
 import type { Service } from './handlers/handler.ts'
 import { type UploadHandler, uploadHandler, uploadsHere } from './handlers/upload.ts'
@@ -210,8 +211,9 @@ function warner(repository: Repository, log: Logger): () => Promise<void> {
   }
 }
 
-function report(log: Logger, { commit, head, tasks, refreshed, broken }: Published): void {
+function report(log: Logger, published: Published): void {
+  const { commit, head, tasks, refreshed } = published
   // The head's hash, so that an edit of history shows against the log.
   log.info({ commit, head, tasks: tasks.length, refreshed }, 'published')
-  for (const [task, err] of broken) log.error({ task, err }, 'a task broke')
+  tellFailures(log, published)
 }

@@ -13,6 +13,7 @@ import { everybodyAs } from '../../shared/app/principal.ts'
 import { RepositoryError } from '../../shared/repository/errors.ts'
 import { openRepository, type Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
+import { inboxName } from '../../shared/repository/task.ts'
 import { call } from '../support/api.ts'
 import { makeKey } from '../support/keys.ts'
 import { recordedLog } from '../support/log.ts'
@@ -105,6 +106,19 @@ describe('the embedded service', () => {
     await both.check()
     await both.close()
     assert.deepEqual(well.errors, [])
+  })
+
+  it('logs a task that ended as FAILURE, and why', async () => {
+    const id = '01a205780000700080000000000000ab'
+    await using founded = await foundedAgo(hour, async ({ ports }) => {
+      await ports.state.create(inboxName(id), Buffer.from('{'))
+    })
+    const { errors, log } = recordedLog()
+    const service = await openEmbedded({ data: founded.data, keys: [founded.key], authenticate, log })
+    await eventually(async () => errors.length > 0)
+    await service.close()
+    const message = 'a task ended as FAILURE'
+    assert.deepEqual(errors, [{ task: id, code: 'spoilt', err: undefined, message }])
   })
 
   it('is not healthy, and says why in its status, while long work fails', async () => {

@@ -4,6 +4,7 @@ import type { Queue } from '../../repository/ports.ts'
 import { type Prepared, prepare } from '../../repository/prepare.ts'
 import { type Published, publish } from '../../repository/publish.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { tellFailures } from '../failed-tasks.ts'
 import type { Logger } from '../logger.ts'
 import type { Remembered } from '../remembered.ts'
 import type { Measure } from '../telemetry.ts'
@@ -136,21 +137,18 @@ export async function publishInTime(service: PublisherService, deadline: Deadlin
 
 /** Logs and counts a commit; returns the tasks that ended as FAILURE. */
 function report({ log, measure }: PublisherService, published: Published, now: Date): string[] {
-  const { commit, head, tasks, refreshed, broken } = published
+  const { commit, head, tasks, refreshed } = published
   // The head's hash, so that an edit of history shows against the log.
   log.info({ commit, head, tasks: tasks.map(({ id, state }) => `${id} ${state}`), refreshed }, 'published')
-  const ended = (state: (typeof tasks)[number]['state']) => tasks.filter((task) => task.state === state)
-  const failed = ended('FAILURE')
+  const failed = tellFailures(log, published)
   measure('commits', 1)
   measure('refreshedRoles', refreshed)
-  measure('refusedTasks', ended('ERRORED').length)
+  measure('refusedTasks', tasks.filter(({ state }) => state === 'ERRORED').length)
   measure('failedTasks', failed.length)
   // Long work takes its time; what small publishes wait for is what matters.
   if (!published.ahead)
     for (const { id } of tasks) measure('publishLatency', Math.max(0, now.getTime() - acceptedAt(id)))
-  for (const { id, result } of failed)
-    log.error({ task: id, code: result.details['code'], err: broken.get(id) }, 'a task ended as FAILURE')
-  return failed.map(({ id }) => id)
+  return failed
 }
 
 /** Milliseconds since 1970: a task id is a UUIDv7 and begins with the time at which it was made. */
