@@ -55,7 +55,11 @@ export function requireBootstrap(title: string) {
     if (await isFounded(repository)) return
     const founding = await readFounding(repository)
     const state = founding?.state ?? 'none'
-    throw new ApiError('not-found', title, `It requires bootstrap finished. State: ${state}. Run the ceremony first.`)
+    const next =
+      founding === undefined
+        ? 'Run the ceremony first.'
+        : 'Wait for it; GET /api/v1/status, or tuffet status, says whose signatures it waits for.'
+    throw new ApiError('not-found', title, `It requires bootstrap finished. State: ${state}. ${next}`)
   }
 }
 
