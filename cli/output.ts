@@ -86,7 +86,8 @@ export function createOutput({ json = false, quiet = false }: OutputOptions): Ou
     async during(text, work) {
       if (!showsProgress) return work(() => undefined)
       const { default: ora } = await import('ora')
-      const spinner = ora({ text, stream: process.stderr }).start()
+      // Whoever takes the keyboard takes Ctrl-C with it.
+      const spinner = ora({ text, stream: process.stderr, discardStdin: false }).start()
       let shown = performance.now()
       try {
         return await work((progress) => {

@@ -50,6 +50,22 @@ describe('what goes on', () => {
     assert.ok(text.lastIndexOf('\u001B[?25h') > text.lastIndexOf('\u001B[?25l'), JSON.stringify(text))
   })
 
+  it('leaves the keyboard alone, so that Ctrl-C ends what takes too long', async () => {
+    const { stdin } = process
+    const before = Object.getOwnPropertyDescriptors(stdin)
+    const setRawMode = mock.fn(() => stdin)
+    Object.assign(stdin, { isTTY: true, setRawMode })
+    try {
+      await shown(80, async (progress) => progress('one'))
+    } finally {
+      for (const name of ['isTTY', 'setRawMode'] as const) {
+        if (before[name] === undefined) Reflect.deleteProperty(stdin, name)
+        else Object.defineProperty(stdin, name, before[name])
+      }
+    }
+    assert.equal(setRawMode.mock.callCount(), 0)
+  })
+
   it('is not shown where nobody looks, nor to who asks for JSON or for silence', async () => {
     const work = async (progress: (text: string) => void) => {
       busy(110)
