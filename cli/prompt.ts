@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type * as Inquirer from '@inquirer/prompts'
 import { CliError } from './output.ts'
 
 /** Asks the person at the terminal. Each question has a default, which an empty answer takes. */
@@ -31,20 +32,36 @@ export function terminalPrompter(): Prompter | undefined {
 }
 
 export function prompter(streams: Streams): Prompter {
-  const asking = () => import('@inquirer/prompts')
+  const { input } = streams
+  async function answerTo<Answer>(
+    ask: (inquirer: typeof Inquirer, context: Asked) => Promise<Answer>,
+  ): Promise<Answer> {
+    // Input that ends (Ctrl-D) closes the question, and nobody hears of it: it would be waited for until the process ends.
+    const closed = new AbortController()
+    const close = () => closed.abort()
+    const inquirer = await import('@inquirer/prompts')
+    input.once('pause', close)
+    try {
+      return await ask(inquirer, { ...streams, signal: closed.signal }).catch(interrupted)
+    } finally {
+      input.off('pause', close)
+    }
+  }
   return {
-    text: async (message, options = {}) => (await asking()).input({ message, ...options }, streams).catch(interrupted),
-    secret: async (message, options = {}) =>
-      (await asking()).password({ message, mask: true, ...options }, streams).catch(interrupted),
-    choose: async (message, choices) =>
-      (await asking()).select({ message, choices: [...choices] }, streams).catch(interrupted),
-    confirm: async (message, assumed) =>
-      (await asking()).confirm({ message, default: assumed }, streams).catch(interrupted),
+    text: (message, options = {}) => answerTo(({ input }, asked) => input({ message, ...options }, asked)),
+    secret: (message, options = {}) =>
+      answerTo(({ password }, asked) => password({ message, mask: true, ...options }, asked)),
+    choose: (message, choices) => answerTo(({ select }, asked) => select({ message, choices: [...choices] }, asked)),
+    confirm: (message, assumed) => answerTo(({ confirm }, asked) => confirm({ message, default: assumed }, asked)),
   }
 }
 
+type Asked = Streams & { readonly signal: AbortSignal }
+
+const withoutAnswer = ['ExitPromptError', 'AbortPromptError']
+
 function interrupted(cause: unknown): never {
-  if (cause instanceof Error && cause.name === 'ExitPromptError')
+  if (cause instanceof Error && withoutAnswer.includes(cause.name))
     throw new CliError('refused', 'Interrupted. Nothing was done.', { cause })
   throw cause
 }

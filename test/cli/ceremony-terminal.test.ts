@@ -92,6 +92,20 @@ describe('a ceremony at a terminal', { timeout: 30_000 }, () => {
     assert.deepEqual(delegations, { roles: [{ name: 'docs', paths: ['docs/*'], expiration: 30, terminating: true }] })
   })
 
+  it('ends where the input ends, or somebody interrupts it', async () => {
+    for (const key of ['\u0004', '\u0003']) {
+      const { prompter } = person([
+        ['Days until targets', enter],
+        ['Days until snapshot', key],
+      ])
+      await assert.rejects(decide({}, { ...asking, prompter }), {
+        name: 'CliError',
+        code: 'refused',
+        message: 'Interrupted. Nothing was done.',
+      })
+    }
+  })
+
   describe('with key files', () => {
     let directory: string
     const file = (name: string) => join(directory, name)
