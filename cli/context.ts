@@ -79,8 +79,17 @@ function turnedOff(command: Command): boolean {
 
 /** Tokens come from the environment, never from an argument: arguments are for everybody on the machine to see. */
 function tokenOf({ tokenEnv }: GlobalOptions): string | undefined {
-  if (tokenEnv === undefined) return process.env['TUFFET_TOKEN'] || undefined
-  const token = process.env[tokenEnv]
-  if (!token) throw new CliError('usage', `--token-env names ${tokenEnv}, which is not set in the environment.`)
-  return token
+  const name = tokenEnv ?? 'TUFFET_TOKEN'
+  // What reads it from a file may leave the end of its line.
+  const token = process.env[name]?.trim()
+  if (!token) {
+    if (tokenEnv === undefined) return undefined
+    throw new CliError('usage', `--token-env names ${name}, which is not set in the environment.`)
+  }
+  // As a header it would be refused with its text in the message, and so be in the log of a build.
+  if (/^[\x21-\x7e]+$/.test(token)) return token
+  throw new CliError(
+    'usage',
+    `${name} holds no token: there is a line break, a space or another such character inside.`,
+  )
 }

@@ -73,7 +73,8 @@ async function main(args: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) return reportFailure(error, { json })
     // Commander has said it already.
     if (error.exitCode === 0) return 0
-    const message = error.message.replace(/^error: /, '')
+    const message =
+      error.code === 'commander.help' ? 'A command is missing: see --help.' : error.message.replace(/^error: /, '')
     if (json) console.log(JSON.stringify({ error: { code: 'usage', message } }, undefined, 2))
     return exitCodes.usage
   }

@@ -74,6 +74,25 @@ describe('the command line', { concurrency: 2 }, () => {
     })
   }
 
+  it('says in JSON, too, that a command is missing', async () => {
+    for (const args of [['--json'], ['artifact', '--json']]) {
+      const { code, stdout } = await tuffet(args)
+      assert.equal(code, 2)
+      assert.match(JSON.parse(stdout).error.message, /A command is missing/)
+    }
+  })
+
+  it('shows nothing of a token that cannot be one', async () => {
+    for (const TUFFET_TOKEN of ['secret\nsecret', 'secret secret', 'sécret']) {
+      const { code, stdout, stderr } = await tuffet(['status', '--json', '--api', nobody], '', {
+        env: { TUFFET_TOKEN },
+      })
+      assert.equal(code, 2, stderr)
+      assert.match(JSON.parse(stdout).error.message, /^TUFFET_TOKEN holds no token: there is a line break/)
+      assert.doesNotMatch(stdout + stderr, /s.cret/)
+    }
+  })
+
   for (const args of [['status'], ['artifact', 'show', 'a'], ['check'], ['download', 'a']]) {
     it(`ends with 3 where nobody answers: tuffet ${args.join(' ')}`, async () => {
       const env = { XDG_CACHE_HOME: join(tmpdir(), 'tuffet-test-cache') }
