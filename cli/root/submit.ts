@@ -2,9 +2,9 @@ import type * as z from 'zod'
 import type { keys as keysAnswer } from '../../shared/app/result-schemas.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
-import type { ApiClient } from '../api-client.ts'
+import type { ApiClient, Task } from '../api-client.ts'
 import type { Hands } from '../ceremony/hold.ts'
-import { CliError } from '../output.ts'
+import { CliError, type Output } from '../output.ts'
 import type { RootPayload } from '../root-payload.ts'
 import type { Change } from './changes.ts'
 import { describeStanding, isSigned, type Standing } from './holders.ts'
@@ -15,7 +15,7 @@ export interface UpdatePayload extends RootPayload {
 }
 
 /** A root that is to be submitted, and what is known of it. */
-interface Update {
+export interface Update {
   readonly current: Root
   readonly next: Root
   readonly standing: Standing
@@ -25,8 +25,11 @@ interface Update {
 /** Throws CliError. */
 export async function submitUpdate(payload: UpdatePayload, update: Update, { api, output }: Hands): Promise<void> {
   await requireTimestampKey(payload, update, api)
-  const task = await output.during('Updating the root', () => api.submit('POST', 'metadata', payload))
-  const { standing, changes } = update
+  updated(update, await output.during('Updating the root', () => api.submit('POST', 'metadata', payload)), output)
+}
+
+/** Says what has become of a root that was sent. */
+export function updated({ standing, changes }: Pick<Update, 'standing' | 'changes'>, task: Task, output: Output): void {
   output.done({ published: isSigned(standing), changes, ...standing, task }, outcome(standing))
 }
 
@@ -46,16 +49,23 @@ async function requireTimestampKey(
   api: ApiClient,
 ): Promise<void> {
   const held = await heldKeys(api)
-  const signs = ({ roles: { timestamp } }: Root) =>
-    timestamp.keyids.filter((keyid) => held.has(keyid)).length >= timestamp.threshold
-  if (signs(current)) return
+  if (signs(current, held)) return
   const refuse = (why: string) => new CliError('refused', `The service has lost the key of the timestamp. ${why}`)
-  if (!signs(next))
+  if (!signs(next, held))
     throw refuse(`This root has to name another one that it holds: --online-key, one of ${[...held.keys()].join(', ')}`)
   if (!compromised) throw refuse('It cannot sign along with the next one: --compromised')
   if (isSigned(standing)) return
   const way = 'Save it with --out FILE, have it signed with tuffet root sign --in FILE, then: tuffet root send FILE'
   throw refuse(`So it cannot keep a root that waits for signatures. ${way}`)
+}
+
+/** Whether the service holds the key of the timestamp that this root names. */
+export async function signsTimestamp(root: Root, api: ApiClient): Promise<boolean> {
+  return signs(root, await heldKeys(api))
+}
+
+function signs({ roles: { timestamp } }: Root, held: ReadonlyMap<string, Key>): boolean {
+  return timestamp.keyids.filter((keyid) => held.has(keyid)).length >= timestamp.threshold
 }
 
 function outcome(standing: Standing): string {

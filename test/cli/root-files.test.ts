@@ -112,4 +112,24 @@ describe('a root that goes from holder to holder in a file', () => {
     assert.match(sent.stdout, /needs 1 more signature/)
     assert.match((await root('sign', '--key', holder(2), '-y')).stdout, /Root version 3 is published/)
   })
+
+  it('is sent again for the signatures that it has got since', async () => {
+    const file = path('root-4.json')
+    assert.equal((await root('update', '--key', holder(1), '--out', file, '-y')).code, 0)
+    assert.equal((await root('send', file, '-y')).code, 0)
+    const nothingNew = await root('send', file, '-y')
+    assert.equal(nothingNew.code, 1)
+    assert.match(nothingNew.stderr, /no signature that it lacks\. Root version 4 needs 1 more signature/)
+
+    const other = path('other-4.json')
+    assert.equal((await root('update', '--expiration', '9', '--key', holder(1), '--out', other, '-y')).code, 0)
+    assert.match((await root('send', other, '-y')).stderr, /Another root waits for signatures.*tuffet root cancel/)
+
+    const trusted = ['--root', path('data/metadata/3.root.json'), '-y']
+    assert.equal((await offline('sign', '--in', file, '--key', holder(2), ...trusted)).code, 0)
+    const sent = await root('send', file, '-y', '--json')
+    assert.equal(sent.code, 0, sent.stderr)
+    const { published, missing, task } = JSON.parse(sent.stdout)
+    assert.deepEqual([published, missing, task.state], [true, { current: 0, next: 0 }, 'SUCCESS'])
+  })
 })

@@ -39,7 +39,9 @@ function update(draft: Draft, request: RequestOf<'metadata_update'>, context: Op
   const submitted = refuseTufErrors(() => signedFromJson('root', request.root))
   // Without the key of the timestamp nothing can be decided but a complete root, so one that is not must not stand in its way.
   if (pendingOf(draft.signing, 'root', 'root') !== undefined && signsTimestamp(draft.root.signed, context.signers)) {
-    throw new Refusal('Another root waits for signatures. Sign it, or stop its signing first.')
+    throw new Refusal(
+      'Another root waits for signatures. Sign it, or stop its signing first (POST /api/v1/metadata/sign/delete, or tuffet root cancel).',
+    )
   }
   checkNextRoot(draft, submitted.signed, request.compromised, context)
   const root = withGoodSignatures(submitted, rootGroups(draft, submitted.signed))
