@@ -6,16 +6,21 @@ interface Confirming {
   readonly prompter: Prompter | undefined
 }
 
+interface Confirmed {
+  readonly yes?: boolean
+}
+
 /** Shows what is about to be done, and goes on when somebody has confirmed it. Throws CliError. */
-export async function confirmed(
-  text: string,
-  { yes = false }: { readonly yes?: boolean },
-  { output, prompter }: Confirming,
-): Promise<void> {
-  if (yes) return output.note(text)
-  if (prompter === undefined) throw missing('The confirmation', '--yes')
-  // Nobody confirms what they do not see, not even with --quiet.
-  process.stderr.write(`${text}\n`)
-  if (!(await prompter.confirm('Is this right?', false)))
-    throw new CliError('refused', 'Not confirmed. Nothing was done.')
+export async function confirmed(text: string, options: Confirmed, hands: Confirming): Promise<void> {
+  const { prompter } = hands
+  if (!options.yes && prompter === undefined) throw missing('The confirmation', '--yes')
+  showBefore(text, options, hands)
+  if (options.yes || (await prompter?.confirm('Is this right?', false))) return
+  throw new CliError('refused', 'Not confirmed. Nothing was done.')
+}
+
+/** Nobody confirms what they do not see, not even with --quiet. */
+export function showBefore(text: string, { yes = false }: Confirmed, { output, prompter }: Confirming): void {
+  if (yes || prompter === undefined) output.note(text)
+  else process.stderr.write(`${text}\n`)
 }

@@ -9,7 +9,7 @@ import { missing, type Passwords, type Prompter } from '../prompt.ts'
 import { savePayload, withRoot } from '../root-payload.ts'
 import { openSigner } from '../signers.ts'
 import { type Change, changesBetween, describeChanges } from './changes.ts'
-import { confirmed } from './confirm.ts'
+import { confirmed, showBefore } from './confirm.ts'
 import { describeStanding, isSigned, missingIn, standingOf } from './holders.ts'
 import { readSavedUpdate, savedLines } from './saved-update.ts'
 import { readTrustedRoot } from './trusted.ts'
@@ -53,9 +53,9 @@ async function signFile(file: string, options: SignOptions, hands: Hands): Promi
 
 /** Shows what the root changes, and adds a signature once that is confirmed. */
 async function signAsHolder(current: Root | undefined, next: Signed<Root>, options: SignOptions, hands: Hands) {
-  const { output, passwords, prompter } = hands
+  const { passwords, prompter } = hands
   const changes: Change[] = current === undefined ? [] : changesBetween(current, next.signed)
-  output.note(current === undefined ? firstRootLines(next.signed) : describeChanges(changes))
+  showBefore(current === undefined ? firstRootLines(next.signed) : describeChanges(changes), options, hands)
   const signer = await openHolder(await keyName(options, prompter), current, next.signed, passwords)
   const before = standingOf(current, next)
   if (before.holders.some(({ keyid, signed }) => keyid === signer.keyid && signed))

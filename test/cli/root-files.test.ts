@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, it, mock } from 'node:test'
+import { tokenAccess } from '../../cli/access.ts'
+import { apiClient } from '../../cli/api-client.ts'
+import { createOutput } from '../../cli/output.ts'
+import { passwords } from '../../cli/prompt.ts'
+import { signRoot } from '../../cli/root/sign.ts'
 import { createKeyFile } from '../../shared/adapters/local/key-file-signer.ts'
 import { post, type Served, serveProcess } from '../support/served.ts'
 import { tuffet } from '../support/tuffet.ts'
@@ -75,6 +80,28 @@ describe('a root that goes from holder to holder in a file', () => {
       assert.equal(code, 1)
       assert.match(stderr, /error: The service has lost the key of the timestamp\./)
       assert.match(stderr, says)
+    }
+  })
+
+  it('is shown to who is asked to confirm it, with --quiet and --json, too', async () => {
+    const url = new URL('http://127.0.0.1:9')
+    for (const option of ['quiet', 'json']) {
+      const asked: string[] = []
+      const unasked = () => Promise.reject(new Error('Nobody was to be asked that.'))
+      const confirm = async (message: string) => asked.push(message) === 0
+      const hands = {
+        ...{ output: createOutput({ [option]: true }), api: apiClient(url), access: tokenAccess(undefined) },
+        ...{ apiBase: url, metadataUrl: url, passwords: passwords(undefined, undefined) },
+        prompter: { confirm, text: unasked, secret: unasked, choose: unasked },
+      }
+      const write = mock.method(process.stderr, 'write', () => true)
+      const options = { in: path('root-2.json'), root: path('trusted.json'), key: holder(2) }
+      const outcome = await signRoot(options, hands).catch((error: unknown) => error)
+      const shown = write.mock.calls.map(({ arguments: [text] }) => String(text)).join('')
+      write.mock.restore()
+      assert.match(String(outcome), /Not confirmed/)
+      assert.deepEqual(asked, ['Is this right?'])
+      assert.match(shown, /key of timestamp +- /)
     }
   })
 
