@@ -8,6 +8,7 @@ import { checkRoot } from '../../shared/tuf/root.ts'
 import { assemble, type Signed } from '../../shared/tuf/signed.ts'
 import type { ApiClient } from '../api-client.ts'
 import type { Hands } from '../ceremony/hold.ts'
+import { onlineRoles } from '../ceremony/payload.ts'
 import { createFile } from '../key-file.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { CliError } from '../output.ts'
@@ -84,6 +85,14 @@ async function makeNext(current: Root, options: UpdateOptions, api: ApiClient): 
   const online = onlineKey === undefined ? undefined : { keyids: [...new Set(onlineKey)], held: await heldKeys(api) }
   const expires = new Date(Date.now() + days * day)
   const next = nextRoot(current, { expires, root, targets, online })
+  const stays = onlineRoles.every((role) =>
+    current.roles[role].keyids.every((id) => next.roles[role].keyids.includes(id)),
+  )
+  if (options.compromised && stays)
+    throw new CliError(
+      'usage',
+      '--compromised is for online keys that go, and none does. Name the keys that sign from now on: --online-key KEYID',
+    )
   try {
     checkRoot(next)
   } catch (cause) {

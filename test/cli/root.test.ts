@@ -162,6 +162,7 @@ describe('tuffet root', () => {
       [['--remove-key', 'ffffffff'], /none of the keys of root/],
       [['--add-key', path('carol.pem.pub')], /is in the root already/],
       [['--targets-threshold', '1'], /The service signs targets/],
+      [['--compromised'], /online keys that go, and none does.*--online-key/],
     ] as const) {
       const refused = await root(['update', ...args, '-y'])
       assert.equal(refused.code, 2, refused.stderr)
