@@ -22,8 +22,8 @@ export interface KeyFiles {
 }
 
 /** Throws CliError 'refused' if one of them is there. */
-export function refuseToOverwrite({ privateKey, publicKey }: KeyFiles): void {
-  for (const file of [privateKey, publicKey]) if (existsSync(file)) throw exists(file)
+export function refuseToOverwrite(...files: readonly string[]): void {
+  for (const file of files) if (existsSync(file)) throw exists(file)
 }
 
 /**
@@ -31,7 +31,7 @@ export function refuseToOverwrite({ privateKey, publicKey }: KeyFiles): void {
  * replaces a file that is there: if one is, neither is made. Throws CliError 'refused'.
  */
 export async function createKeyFiles(files: KeyFiles, kind: KeyKind, password: string): Promise<Key> {
-  refuseToOverwrite(files)
+  refuseToOverwrite(files.privateKey, files.publicKey)
   const { publicKey, privateKey } = await makePair(kind)
   await createFile(files.privateKey, await encryptedPem(privateKey, password), 0o600)
   await createFile(files.publicKey, publicKey.export({ type: 'spki', format: 'pem' }).toString(), 0o644)

@@ -8,6 +8,7 @@ import { assemble, type Signature, type Signed } from '../../shared/tuf/signed.t
 import { goodSignatures } from '../../shared/tuf/threshold.ts'
 import { detailsOf, type Task } from '../api-client.ts'
 import type { Context } from '../context.ts'
+import { refuseToOverwrite } from '../key-file.ts'
 import { CliError } from '../output.ts'
 import { missing, type Passwords, type Prompter } from '../prompt.ts'
 import { readPayload, savePayload, withRoot } from '../root-payload.ts'
@@ -36,14 +37,17 @@ export interface Hands extends Context {
 
 /** Decides, signs with the keys at hand, and saves or sends. Throws CliError. */
 export async function beginCeremony(given: Given, course: Course, hands: Hands): Promise<void> {
+  // Before anybody has answered questions for it.
   if (course.send) await refuseSecond(hands)
+  const file = fileOf(course.out, course.send)
+  if (file !== undefined) refuseToOverwrite(file)
+  const online = await fetchOnlineKeys(hands.api)
+  if (given.onlineKeys !== undefined) compareOnlineKeys(online, given.onlineKeys)
   const decided = await decide(given, { ...course, prompter: hands.prompter })
   const targets = await gatherTargetsKeys(given.targets)
   const decisions = { ...decided, ...(targets && { targets }) }
   const sources = given.rootKeys?.length ? given.rootKeys : undefined
   const rootKeys = await gatherRootKeys(sources, decisions.threshold, hands)
-  const online = await fetchOnlineKeys(hands.api)
-  if (given.onlineKeys !== undefined) compareOnlineKeys(online, given.onlineKeys)
   for (const { key, source } of rootKeys) refuseOnline(source, key, 'Root', online)
   for (const key of targets?.keys ?? [])
     refuseOnline(`Key ${keyid(key)}`, key, 'Targets that is signed offline', online)
@@ -128,7 +132,7 @@ async function finish(
   if (lacking > 0) await allowLater(lacking, course, hands)
   else await verifyPayload(payload, new Date())
 
-  const file = out ?? (course.send && lacking <= 0 ? undefined : 'payload.json')
+  const file = fileOf(out, course.send && lacking <= 0)
   if (file !== undefined) await savePayload(file, payload, signed)
   const task = course.send && lacking <= 0 ? await send(payload, hands) : undefined
   const document = {
@@ -142,6 +146,10 @@ async function finish(
   hands.output.done(document, outcome(file, lacking, signed, task))
 }
 
+function fileOf(out: string | undefined, sent: boolean): string | undefined {
+  return out ?? (sent ? undefined : 'payload.json')
+}
+
 async function allowLater(lacking: number, { later }: Course, { prompter }: Hands): Promise<void> {
   if (later) return
   const what = `${plural(lacking, 'more signature')} for the threshold of root`
@@ -150,7 +158,6 @@ async function allowLater(lacking: number, { later }: Course, { prompter }: Hand
     throw new CliError('refused', 'Nothing was saved.')
 }
 
-/** Before anybody is asked anything. */
 async function refuseSecond({ api }: Hands): Promise<void> {
   const { data } = await api.get<z.infer<typeof bootstrap>>('bootstrap')
   if (data.bootstrap) throw new CliError('refused', `${api.url} has a repository already. It is founded once.`)

@@ -36,7 +36,7 @@ Example:
         throw new CliError('usage', `${file} is no file. Make that key in KMS, or with the token's own tools.`)
       const files = { privateKey: file, publicKey: `${file}.pub` }
       // Before anybody has thought of a password.
-      refuseToOverwrite(files)
+      refuseToOverwrite(files.privateKey, files.publicKey)
       const { output, passwords } = handsOf(command, options)
       const password = await passwords.next(`Password for ${file}`, { twice: true })
       const key = await createKeyFiles(files, options.type, password)

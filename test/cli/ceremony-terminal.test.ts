@@ -5,8 +5,11 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
+import { tokenAccess } from '../../cli/access.ts'
+import { apiClient } from '../../cli/api-client.ts'
 import { decide } from '../../cli/ceremony/ask.ts'
 import type { Given } from '../../cli/ceremony/decisions.ts'
+import { beginCeremony } from '../../cli/ceremony/hold.ts'
 import { gatherRootKeys } from '../../cli/ceremony/root-keys.ts'
 import { createKeyFiles } from '../../cli/key-file.ts'
 import { createOutput } from '../../cli/output.ts'
@@ -109,6 +112,27 @@ describe('a ceremony at a terminal', { timeout: 30_000 }, () => {
   describe('with key files', () => {
     let directory: string
     const file = (name: string) => join(directory, name)
+
+    it('asks nothing where there is no service, or no place for the payload', async () => {
+      const url = new URL('http://127.0.0.1:9')
+      const { prompter } = person([])
+      const unasked = () => assert.fail('Somebody was asked.')
+      const hands = {
+        ...{
+          output: createOutput({}),
+          api: apiClient(url),
+          access: tokenAccess(undefined),
+          apiBase: url,
+          metadataUrl: url,
+        },
+        prompter: { ...prompter, text: unasked, choose: unasked },
+        passwords: passwords(undefined, prompter),
+      }
+      const course = { ...asking, later: true, send: false }
+      const begin = (out: string) => beginCeremony({}, { ...course, out: file(out) }, hands)
+      await assert.rejects(begin('payload.json'), { name: 'CliError', code: 'unreachable' })
+      await assert.rejects(begin('alice'), { name: 'CliError', code: 'refused', message: /is not overwritten/ })
+    })
 
     before(async () => {
       directory = await mkdtemp(join(tmpdir(), 'tuffet-'))
