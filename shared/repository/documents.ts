@@ -14,7 +14,7 @@ export function encodeDocument(document: Document): Uint8Array {
   return Buffer.from(JSON.stringify(document))
 }
 
-/** Reads a document that this service wrote. Throws RepositoryError 'corrupt', naming the object. */
+/** Reads a document that this service wrote. Throws RepositoryError 'corrupt' or 'newer', naming the object. */
 export function decodeDocument<Kind extends Document>(name: string, bytes: Uint8Array): Kind {
   let value: unknown
   try {
@@ -26,8 +26,9 @@ export function decodeDocument<Kind extends Document>(name: string, bytes: Uint8
     throw new RepositoryError('corrupt', `${name} is not a document of this service. ${mending}`)
   }
   if (value.schema !== schemaVersion) {
+    const isNewer = typeof value.schema === 'number' && value.schema > schemaVersion
     throw new RepositoryError(
-      'corrupt',
+      isNewer ? 'newer' : 'corrupt',
       `${name} has schema ${value.schema}; this version understands ${schemaVersion}. Upgrade.`,
     )
   }

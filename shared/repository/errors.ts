@@ -4,6 +4,8 @@ import { SignerError, StoreError } from './ports.ts'
 export type RepositoryErrorCode =
   /** What is stored is not what was written, or a part of it is missing. Nothing is published over it. */
   | 'corrupt'
+  /** A later version of this service has written what is stored. */
+  | 'newer'
   /** The service does not hold a key that the metadata asks for. */
   | 'key-not-held'
   /** The same Idempotency-Key came with another request. */

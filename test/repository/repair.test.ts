@@ -153,6 +153,20 @@ describe('repair', () => {
     })
   }
 
+  it('leaves what a later version has written to that version', async () => {
+    for (const name of [entryName(5), 'state/3.settings.json', 'state/4.parked.json']) {
+      const repository = await published()
+      const { state } = repository.ports
+      const written = Buffer.from((await state.read(name))?.bytes ?? []).toString()
+      const stored = await contents(state)
+      await restore(state, new Map([...stored, [name, Buffer.from(written.replace('"schema":1', '"schema":2'))]]))
+      await assert.rejects(diagnose(restarted(repository)), {
+        code: 'newer',
+        message: `${name} has schema 2; this version understands 1. Upgrade.`,
+      })
+    }
+  })
+
   it('takes an entry under the number of another for none', async () => {
     const repository = await published()
     const client = await clientNow(repository)

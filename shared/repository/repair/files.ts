@@ -32,12 +32,13 @@ export function decodedDocument<Kind extends Document>(name: string, bytes: Uint
   return ignoring(RepositoryError, () => decodeDocument<Kind>(name, bytes))
 }
 
-/** Nothing if it throws such an error. */
+/** Nothing if it throws such an error. What a later version wrote is not spoilt: it is not for this one to do without. */
 export function ignoring<Value>(kind: typeof TufError | typeof RepositoryError, work: () => Value): Value | undefined {
   try {
     return work()
   } catch (error) {
-    if (error instanceof kind) return undefined
+    const isNewer = error instanceof RepositoryError && error.code === 'newer'
+    if (error instanceof kind && !isNewer) return undefined
     throw error
   }
 }
