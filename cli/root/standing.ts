@@ -31,9 +31,11 @@ export async function showRoot({ root }: StatusOptions, { api, output, metadataU
   output.result(document, lines.join('\n').trimStart())
 }
 
-function describeRoot(root: Root, now: Date): string {
+export function describeRoot(root: Root, now: Date): string {
   const { keyids, threshold } = root.roles.root
-  const facts = [`Root version ${root.version} expires ${fromNow(new Date(root.expires), now)}, at ${root.expires}`]
+  const time = new Date(root.expires)
+  const life = `${time <= now ? 'expired' : 'expires'} ${fromNow(time, now)}, at ${root.expires}`
+  const facts = [`Root version ${root.version} ${life}`]
   const keys = keyids.map((keyid) => [`  ${keyid}`, root.keys.get(keyid)?.scheme ?? '', nameOf(root, keyid) ?? ''])
   return [...facts, `${threshold} of these keys have to sign the next one:`, table(keys)].join('\n')
 }

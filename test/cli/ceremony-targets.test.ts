@@ -70,6 +70,7 @@ describe('a ceremony with targets signed offline', () => {
       /The root is accepted. Targets is to be signed.*\n {2}tuffet delegation sign targets --key/,
     )
     assert.match((await cli('status')).stdout, /Waits for signatures/)
+    assert.match((await cli('refresh')).stderr, /State: signing\. .*tuffet status, says who has to sign still/)
     for (const key of ['erin.pem', 'dave.pem'])
       assert.equal((await cli('delegation', 'sign', 'targets', '--key', key, '-y')).code, 0)
     const added = await post(served, 'artifacts', { artifacts: [] }, { prefer: 'wait=20' })

@@ -3,7 +3,9 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { describeRoot } from '../../cli/root/standing.ts'
 import { createKeyFile } from '../../shared/adapters/local/key-file-signer.ts'
+import { decodeSigned } from '../../shared/tuf/signed.ts'
 import { post, type Served, serveProcess } from '../support/served.ts'
 import { tuffet } from '../support/tuffet.ts'
 
@@ -45,6 +47,8 @@ describe('tuffet root', () => {
       /^Root version 1 expires in 365 days.*\n2 of these keys have to sign the next one:\n {2}[0-9a-f]{64}/,
     )
     assert.match(stdout, /No root waits for signatures/)
+    const first = decodeSigned('root', await readFile(path('data/metadata/1.root.json'))).signed
+    assert.match(describeRoot(first, new Date('2100-01-01')), /^Root version 1 expired [\d,]+ days ago, at 20/)
     for (const args of [
       ['sign', '--key', alice, '-y'],
       ['cancel', '-y'],

@@ -58,7 +58,7 @@ export function requireBootstrap(title: string) {
     const next =
       founding === undefined
         ? 'Run the ceremony first.'
-        : 'Wait for it; GET /api/v1/status, or tuffet status, says whose signatures it waits for.'
+        : 'Wait for it: GET /api/v1/status, or tuffet status, says who has to sign still.'
     throw new ApiError('not-found', title, `It requires bootstrap finished. State: ${state}. ${next}`)
   }
 }

@@ -126,9 +126,9 @@ function warningsOfRemoved(draft: Draft, removed: readonly string[]): string[] {
   if (names.length === 0) return []
   return [
     `Trusted with a key that was taken from the service, still: ${names.join(', ')}. Below a role that is signed offline give ` +
-      'them the new one with POST /api/v1/delegations/renew (tuffet delegation renew); name other keys for a custom role with ' +
-      'PUT /api/v1/delegations (tuffet delegation update), and stop what waits for its signatures ' +
-      '(POST /api/v1/metadata/sign/delete, tuffet delegation cancel). GET /api/v1/status names them for as long as it is so.',
+      'them the new one with POST /api/v1/delegations/renew, or tuffet delegation renew; name other keys for a custom role with ' +
+      'PUT /api/v1/delegations, or tuffet delegation update; and stop what waits for its signatures (POST /api/v1/metadata/sign/delete, ' +
+      'or tuffet delegation cancel). GET /api/v1/status, or tuffet status, names them for as long as it is so.',
   ]
 }
 
@@ -170,7 +170,9 @@ export function checkNextRoot(
   if (!(compromised && signsTargets(next, signers))) checkOfflineTargets(draft, next, signers)
   if (!onlineKeysChange(current, next)) return
   if (draft.rotation.previousRoot !== undefined) {
-    throw new Refusal('A change of online keys is under way. Wait until it is over (GET /api/v1/status says when).')
+    throw new Refusal(
+      'A change of online keys is under way. Wait until it is over (GET /api/v1/status, or tuffet status, says when).',
+    )
   }
   if (!compromised)
     checkHeld(
