@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { defaultApi } from './context.ts'
-import { exitCodes, reportFailure } from './output.ts'
+import { CliError, exitCodes, reportFailure } from './output.ts'
 import about from './package.json' with { type: 'json' }
 
 /** Each command is loaded when it is asked for, so that none pays for what the others need. In the order of the help. */
@@ -70,6 +70,7 @@ async function main(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? 0)
   } catch (error) {
     const json = args.includes('--json')
+    if (isEndOfReading(error)) return exitCodes.done
     if (!(error instanceof CommanderError)) return reportFailure(error, { json })
     // Commander has said it already.
     if (error.exitCode === 0) return 0
@@ -100,9 +101,14 @@ function inheriting(command: Command, parent: Command): Command {
   return command
 }
 
-// Whoever reads our output may have seen enough of it.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+/** Whoever reads our output may have seen enough of it. */
+function isEndOfReading(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'EPIPE'
+}
+
+process.stdout.on('error', (error) => {
+  if (isEndOfReading(error)) return
+  process.exit(reportFailure(new CliError('refused', `Standard output cannot be written: ${error.message}.`), {}))
 })
 
 process.exitCode = await main(process.argv.slice(2))

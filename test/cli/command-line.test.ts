@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -80,6 +83,21 @@ describe('the command line', { concurrency: 2 }, () => {
       assert.equal(code, 2)
       assert.match(JSON.parse(stdout).error.message, /A command is missing/)
     }
+  })
+
+  it('says in words that its output cannot be written', { skip: !existsSync('/dev/full') }, async () => {
+    const full = await open('/dev/full', 'w')
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../../cli/main.ts'), '--version'], {
+      stdio: ['ignore', full.fd, 'pipe'],
+    })
+    let said = ''
+    child.stderr?.on('data', (bytes) => {
+      said += bytes
+    })
+    const [code] = await once(child, 'close')
+    await full.close()
+    assert.equal(code, 1)
+    assert.match(said, /^error: Standard output cannot be written: ENOSPC[^\n]*\n$/)
   })
 
   it('shows nothing of a token that cannot be one', async () => {

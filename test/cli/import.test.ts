@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
 import { type Served, serveProcess } from '../support/served.ts'
 import { tuffet } from '../support/tuffet.ts'
 
+const main = join(import.meta.dirname, '../../cli/main.ts')
+const execute = promisify(execFile)
 const hashOf = (content: string, algorithm = 'sha256') => createHash(algorithm).update(content).digest('hex')
 
 describe('tuffet import', () => {
@@ -59,6 +63,10 @@ describe('tuffet import', () => {
       path: 'many/3/file-3',
       after: { length: 1, hashes: { sha256: hashOf('3') } },
     })
+    const head = '"$0" "$@" | head -n 1'
+    const log = [main, '--api', served.url.href, 'log', `${commit}`, '--changes', '--json']
+    const seen = await execute('sh', ['-c', head, process.execPath, ...log])
+    assert.deepEqual([seen.stderr, seen.stdout], ['', `${changes[0]}\n`], 'who has seen enough hears of no failure')
     assert.match((await run('log', `${commit}`, '--changes')).stdout, /^ {2}\+ +many\/0\/file-0 +1 byte +sha256:/)
     const downloaded = await run(
       'download',
