@@ -31,12 +31,24 @@ export function ceremonyCommand(): Command {
   return new Command('ceremony')
     .description('decide what a repository is founded on, sign its first root, and send it')
     .option('--config <file>', 'read decisions from this JSON file; flags win over it')
-    .option('--expiration <role=days>', 'root, targets, snapshot, timestamp or bins; repeatable', collectDays)
-    .option('--bins <n>', 'number of hash bins, a power of two', wholeNumber(2, maximumBins))
-    .addOption(new Option('--delegation <kind>', 'how targets delegates to hash bins').choices(binDelegations))
+    .option(
+      '--expiration <role=days>',
+      'days that metadata of root, targets, snapshot, timestamp or bins lives (defaults: see below); repeatable',
+      collectDays,
+    )
+    .option('--bins <n>', 'number of hash bins, a power of two (default: 256)', wholeNumber(2, maximumBins))
+    .addOption(
+      new Option('--delegation <kind>', 'how targets delegates to hash bins (default: succinct_roles)').choices(
+        binDelegations,
+      ),
+    )
     .option('--role <name=pattern,…>', 'a custom role instead of hash bins; repeatable', collect)
-    .option('--threshold <n>', 'signatures that a root needs', wholeNumber(1))
-    .option('--clients <names>', 'TUF clients to serve, with commas between them', clientList)
+    .option('--threshold <n>', 'signatures that a root needs (default: 2)', wholeNumber(1))
+    .option(
+      '--clients <names>',
+      'TUF clients to serve, with commas between them (default: of python-tuf, tuf-js and go-tuf those that follow the delegation)',
+      clientList,
+    )
     .option('--key <key>', 'a private root key, which signs now; repeatable', collect)
     .option('--public-key <key>', 'a public root key, whose holder signs later; repeatable', collect)
     .option('--targets-key <key>', 'a public key that signs targets, instead of the service; repeatable', collect)
@@ -85,7 +97,7 @@ function givenByFlags(options: CeremonyOptions, roles: readonly CustomRole[] | u
 }
 
 const help = `
-On a terminal it asks for what is not given. The config file holds the same:
+On a terminal it asks for what is not given. The config file holds the same; these are the defaults:
   {"expiration": {"root": 365, "targets": 90, "snapshot": 7, "timestamp": 1, "bins": 30},
    "bins": {"number": 256, "delegation": "succinct_roles"},
    "threshold": 2,

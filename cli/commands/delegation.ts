@@ -42,6 +42,7 @@ function addCommand(): Command {
     .addHelpText(
       'after',
       `
+Without --threshold one signature is enough; without --expiration its metadata lives 30 days.
 A role with keys of its own is delegated to as soon as enough of its holders have signed it.
 
 Examples:

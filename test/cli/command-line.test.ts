@@ -6,7 +6,9 @@ import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { defaultBins, defaultThreshold } from '../../cli/ceremony/decisions.ts'
 import { exitCodes } from '../../cli/output.ts'
+import { defaultExpiration } from '../../shared/repository/settings.ts'
 import { tuffet } from '../support/tuffet.ts'
 
 const nobody = 'http://127.0.0.1:9'
@@ -38,6 +40,18 @@ describe('the command line', { concurrency: 2 }, () => {
     assert.match(stdout, /--sha256/)
     assert.equal(stdout, option.stdout)
     assert.match((await tuffet(['help'])).stdout, /^Exit codes:$/m)
+  })
+
+  it('says the defaults of a ceremony in its help', async () => {
+    const help = (await tuffet(['ceremony', '--help'])).stdout.replace(/\s+/g, ' ')
+    for (const [option, assumed] of [
+      ['--bins', defaultBins],
+      ['--threshold', defaultThreshold],
+      ['--delegation', 'succinct_roles'],
+    ])
+      assert.match(help, new RegExp(` ${option} <[^(]*\\(default: ${assumed}\\)`))
+    const expiration = JSON.stringify(defaultExpiration).replace(/[:,]/g, '$& ')
+    assert.ok(help.includes(`these are the defaults: {"expiration": ${expiration}`), expiration)
   })
 
   it('says its version', async () => {
