@@ -135,7 +135,7 @@ describe('POST /metadata', () => {
     await beginBootstrap(api, repository)
     const soon = await api.call('POST /metadata', { body })
     assert.equal(soon.status, 404)
-    assert.match(String(soon.body.detail['error']), /State: signing\. Wait for it; .* whose signatures/)
+    assert.match(String(soon.body.detail['error']), /State: signing\. Wait for it: .* who has to sign still/)
   })
 })
 
