@@ -1,6 +1,6 @@
 import type { BulkFormat } from './bulk.ts'
 import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
-import { StoreError } from './ports.ts'
+import { createUnlessTaken, StoreError } from './ports.ts'
 import { readPreparation } from './preparation.ts'
 import type { Repository } from './repository.ts'
 import type { ImportArtifactsRequest } from './task.ts'
@@ -97,12 +97,7 @@ export async function decideTask(
 ): Promise<{ readonly task: string; readonly request: ImportArtifactsRequest }> {
   const name = submittedName(id)
   const mine: SubmittedDocument = { schema: schemaVersion, task: ports.clock.newId(), request }
-  try {
-    await ports.state.create(name, encodeDocument(mine))
-    return mine
-  } catch (error) {
-    if (!(error instanceof StoreError && error.code === 'exists')) throw error
-  }
+  if (await createUnlessTaken(ports.state, name, encodeDocument(mine))) return mine
   const first = await ports.state.read(name)
   if (first === undefined) throw new StoreError('unavailable', `${name} was there and is gone. Try again.`)
   return decodeDocument<SubmittedDocument>(name, first.bytes)

@@ -8,7 +8,7 @@ import { rolesNearCaps } from './fit.ts'
 import { type Entry, encodeEntry, entryName, lastClaimed, type StateName, stateObjectName } from './journal.ts'
 import type { Lease } from './lease.ts'
 import { inParallel } from './parallel.ts'
-import { StoreError, type Tag } from './ports.ts'
+import { createUnlessTaken, StoreError, type Tag } from './ports.ts'
 import { cacheCommitTime, cacheRole, type Repository, type Upcoming, uncacheRole } from './repository.ts'
 import { delegatorsOf } from './settings.ts'
 import { signer, writeSignedElsewhere } from './sign.ts'
@@ -160,14 +160,9 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
       ...(ahead !== undefined && { ahead }),
     }
     const bytes = encodeEntry(entry)
-    try {
-      await state.create(entryName(number), bytes)
-      return { entry, sha256: sha256(bytes), signing, decided }
-    } catch (error) {
-      if (!(error instanceof StoreError && error.code === 'exists')) throw error
-      const stored = await metadata.read('timestamp.json')
-      if (stored?.tag !== base.timestampTag) throw new Overtaken(`Commit ${number} was made by another publisher.`)
-    }
+    if (await createUnlessTaken(state, entryName(number), bytes)) return { entry, sha256: sha256(bytes), signing, decided }
+    const stored = await metadata.read('timestamp.json')
+    if (stored?.tag !== base.timestampTag) throw new Overtaken(`Commit ${number} was made by another publisher.`)
   }
 }
 

@@ -1,6 +1,6 @@
 import { decodeDocument, schemaVersion } from './documents.ts'
 import { inParallel } from './parallel.ts'
-import { StoreError } from './ports.ts'
+import { createUnlessTaken } from './ports.ts'
 import type { Repository } from './repository.ts'
 import { type AcceptedTask, inboxName, spoiltName, taskIdOf, taskName } from './task.ts'
 
@@ -85,11 +85,7 @@ function isOfAnotherVersion(bytes: Uint8Array): boolean {
 }
 
 async function setAside({ ports: { state } }: Repository, id: string, bytes: Uint8Array): Promise<PoisonedTask> {
-  try {
-    await state.create(spoiltName(id), bytes)
-  } catch (error) {
-    // Spoilt once more since: the first copy is nearer to what it was.
-    if (!(error instanceof StoreError && error.code === 'exists')) throw error
-  }
+  // Where it was spoilt once more since, the first copy is nearer to what it was.
+  await createUnlessTaken(state, spoiltName(id), bytes)
   return { id, poisoned: 'spoilt' }
 }

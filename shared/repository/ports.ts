@@ -67,6 +67,17 @@ export class StoreError extends Error {
   }
 }
 
+/** Makes a new object; false if there is one with other bytes under its name. Throws StoreError as `create` does. */
+export async function createUnlessTaken(store: ObjectStore, name: string, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await store.create(name, bytes)
+    return true
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'exists') return false
+    throw error
+  }
+}
+
 /** One online key. */
 export interface Signer {
   readonly keyid: string

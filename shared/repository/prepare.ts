@@ -7,7 +7,7 @@ import { type Entry, encodeEntry, entryName, lastClaimed } from './journal.ts'
 import type { LongWork, Planning } from './long-work.ts'
 import { operationFor } from './operations/index.ts'
 import { inParallel } from './parallel.ts'
-import { StoreError } from './ports.ts'
+import { createUnlessTaken } from './ports.ts'
 import {
   type HeldPreparation,
   holdPreparation,
@@ -278,11 +278,7 @@ async function claimRound(
       state: at.entry.state,
       prepares: task.id,
     }
-    try {
-      await state.create(entryName(number), encodeEntry(entry))
+    if (await createUnlessTaken(state, entryName(number), encodeEntry(entry)))
       return { number, time, base: at.entry.number, snapshot: at.snapshot.signed.version }
-    } catch (error) {
-      if (!(error instanceof StoreError && error.code === 'exists')) throw error
-    }
   }
 }

@@ -4,7 +4,7 @@ import { assemble, decodeSigned, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold, verifyThresholdAside } from '../tuf/threshold.ts'
 import { type Draft, treeOfDraft } from './draft.ts'
 import { RepositoryError } from './errors.ts'
-import { type Signer, StoreError } from './ports.ts'
+import { createUnlessTaken, type Signer } from './ports.ts'
 import type { Repository } from './repository.ts'
 import { previousRootOf } from './rotation.ts'
 import { expirationOf } from './settings.ts'
@@ -111,12 +111,7 @@ export async function writeSignedElsewhere(
   return Promise.all(
     [...draft.signed].map(async ([role, signed]): Promise<[string, Signed<Targets>]> => {
       const file = `${signed.signed.version}.${role}.json`
-      try {
-        await metadata.create(file, verified(role, signed).bytes)
-        return [role, signed]
-      } catch (error) {
-        if (!(error instanceof StoreError && error.code === 'exists')) throw error
-      }
+      if (await createUnlessTaken(metadata, file, verified(role, signed).bytes)) return [role, signed]
       const stored = await metadata.read(file)
       const earlier = stored && decodeSigned('targets', stored.bytes)
       if (earlier === undefined || Buffer.compare(earlier.signedBytes, signed.signedBytes) !== 0)

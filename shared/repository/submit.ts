@@ -1,6 +1,6 @@
 import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256 } from './documents.ts'
 import { RepositoryError } from './errors.ts'
-import { StoreError } from './ports.ts'
+import { createUnlessTaken } from './ports.ts'
 import type { Repository } from './repository.ts'
 import { type AcceptedTask, inboxName, type TaskRequest } from './task.ts'
 
@@ -34,26 +34,17 @@ export async function submit({ ports }: Repository, submission: Submission): Pro
   const { request, principal, idempotencyKey, id: decided } = submission
   const now = ports.clock.now()
   const own = decided ?? ports.clock.newId()
-  const id = idempotencyKey === undefined ? own : await idFor(submission, idempotencyKey)
+  const id = idempotencyKey === undefined ? own : await idFor(idempotencyKey)
   const task: AcceptedTask = { schema: schemaVersion, id, principal, accepted: now.toISOString(), request }
-  try {
-    await ports.state.create(inboxName(id), encodeDocument(task))
-  } catch (error) {
-    // There under another time of acceptance: this key was sent before.
-    if (!(error instanceof StoreError && error.code === 'exists')) throw error
-  }
+  // Taken, with another time of acceptance: this key was sent before.
+  await createUnlessTaken(ports.state, inboxName(id), encodeDocument(task))
   await ports.queue.ring(id)
   return { id, accepted: now }
 
-  async function idFor({ request, principal }: Submission, key: string): Promise<string> {
+  async function idFor(key: string): Promise<string> {
     const name = idempotencyName(principal, key)
     const mine: IdempotencyDocument = { schema: schemaVersion, id: own, request: requestHash(request) }
-    try {
-      await ports.state.create(name, encodeDocument(mine))
-      return mine.id
-    } catch (error) {
-      if (!(error instanceof StoreError && error.code === 'exists')) throw error
-    }
+    if (await createUnlessTaken(ports.state, name, encodeDocument(mine))) return own
     const stored = await ports.state.read(name)
     const earlier = stored && decodeDocument<IdempotencyDocument>(name, stored.bytes)
     if (earlier?.request !== mine.request) {
