@@ -20,8 +20,6 @@ export interface BrokenLine {
   readonly reason: string
 }
 
-export type BulkArtifact = Artifact
-
 export interface Bulk {
   /** Artifacts: lines that are not empty, not broken, and no repetition of an earlier equal one. */
   readonly count: number
@@ -33,7 +31,7 @@ export interface Bulk {
   /** The path of artifact `index` (0 … count-1): cheap. */
   path(index: number): TargetPath
   /** Parses that line again, whole. */
-  artifact(index: number): BulkArtifact
+  artifact(index: number): Artifact
   /** For other threads, which read the same memory. */
   share(): SharedBulk
 }
@@ -103,7 +101,7 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
     share,
   }
 
-  function artifact(index: number): BulkArtifact {
+  function artifact(index: number): Artifact {
     return readerAgain[format](places.line(index))
   }
 

@@ -1,6 +1,6 @@
 import type { TargetFile, Targets } from '../../tuf/metadata.ts'
-import { withTaskId } from '../artifact-rules.ts'
-import { artifactsOf, type Bulk, type BulkArtifact, inSharedMemory, readBulk } from '../bulk.ts'
+import { type Artifact, withTaskId } from '../artifact-rules.ts'
+import { artifactsOf, type Bulk, inSharedMemory, readBulk } from '../bulk.ts'
 import { artifactWarnings, refuseWithoutSha256 } from '../client-rules.ts'
 import { readersOfDraft } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
@@ -47,7 +47,7 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
   const addedByTaskId = request.addTaskIdToCustom ? taskId : undefined
   const held: Held[] = []
   const overtaken: string[] = []
-  const odd: BulkArtifact[] = []
+  const odd: Artifact[] = []
 
   const make = ({ makes: [role = ''] }: Unit, contents: ReadonlyMap<string, Targets>) => {
     const content = contents.get(role)
@@ -62,7 +62,7 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
       targets.set(path, withTaskId(info, addedByTaskId))
     }
     if (odd.length < mostOdd && artifactWarnings(served, artifacts).length > 0) {
-      const isOdd = (artifact: BulkArtifact) => artifactWarnings(served, [artifact]).length > 0
+      const isOdd = (artifact: Artifact) => artifactWarnings(served, [artifact]).length > 0
       odd.push(...artifacts.filter(isOdd).slice(0, mostOdd - odd.length))
     }
     return new Map([[role, { ...content, targets }]])
