@@ -19,7 +19,7 @@ export async function evidence(directory: string, path: string, now: Date): Prom
   ])
   const { threshold, keyids } = root.signed.roles.root
   const good = goodSignatures(root.signed.roles.root, root.signed.keys, root.signedBytes, root.signatures)
-  const found = await findTarget(path, targets, ({ name }) => read('targets', name))
+  const found = await findTarget(path, targets, (name) => read('targets', name))
   const lives = (role: Parameters<typeof expiresAt>[0]) =>
     `good for ${duration((expiresAt(role).getTime() - now.getTime()) / 1000)}`
   const row = (name: string, { signed }: Signed, says: string) => [

@@ -78,7 +78,7 @@ export async function readTarget(
   current: Current,
   path: TargetPath,
 ): Promise<TrustedTarget | undefined> {
-  const found = await findTarget(path, current.targets, ({ name }) => readRole(repository, current, name))
+  const found = await findTarget(path, current.targets, (name) => readRole(repository, current, name))
   const target = found?.metadata.signed.targets.get(path)
   if (found === undefined || target === undefined) return undefined
   const { role } = found

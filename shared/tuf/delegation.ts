@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
 import { binNames, binOf, type HashBins, hashBins } from './bins.ts'
 import { TufError } from './errors.ts'
-import type { Key } from './keys.ts'
 import type { DelegatedRole, Delegations, RoleKeys, SuccinctRoles, Targets } from './metadata.ts'
 import { matchesPattern, type PatternIndex, patternIndex, patternsLike } from './patterns.ts'
 
@@ -126,7 +125,7 @@ const maximumVisited = 32
 export async function findTarget<Loaded extends { readonly signed: Targets }>(
   path: string,
   top: Loaded,
-  load: (role: TrustedRole, keys: ReadonlyMap<string, Key>) => Promise<Loaded>,
+  load: (role: string) => Promise<Loaded>,
 ): Promise<{ role: string; metadata: Loaded } | undefined> {
   const visited = new Set(['targets'])
   const search = async (
@@ -141,7 +140,7 @@ export async function findTarget<Loaded extends { readonly signed: Targets }>(
         if (visited.size > maximumVisited)
           throw new TufError('invalid-metadata', `More than ${maximumVisited} roles are trusted with ${path}.`)
         visited.add(role.name)
-        const found = await search(role.name, await load(role, delegations.keys))
+        const found = await search(role.name, await load(role.name))
         if (found !== undefined) return found
       }
       if (role.terminating) return 'stop'

@@ -151,7 +151,7 @@ export function tufClient(fetch: Fetch, now: () => Date, earlier: Readonly<Trust
     refresh,
     async find(path) {
       const parents = new Map<string, Signed<Targets>>()
-      const found = await findTarget(path, top(), async ({ name }) => {
+      const found = await findTarget(path, top(), async (name) => {
         const loaded = await loadDelegated(name, (parents.get(name) ?? top()).signed)
         for (const child of loaded.signed.delegations ? delegatedNames(loaded.signed.delegations) : [])
           parents.set(child, loaded)

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { findTarget, keysOfDelegated, rolesTrustedWith } from '../../shared/tuf/delegation.ts'
-import type { Key } from '../../shared/tuf/keys.ts'
 import type { DelegatedRole, Delegations, Targets } from '../../shared/tuf/metadata.ts'
 
 const common = { _type: 'targets', spec_version: '1.0.31', version: 1, expires: '2030-01-01T00:00:00Z' } as const
@@ -52,7 +51,7 @@ type Graph = Readonly<Record<string, Node>>
 
 const loaded = (node: Node): { signed: Targets } => {
   const delegations: Delegations = {
-    keys: new Map<string, Key>(),
+    keys: new Map(),
     roles: node.to.map(({ name, terminating, trusted }) => ({
       name,
       terminating,
@@ -68,7 +67,7 @@ const loaded = (node: Node): { signed: Targets } => {
 async function search(graph: Graph): Promise<{ found: string | undefined; visits: string[] }> {
   const visits: string[] = []
   const node = (name: string) => loaded(graph[name] ?? { has: false, to: [] })
-  const found = await findTarget('path', node('targets'), async ({ name }) => {
+  const found = await findTarget('path', node('targets'), async (name) => {
     visits.push(name)
     return node(name)
   })
@@ -182,20 +181,10 @@ describe('findTarget', () => {
     )
   })
 
-  test('gives the metadata that vouches for the path, and hands each role its keys', async () => {
-    const key: Key = { keytype: 'ed25519', scheme: 'ed25519', keyval: { public: 'x' } }
-    const top = loaded({ has: false, to: to('a') })
+  test('gives the metadata that vouches for the path', async () => {
     const below = loaded({ has: true, to: [] })
-    const signed = { ...top.signed, delegations: { ...top.signed.delegations, keys: new Map([['a', key]]) } }
-    const found = await findTarget('path', { signed }, async (role, keys) => {
-      assert.deepEqual(
-        role.keyids.map((keyid) => keys.get(keyid)),
-        [key],
-      )
-      assert.equal(role.threshold, 1)
-      return below
-    })
-    assert.deepEqual(found, { role: 'a', metadata: below })
+    const found = await findTarget('path', loaded({ has: false, to: to('a') }), async () => below)
+    assert.equal(found?.role, 'a')
     assert.equal(found?.metadata, below)
   })
 
