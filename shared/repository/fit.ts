@@ -1,6 +1,5 @@
-import { canonicalBytes } from '../tuf/canonical.ts'
 import type { Targets } from '../tuf/metadata.ts'
-import { assemble } from '../tuf/signed.ts'
+import { unsigned } from '../tuf/signed.ts'
 import { capOf, isNear, missingSignatures, refuseTooLarge, sizeWarnings } from './client-rules.ts'
 import { servedClients } from './clients.ts'
 import { type Draft, treeOfDraft } from './draft.ts'
@@ -41,7 +40,7 @@ function measuring(draft: Draft) {
   return (role: string): number => {
     const content = draft.roles.get(role)
     if (content === undefined) return 0
-    const file = measured.get(content) ?? assemble(content, canonicalBytes(content), []).bytes.length
+    const file = measured.get(content) ?? unsigned(content).bytes.length
     measured.set(content, file)
     const group = signersOf(tree, role)
     return group === undefined ? file : file + missingSignatures({ signatures: [] }, group)

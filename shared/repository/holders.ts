@@ -1,8 +1,7 @@
-import { canonicalBytes } from '../tuf/canonical.ts'
 import { keysOfDelegated } from '../tuf/delegation.ts'
 import { type Json, parseJson } from '../tuf/json.ts'
 import type { DelegatedRole, RoleKeys, Targets } from '../tuf/metadata.ts'
-import { assemble } from '../tuf/signed.ts'
+import { unsigned } from '../tuf/signed.ts'
 import { type Current, readCurrent } from './current.ts'
 import { readPendingBootstrap } from './read.ts'
 import type { Repository } from './repository.ts'
@@ -62,7 +61,7 @@ function trustedTargets({ targets }: Current, waiting: readonly RoleThatWaits[])
       roles: [...(delegations?.roles ?? []).filter(({ name }) => !names.has(name)), ...missing.map(delegatedRole)],
     },
   }
-  return parseJson(assemble(amended, canonicalBytes(amended), []).bytes)
+  return parseJson(unsigned(amended).bytes)
 }
 
 function delegatedRole({ role, change: { request, signers } }: RoleThatWaits): DelegatedRole {

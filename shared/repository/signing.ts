@@ -1,9 +1,8 @@
-import { canonicalBytes } from '../tuf/canonical.ts'
 import type { Json } from '../tuf/json.ts'
 import { parseJson } from '../tuf/json.ts'
 import { type Key, verifySignature } from '../tuf/keys.ts'
 import type { Metadata, MetadataByType, RoleKeys, Targets } from '../tuf/metadata.ts'
-import { assemble, type Signature, type Signed, signedFromJson } from '../tuf/signed.ts'
+import { assemble, type Signature, type Signed, signedFromJson, unsigned } from '../tuf/signed.ts'
 import { goodSignatures } from '../tuf/threshold.ts'
 import { type Document, schemaVersion } from './documents.ts'
 import { Refusal } from './errors.ts'
@@ -93,8 +92,7 @@ export function numbered(signing: Signing, roles: ReadonlySet<string>, number: n
     const change = changeOf(signing, role)
     const metadata = pendingOf(signing, role, 'targets')
     if (change === undefined || metadata === undefined) continue
-    const signed = { ...metadata.signed, version: number }
-    result = withWaiting(result, role, assemble(signed, canonicalBytes(signed), []), change)
+    result = withWaiting(result, role, unsigned({ ...metadata.signed, version: number }), change)
   }
   return result
 }

@@ -42,6 +42,11 @@ export function assemble<Role extends Metadata>(
   return { signed, signatures, signedBytes, bytes: enclose(front, signedBytes, closing) }
 }
 
+/** The file of a role that nobody has signed yet. */
+export function unsigned<Role extends Metadata>(role: Role): Signed<Role> {
+  return assemble(role, canonicalBytes(role), [])
+}
+
 /** In the room around `inner` if there is some: a snapshot has half a megabyte, and each copy brings the next garbage collection nearer. */
 function enclose(front: Uint8Array, inner: Uint8Array, back: Uint8Array): Uint8Array {
   const room = isJson(inner) ? takeRoom(inner) : undefined

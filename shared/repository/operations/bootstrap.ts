@@ -1,9 +1,8 @@
 import { binNames, delegateBins, hashBins } from '../../tuf/bins.ts'
-import { canonicalBytes } from '../../tuf/canonical.ts'
 import { parseJson } from '../../tuf/json.ts'
 import { expiresAt, expiresIn, type Root, type Targets } from '../../tuf/metadata.ts'
 import { checkRoot } from '../../tuf/root.ts'
-import { assemble, decodeSigned, type Signature, type Signed, signedFromJson } from '../../tuf/signed.ts'
+import { decodeSigned, type Signature, type Signed, signedFromJson, unsigned } from '../../tuf/signed.ts'
 import { checkRootFor } from '../client-rules.ts'
 import { slownessOfDraft, warningsOfDraft } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
@@ -78,8 +77,7 @@ export function bootstrapWarnings(request: BootstrapRequest, context: Context): 
 /** As it waits, or as it is to be signed. Throws a Refusal if nobody could read it. */
 function firstMetadata(draft: Draft, role: string, { offline, settings }: Bootstrapped, now: Date): Signed<Targets> {
   const expires = expiresIn(now, expirationOf(settings, role))
-  const content = { ...roleOf(draft, role), expires }
-  const metadata = offline.get(role) ?? assemble(content, canonicalBytes(content), [])
+  const metadata = offline.get(role) ?? unsigned({ ...roleOf(draft, role), expires })
   refuseTufErrors(() => decodeSigned('targets', metadata.bytes))
   if (expiresAt(metadata.signed) > now) return metadata
   throw new Refusal(

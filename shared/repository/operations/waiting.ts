@@ -1,6 +1,6 @@
-import { canonicalBytes, canonicalText } from '../../tuf/canonical.ts'
+import { canonicalText } from '../../tuf/canonical.ts'
 import { expiresAt, expiresIn, type Targets } from '../../tuf/metadata.ts'
-import { assemble, type Signed } from '../../tuf/signed.ts'
+import { type Signed, unsigned } from '../../tuf/signed.ts'
 import { adoptTrial, type Draft, NextCommit, roleOf, setSigning, treeOfDraft, trialOf } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { checkRoleSizes } from '../fit.ts'
@@ -62,11 +62,11 @@ export function changeOrWait<Done>(
     if (group === undefined) throw new Error(`Nothing delegates to role ${role}.`)
     const expires = expiresIn(now, expirationOf(trial.settings, role))
     // The commit gives it its number.
-    const content = { ...roleOf(trial, role), version: 1, expires }
+    const metadata = unsigned({ ...roleOf(trial, role), version: 1, expires })
     const { keyids, threshold } = group.roleKeys
     const keys = Object.fromEntries([...group.keys].filter(([keyid]) => keyids.includes(keyid)))
     const waits = { request, taskId, principal, roles: waiting, signers: { keyids, threshold }, keys }
-    signing = withWaiting(signing, role, assemble(content, canonicalBytes(content), []), waits)
+    signing = withWaiting(signing, role, metadata, waits)
   }
   setSigning(draft, signing)
   for (const role of waiting) draft.waiting.add(role)

@@ -1,6 +1,5 @@
-import { canonicalBytes } from '../../tuf/canonical.ts'
 import { type Root, specVersion, type Targets, type Timestamp } from '../../tuf/metadata.ts'
-import { assemble, type Signed } from '../../tuf/signed.ts'
+import { type Signed, unsigned } from '../../tuf/signed.ts'
 import type { StateName } from '../journal.ts'
 import type { Tag } from '../ports.ts'
 import type { Current, Repository } from '../repository.ts'
@@ -69,7 +68,7 @@ export async function recoverCurrent(
     current: {
       ...stored,
       timestampTag: timestampTag ?? ('' as Tag),
-      timestamp: timestamp ?? assemble(noTimestamp, canonicalBytes(noTimestamp), []),
+      timestamp: timestamp ?? unsigned(noTimestamp),
       ...{ snapshot, targets, delegators },
       ...{
         root: root.part,

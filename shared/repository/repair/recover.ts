@@ -1,7 +1,6 @@
-import { canonicalBytes } from '../../tuf/canonical.ts'
 import { TufError } from '../../tuf/errors.ts'
 import { type Snapshot, specVersion, type TargetFile, type Targets, type Timestamp } from '../../tuf/metadata.ts'
-import { assemble, type Signed } from '../../tuf/signed.ts'
+import { type Signed, unsigned } from '../../tuf/signed.ts'
 import { verifyThreshold } from '../../tuf/threshold.ts'
 import { sha256 } from '../documents.ts'
 import { draftFrom, roleFor } from '../draft.ts'
@@ -11,7 +10,7 @@ import { inParallel } from '../parallel.ts'
 import type { Current, Repository } from '../repository.ts'
 import type { SigningGroup } from '../signing.ts'
 import { canSign, signedBelow, type Tree } from '../tree.ts'
-import { metadataIn } from './files.ts'
+import { ignoring, metadataIn } from './files.ts'
 import type { Head } from './head.ts'
 import { type Inventory, targetsByJournal } from './journal.ts'
 import type { Notes } from './notes.ts'
@@ -53,7 +52,7 @@ export async function recoverSnapshot(
     expires: '2000-01-01T00:00:00Z',
     meta,
   }
-  return { snapshot: assemble(snapshot, canonicalBytes(snapshot), []), isLost: true }
+  return { snapshot: unsigned(snapshot), isLost: true }
 }
 
 /** The file of a role as the snapshot names it, if it is what its signers signed. */
@@ -67,13 +66,10 @@ export async function readSigned(
   const found =
     version === undefined ? undefined : await metadataIn(ports.metadata, 'targets', `${version}.${role}.json`)
   if (found === undefined || found.signed.version !== version) return undefined
-  try {
+  return ignoring(TufError, () => {
     verifyThreshold(role, group.roleKeys, group.keys, found)
     return found
-  } catch (error) {
-    if (error instanceof TufError) return undefined
-    throw error
-  }
+  })
 }
 
 export interface RecoveredRoles {
