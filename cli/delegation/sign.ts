@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import type { pending, status } from '../../shared/app/result-schemas.ts'
 import { TufError } from '../../shared/tuf/errors.ts'
-import type { Targets } from '../../shared/tuf/metadata.ts'
+import { type Targets, versionOf } from '../../shared/tuf/metadata.ts'
 import { decodeSigned, type Signed, signedFromJson } from '../../shared/tuf/signed.ts'
 import { type ApiClient, detailsOf } from '../api-client.ts'
 import { type Awaited, describeAwaited } from '../awaited.ts'
@@ -85,7 +85,7 @@ async function publishedRole(source: MetadataSource, role: string): Promise<Sign
   const above = decoded(() => decodeSigned('timestamp', timestamp), 'timestamp.json').signed.meta.get('snapshot.json')
   const bytes = await source.read(`${above?.version}.snapshot.json`)
   const snapshot = bytes && decoded(() => decodeSigned('snapshot', bytes), 'The snapshot')
-  const file = `${snapshot?.signed.meta.get(`${role}.json`)?.version}.${role}.json`
+  const file = `${snapshot && versionOf(snapshot.signed, role)}.${role}.json`
   const found = await source.read(file)
   return found && decoded(() => decodeSigned('targets', found), file)
 }

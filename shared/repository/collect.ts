@@ -1,3 +1,4 @@
+import { versionOf } from '../tuf/metadata.ts'
 import { collectImports } from './bulk-collect.ts'
 import { type Current, readCurrent } from './current.ts'
 import { type Document, decodeDocument, schemaVersion, writeDocument } from './documents.ts'
@@ -206,8 +207,7 @@ async function collectPreparations({ ports: { state }, limits }: Repository): Pr
 export function isNeeded({ snapshot }: Current, file: string): boolean {
   const { version, role } = parseFile(file) ?? {}
   if (role === undefined || role === 'root') return true
-  const listed = role === 'snapshot' ? snapshot.signed.version : snapshot.signed.meta.get(`${role}.json`)?.version
-  return listed === version
+  return versionOf(snapshot.signed, role) === version
 }
 
 function readHint({ bytes }: Stored): CollectedDocument | undefined {

@@ -1,4 +1,4 @@
-import { type MetaFile, type Snapshot, specVersion, type Targets, type Timestamp } from '../tuf/metadata.ts'
+import { type MetaFile, type Snapshot, specVersion, type Targets, type Timestamp, versionOf } from '../tuf/metadata.ts'
 import { OrderedMap } from '../tuf/ordered-map.ts'
 import { lengthAndHashes, type Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
@@ -185,7 +185,6 @@ function delegatorsAfter({ current }: Base, draft: Draft, written: ReadonlyMap<s
 function filesOf({ current }: Base, draft: Draft, number: number): Pick<Entry, 'creates' | 'supersedes'> {
   const snapshot = current?.snapshot.signed
   const withSnapshot = snapshotChanges(draft) ? ['snapshot'] : []
-  const old = (role: string) => (role === 'snapshot' ? snapshot?.version : snapshot?.meta.get(`${role}.json`)?.version)
   return {
     creates: [
       ...[...draft.toSign, ...withSnapshot].map((role) => `${number}.${role}.json`),
@@ -193,7 +192,7 @@ function filesOf({ current }: Base, draft: Draft, number: number): Pick<Entry, '
     ],
     supersedes: [...draft.toSign, ...draft.signed.keys(), ...draft.takenOver.keys(), ...withSnapshot].flatMap(
       (role) => {
-        const version = old(role)
+        const version = snapshot && versionOf(snapshot, role)
         return version === undefined ? [] : [`${version}.${role}.json`]
       },
     ),

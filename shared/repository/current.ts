@@ -1,4 +1,4 @@
-import type { Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
+import { type Root, type Snapshot, type Targets, type Timestamp, versionOf } from '../tuf/metadata.ts'
 import { carryTargets, decodeSigned, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'
 import { type Document, decodeDocument, sha256 } from './documents.ts'
@@ -71,7 +71,7 @@ async function load(repository: Repository, bytes: Uint8Array, timestampTag: Tag
   const { keys, roles } = root.signed
   understand('timestamp.json', () => verifyThreshold('timestamp.json', roles.timestamp, keys, timestamp))
   understand('snapshot', () => verifyThreshold('snapshot', roles.snapshot, keys, snapshot))
-  const targetsVersion = snapshot.signed.meta.get('targets.json')?.version ?? 0
+  const targetsVersion = versionOf(snapshot.signed, 'targets') ?? 0
   const targetsFile = `${targetsVersion}.targets.json`
   const targets = await readPart(repository, 'metadata', targetsFile, (part) => decodeTargets(part, targetsVersion))
   understand(targetsFile, () => verifyThreshold(targetsFile, roles.targets, keys, targets))
@@ -133,7 +133,7 @@ export async function readRole(
 ): Promise<Signed<Targets>> {
   const delegator = current.delegators.get(role)
   if (delegator !== undefined) return delegator
-  const version = current.snapshot.signed.meta.get(`${role}.json`)?.version
+  const version = versionOf(current.snapshot.signed, role)
   if (version === undefined) throw corrupt(`${role}.json`, 'the snapshot does not name it')
   const file = `${version}.${role}.json`
   const known = cachedRole(repository.cache, file)
@@ -174,7 +174,7 @@ export async function readToCarry(
   current: Pick<Current, 'root' | 'snapshot' | 'settings' | 'delegators'>,
   role: string,
 ): Promise<Targets> {
-  const version = current.snapshot.signed.meta.get(`${role}.json`)?.version
+  const version = versionOf(current.snapshot.signed, role)
   const stored = await repository.ports.metadata.read(`${version}.${role}.json`)
   const carried = stored && carryTargets(stored.bytes)
   const signers = signersOf(treeOfCurrent(current), role)

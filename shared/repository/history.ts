@@ -1,6 +1,6 @@
 import { binOf, hashBins } from '../tuf/bins.ts'
 import { canonicalText } from '../tuf/canonical.ts'
-import type { TargetFile } from '../tuf/metadata.ts'
+import { type TargetFile, versionOf } from '../tuf/metadata.ts'
 import type { Current } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { type Entry, entryName, type Imported } from './journal.ts'
@@ -121,7 +121,7 @@ function binBefore(
   const { delegation, namePrefix } = settings.bins
   const role = binOf(hashBins(delegation, number, namePrefix), path)
   // Bins that are no more stay in the snapshot as they were last.
-  const last = snapshot.signed.meta.get(`${role}.json`)?.version ?? Number.POSITIVE_INFINITY
+  const last = versionOf(snapshot.signed, role) ?? Number.POSITIVE_INFINITY
   return versionBefore(made, role) ?? (last < made.number ? { role, version: last } : undefined)
 }
 

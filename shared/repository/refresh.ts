@@ -1,4 +1,4 @@
-import { expiresAt } from '../tuf/metadata.ts'
+import { expiresAt, versionOf } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
 import { readEntry } from './journal.ts'
 import { isOfOnlineKeys } from './keys-not-held.ts'
@@ -55,7 +55,7 @@ interface Signing {
 /** Each role that the service signs, in queues whose order is also that of their expiry. */
 function queuesByAge(repository: Repository, current: Current): Signing[][] {
   const { entry, snapshot, settings } = current
-  const version = (role: string) => snapshot.signed.meta.get(`${role}.json`)?.version ?? 0
+  const version = (role: string) => versionOf(snapshot.signed, role) ?? 0
   const single = [
     { role: 'timestamp', version: entry.number },
     { role: 'snapshot', version: snapshot.signed.version },

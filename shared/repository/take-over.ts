@@ -1,4 +1,4 @@
-import type { TargetFile, Targets } from '../tuf/metadata.ts'
+import { type TargetFile, type Targets, versionOf } from '../tuf/metadata.ts'
 import { decodeSigned } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'
 import { type Draft, roleFor, treeOfDraft } from './draft.ts'
@@ -105,8 +105,7 @@ export async function outdated(
   }
   // Signed since, if only because they were half spent: versions never go back.
   for (const [role, version] of versions)
-    if ((current.snapshot.signed.meta.get(`${role}.json`)?.version ?? 0) > version && !changes.has(role))
-      changes.set(role, [])
+    if ((versionOf(current.snapshot.signed, role) ?? 0) > version && !changes.has(role)) changes.set(role, [])
   const contents = await inParallel([...changes], repository.limits.parallel, async ([role, paths]) => {
     const prepared = await readPrepared(repository, draft, role, versions.get(role) ?? 0)
     const targets = new Map(prepared.targets)

@@ -57,6 +57,10 @@ export interface Snapshot extends Common {
   readonly meta: ReadonlyMap<string, MetaFile>
 }
 
+/** The version of a role that the snapshot makes visible, or of the snapshot itself; nothing for a role that it does not name. */
+export const versionOf = (snapshot: Snapshot, role: string) =>
+  role === 'snapshot' ? snapshot.version : snapshot.meta.get(`${role}.json`)?.version
+
 export interface TargetFile {
   /** In bytes. */
   readonly length: number

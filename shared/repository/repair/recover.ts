@@ -1,5 +1,12 @@
 import { TufError } from '../../tuf/errors.ts'
-import { type Snapshot, specVersion, type TargetFile, type Targets, type Timestamp } from '../../tuf/metadata.ts'
+import {
+  type Snapshot,
+  specVersion,
+  type TargetFile,
+  type Targets,
+  type Timestamp,
+  versionOf,
+} from '../../tuf/metadata.ts'
 import { type Signed, unsigned } from '../../tuf/signed.ts'
 import { verifyThreshold } from '../../tuf/threshold.ts'
 import { sha256 } from '../documents.ts'
@@ -62,7 +69,7 @@ export async function readSigned(
   role: string,
   group: SigningGroup,
 ): Promise<Signed<Targets> | undefined> {
-  const version = snapshot.signed.meta.get(`${role}.json`)?.version
+  const version = versionOf(snapshot.signed, role)
   const found =
     version === undefined ? undefined : await metadataIn(ports.metadata, 'targets', `${version}.${role}.json`)
   if (found === undefined || found.signed.version !== version) return undefined
