@@ -8,6 +8,7 @@ import {
   type Entry,
   entriesAfter,
   entryName,
+  findEntry,
   parseFile,
   readEntry,
   type StateVersions,
@@ -164,8 +165,7 @@ async function collectCommits(
     // Of one that was left out unread it is not known what it was.
     const mayList = tasks.every(({ result: { task } }) => task === undefined || task === 'revert')
     for (const number of prepared.claimed) {
-      const stored = await ports.state.read(entryName(number))
-      const claim = stored && decodeDocument<Entry>(entryName(number), stored.bytes)
+      const claim = await findEntry(ports.state, number)
       if (claim === undefined) continue
       const files = claim.creates.filter((file) => !taken.has(file))
       await deleteAll(files, [])

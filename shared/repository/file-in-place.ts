@@ -1,6 +1,5 @@
 import { decodeSigned } from '../tuf/signed.ts'
-import { decodeDocument } from './documents.ts'
-import { type Entry, entryName } from './journal.ts'
+import { findEntry } from './journal.ts'
 import type { OperationContext } from './operations/operation.ts'
 import type { Repository } from './repository.ts'
 
@@ -10,9 +9,8 @@ export async function lookAtFile(
   file: string,
 ): Promise<Pick<OperationContext, 'fileInPlace' | 'fileClaimed'>> {
   const stored = await ports.metadata.read(file)
-  const name = entryName(Number.parseInt(file, 10))
-  const claim = await ports.state.read(name)
+  const claim = await findEntry(ports.state, Number.parseInt(file, 10))
   // If the commit of its number was not made, what that left goes away one day.
-  const fileClaimed = claim !== undefined && decodeDocument<Entry>(name, claim.bytes).creates.includes(file)
+  const fileClaimed = claim?.creates.includes(file) === true
   return { fileClaimed, ...(stored && { fileInPlace: decodeSigned('targets', stored.bytes).signedBytes }) }
 }

@@ -3,7 +3,7 @@ import { canonicalText } from '../tuf/canonical.ts'
 import { type TargetFile, versionOf } from '../tuf/metadata.ts'
 import type { Current } from './current.ts'
 import { decodeDocument } from './documents.ts'
-import { type Entry, entryName, type Imported } from './journal.ts'
+import { type Entry, findEntry, type Imported } from './journal.ts'
 import type { ObjectStore } from './ports.ts'
 import { type FinishedTask, taskName } from './task.ts'
 
@@ -86,21 +86,16 @@ function commitsOf(state: ObjectStore, { entry }: Current) {
   return async ({ role, version }: Pick<Held, 'role' | 'version'>): Promise<Entry | undefined> => {
     const file = `${version}.${role}.json`
     // A version that was not given here (signed offline) is the number of some commit, or of none.
-    const claim = await read(state, version)
+    const claim = await findEntry(state, version)
     if (claim?.creates.includes(file) !== true) return undefined
     if (claim.prepares === undefined) return claim
     for (; looked < most && next !== undefined && next > version; looked++) {
-      const later: Entry | undefined = await read(state, next)
+      const later: Entry | undefined = await findEntry(state, next)
       next = later?.ahead
       if (later?.creates.includes(file)) return later
     }
     return undefined
   }
-}
-
-async function read(state: ObjectStore, number: number): Promise<Entry | undefined> {
-  const stored = await state.read(entryName(number))
-  return stored && decodeDocument<Entry>(entryName(number), stored.bytes)
 }
 
 function versionBefore({ supersedes }: Entry, role: string): Pick<Held, 'role' | 'version'> | undefined {
@@ -131,7 +126,7 @@ async function commitOfTask(state: ObjectStore, { path, target }: Held): Promise
   if (typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) return undefined
   const stored = await state.read(taskName(id))
   const number = stored && decodeDocument<FinishedTask>(taskName(id), stored.bytes).commit
-  const entry = number === undefined ? undefined : await read(state, number)
+  const entry = number === undefined ? undefined : await findEntry(state, number)
   if (entry === undefined) return undefined
   const { changes, imported } = entry
   const isImported = imported !== undefined && isOfTask(target, imported) && !imported.except.includes(path)

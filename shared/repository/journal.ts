@@ -125,6 +125,12 @@ export async function lastClaimed(state: ObjectStore, number: number): Promise<n
   }
 }
 
+/** The entry of a number that may have none. Throws RepositoryError 'corrupt' if it is unreadable. */
+export async function findEntry(state: ObjectStore, number: number): Promise<Entry | undefined> {
+  const stored = await state.read(entryName(number))
+  return stored && decodeDocument<Entry>(entryName(number), stored.bytes)
+}
+
 /** The entry of a number that is known to have one. Throws RepositoryError 'corrupt' if it is missing or unreadable. */
 export async function readEntry(state: ObjectStore, number: number): Promise<StoredEntry> {
   const name = entryName(number)
