@@ -7,7 +7,7 @@ import { inParallel } from '../parallel.ts'
 import type { Tag } from '../ports.ts'
 import type { Current, Repository } from '../repository.ts'
 import { inboxName, taskName } from '../task.ts'
-import { canSign, signedBelow, signersOf, type Tree } from '../tree.ts'
+import { canSign, rolesBelow, signersOf, type Tree } from '../tree.ts'
 import { findHead } from './head.ts'
 import { biggestNumber, type Inventory, takeInventory } from './journal.ts'
 import type { Notes } from './notes.ts'
@@ -112,9 +112,9 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
 async function contradictedRecords({ ports, limits }: Repository, { entry }: Current): Promise<string[]> {
   const found = await inParallel(entry.tasks, limits.parallel, async (task) => {
     const stored = await ports.state.read(taskName(task.id))
-    return stored && contradicts(stored.bytes, entry.number, task) ? [task.id] : []
+    return stored !== undefined && contradicts(stored.bytes, entry.number, task) ? [task.id] : []
   })
-  return found.flatMap((ids) => ids ?? [])
+  return found.flat()
 }
 
 /** What the commit has decided and nobody has completed. */
@@ -128,16 +128,14 @@ function noteUnfinished({ entry, root }: Current, published: Signed<Root>, { sta
 
 function noteAbove({ ports }: Repository, tree: Tree, above: number, notes: Notes): void {
   notes.steps.push(`Sign everything that the service signs anew, under a number above ${above}.`)
-  const offline = ['targets', ...signedBelow(tree).map(({ role }) => role)].filter(
-    (role) => !canSign(signersOf(tree, role), ports.signers),
-  )
+  const online = new Set(onlineRoles({ ports }, tree))
+  const offline = ['targets', ...rolesBelow(tree)].filter((role) => !online.has(role))
   if (offline.length === 0) return
   notes.lost.push(
     `Newer versions of ${offline.join(', ')} (signed offline), if clients have seen some: their holders have to sign again.`,
   )
 }
 
-function onlineRoles({ ports }: Repository, tree: Tree): string[] {
-  const all = ['targets', ...signedBelow(tree).map(({ role }) => role)]
-  return all.filter((role) => canSign(signersOf(tree, role), ports.signers))
+function onlineRoles({ ports }: Pick<Repository, 'ports'>, tree: Tree): string[] {
+  return ['targets', ...rolesBelow(tree)].filter((role) => canSign(signersOf(tree, role), ports.signers))
 }
