@@ -48,7 +48,7 @@ export function pendingOf<Type extends keyof MetadataByType>(
   return pending && { ...signedFromJson(type, pending.metadata), compromised: pending.compromised }
 }
 
-export function withPending(signing: Signing, role: string, metadata: Signed, compromised = false): Signing {
+export function withPending(signing: Signing, role: string, metadata: Signed, compromised: boolean): Signing {
   const pending: Pending = { metadata: parseJson(metadata.bytes), compromised }
   return { ...signing, roles: { ...signing.roles, [role]: pending } }
 }

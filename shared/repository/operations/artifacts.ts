@@ -1,4 +1,5 @@
 import type { TargetFile } from '../../tuf/metadata.ts'
+import type { TargetPath } from '../../tuf/names.ts'
 import { withTaskId } from '../artifact-rules.ts'
 import { artifactWarnings } from '../client-rules.ts'
 import { refuseLosing } from '../client-standing.ts'
@@ -6,10 +7,9 @@ import { servedClients } from '../clients.ts'
 import { type Draft, roleFor, roleOf, setParked, setTarget } from '../draft.ts'
 import { Refusal, shown } from '../errors.ts'
 import { type ParkedChange, withChanges, withoutPaths } from '../parked.ts'
-import { isPending } from '../signing.ts'
 import type { AddArtifactsRequest, PublishArtifactsRequest, RemoveArtifactsRequest } from '../task.ts'
 import type { Operation, OperationContext } from './operation.ts'
-import { changeOrWait, isOnline, refusePending } from './waiting.ts'
+import { changeOrWait, refusePending, signsAtOnce } from './waiting.ts'
 
 type Request = AddArtifactsRequest | RemoveArtifactsRequest | PublishArtifactsRequest
 type Asking = Pick<OperationContext, 'taskId' | 'principal'>
@@ -49,8 +49,7 @@ export const publishArtifacts: Operation<'publish_artifacts'> = {
   needs: (draft, request) => rolesForArtifacts(draft, request),
   apply(draft, request, context) {
     const { changes } = draft.parked
-    const added = changes.flatMap(({ path, info }) => (info === undefined ? [] : [path]))
-    const roles = trustedRoles(draft, added)
+    const roles = trustedRoles(draft, pathsAdded(changes))
     const waits = publishOrPark(draft, request, changes, context)
     return { message: 'Publish Artifacts Processed', details: { artifact_roles: roles, ...waits } }
   },
@@ -63,21 +62,18 @@ export function rolesForArtifacts(draft: Draft, request: Request): Set<string> {
 /** Makes the changes of a request visible with this commit. Every path that it adds has to have a role. */
 export function changeArtifacts(draft: Draft, request: Request, asking: Asking): void {
   const changes = changesOf(draft, request, asking)
-  trustedRoles(
-    draft,
-    changes.flatMap(({ path, info }) => (info === undefined ? [] : [path])),
-  )
+  trustedRoles(draft, pathsAdded(changes))
   applyChanges(draft, changes)
 }
 
-function pathsOf(draft: Draft, request: Request): readonly ParkedChange['path'][] {
+function pathsOf(draft: Draft, request: Request): readonly TargetPath[] {
   if (request.kind === 'publish_artifacts') return draft.parked.changes.map(({ path }) => path)
   return request.kind === 'add_artifacts' ? request.artifacts.map(({ path }) => path) : request.paths
 }
 
 /** What a request changes: of what it removes, that which is there. */
 function changesOf(draft: Draft, request: Request, asking: Asking): readonly ParkedChange[] {
-  const change = (path: ParkedChange['path'], info?: TargetFile): ParkedChange => {
+  const change = (path: TargetPath, info?: TargetFile): ParkedChange => {
     return { path, ...(info && { info }), task: asking.taskId, principal: asking.principal }
   }
   if (request.kind === 'publish_artifacts') return draft.parked.changes
@@ -87,13 +83,16 @@ function changesOf(draft: Draft, request: Request, asking: Asking): readonly Par
   }
   // A path may be known by being published, or by being parked and not published yet.
   const parkedPaths = new Map(draft.parked.changes.map((parked) => [parked.path, parked.info !== undefined]))
-  const exists = (path: ParkedChange['path']) => {
+  const exists = (path: TargetPath) => {
     const role = roleFor(draft, path)
     const published = role !== undefined && roleOf(draft, role).targets.has(path)
     return published || parkedPaths.get(path) === true
   }
   return [...new Set(request.paths)].filter(exists).map((path) => change(path))
 }
+
+const pathsAdded = (changes: readonly ParkedChange[]) =>
+  changes.filter(({ info }) => info !== undefined).map(({ path }) => path)
 
 function rolesFor(draft: Draft, paths: readonly string[]): Set<string> {
   return new Set(paths.map((path) => roleFor(draft, path)).filter((role) => role !== undefined))
@@ -129,7 +128,7 @@ function publishOrPark(
     draft,
     changes.map(({ path }) => path),
   )
-  const special = [...roles].filter((role) => isPending(draft.signing, role) || !isOnline(draft, role, context.signers))
+  const special = [...roles].filter((role) => !signsAtOnce(draft, role, context.signers))
   const [role] = special
   if (role === undefined) {
     if (publish) applyChanges(draft, changes)

@@ -2,7 +2,6 @@ import { binNames } from '../../tuf/bins.ts'
 import { warningsOfChange } from '../client-standing.ts'
 import { adoptTrial, type Draft, delegatedRoles, roleFor, roleOf, signAgain, trialOf } from '../draft.ts'
 import { Refusal } from '../errors.ts'
-import { isPending } from '../signing.ts'
 import type { CustomRole, RequestOf } from '../task.ts'
 import { addRole, removeRole, renewOnlineKeys, updateRole } from './delegate.ts'
 import {
@@ -15,7 +14,7 @@ import {
 } from './delegation-rules.ts'
 import type { Operation, OperationContext } from './operation.ts'
 import { type Rerouted, reroute, rolesWithTargets } from './reroute.ts'
-import { changeOrWait, isOnline, refusePending } from './waiting.ts'
+import { changeOrWait, isOnline, refusePending, signsAtOnce } from './waiting.ts'
 
 type Request = RequestOf<'metadata_delegation'>
 
@@ -170,7 +169,7 @@ function renew(draft: Draft, names: readonly string[], { signers }: OperationCon
 function checkParked(draft: Draft, { signers }: OperationContext): void {
   const stuck = draft.parked.changes.find(({ path, info }) => {
     const role = roleFor(draft, path)
-    return role === undefined ? info !== undefined : !isOnline(draft, role, signers) || isPending(draft.signing, role)
+    return role === undefined ? info !== undefined : !signsAtOnce(draft, role, signers)
   })
   if (stuck === undefined) return
   throw new Refusal(

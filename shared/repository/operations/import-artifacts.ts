@@ -12,10 +12,9 @@ import type { Imported } from '../journal.ts'
 import type { Found, Lent, LongWork, Planning, Unit } from '../long-work.ts'
 import { withoutOvertaken } from '../parked.ts'
 import type { Signer } from '../ports.ts'
-import { isPending } from '../signing.ts'
 import type { ImportArtifactsRequest } from '../task.ts'
 import type { Operation } from './operation.ts'
-import { isOnline } from './waiting.ts'
+import { signsAtOnce } from './waiting.ts'
 
 /** Artifacts shown by name where there are too many to name them all. */
 const mostShown = 10
@@ -151,12 +150,7 @@ function placeArtifacts(draft: Draft, bulk: Bulk, signers: readonly Signer[]): M
     const path = bulk.path(index)
     const role = roleFor(draft, path)
     let known = role === undefined ? undefined : roles.get(role)
-    if (
-      role !== undefined &&
-      known === undefined &&
-      isOnline(draft, role, signers) &&
-      !isPending(draft.signing, role)
-    ) {
+    if (role !== undefined && known === undefined && signsAtOnce(draft, role, signers)) {
       known = { ordinal: roles.size, size: 0 }
       roles.set(role, known)
     }

@@ -1,11 +1,11 @@
 import { type Draft, setSigning } from '../draft.ts'
 import { Refusal } from '../errors.ts'
-import type { WaitingChange } from '../signing.ts'
 import {
   changeOf,
   isPending,
   pendingOf,
   pendingTargets,
+  type WaitingChange,
   withoutPending,
   withPending,
   withSignature,
@@ -91,7 +91,7 @@ export const deleteSignMetadata: Operation<'delete_sign_metadata'> = {
   refusedMessage: 'Deletion of signing process failed',
   needs: () => [],
   apply(draft, { role }) {
-    if (!Object.hasOwn(draft.signing.roles, role)) throw new Refusal(`No signing process for ${role}.`)
+    if (!isPending(draft.signing, role)) throw new Refusal(`No signing process for ${role}.`)
     setSigning(draft, withoutPending(draft.signing, role))
     return { message: `Deletion of ${role} metadata successful, signing process stopped`, details: {} }
   },

@@ -11,11 +11,10 @@ import { listName, writeList } from '../listed.ts'
 import type { Found, LongWork, Planning, Unit } from '../long-work.ts'
 import { withoutOvertaken } from '../parked.ts'
 import { type Past, readPast } from '../past.ts'
-import { isPending } from '../signing.ts'
 import type { RevertRequest } from '../task.ts'
 import { applyChanges } from './artifacts.ts'
 import type { Operation, OperationContext } from './operation.ts'
-import { isOnline } from './waiting.ts'
+import { signsAtOnce } from './waiting.ts'
 
 /**
  * Publishes the targets of an earlier commit again, as a commit of its own. Keys, settings and delegations stay as they are: each
@@ -112,7 +111,7 @@ async function placeValues(
     else values.push(value)
   }
   for (const [role, values] of placed) {
-    if (isAble(draft, role, context)) continue
+    if (signsAtOnce(draft, role, context.signers)) continue
     // What stays as it is nobody has to sign.
     const { targets } = (await readRole(repository, at, role)).signed
     unplaced.push(...values.filter(([path, info]) => !isSame(targets.get(path), info)))
@@ -162,7 +161,7 @@ function refuseUnfit(draft: Draft, different: readonly Value[]): void {
 }
 
 /** The roles that change. Throws a Refusal if nobody is trusted with one of the paths any more, or the service cannot sign for it. */
-function rolesOf(draft: Draft, different: Iterable<Value>, context: OperationContext): string[] {
+function rolesOf(draft: Draft, different: Iterable<Value>, { signers }: OperationContext): string[] {
   const roles = new Map<string, boolean>()
   const orphans: string[] = []
   const offline: string[] = []
@@ -172,7 +171,7 @@ function rolesOf(draft: Draft, different: Iterable<Value>, context: OperationCon
       orphans.push(path)
       continue
     }
-    const able = roles.get(role) ?? isAble(draft, role, context)
+    const able = roles.get(role) ?? signsAtOnce(draft, role, signers)
     roles.set(role, able)
     if (!able) offline.push(`${path} (${role})`)
   }
@@ -180,9 +179,6 @@ function rolesOf(draft: Draft, different: Iterable<Value>, context: OperationCon
   if (offline.length > 0) throw refusal('the role of each of them is signed offline, or waits for signatures', offline)
   return [...roles.keys()]
 }
-
-const isAble = (draft: Draft, role: string, { signers }: OperationContext) =>
-  isOnline(draft, role, signers) && !isPending(draft.signing, role)
 
 function refusal(why: string, paths: readonly string[]): Refusal {
   return new Refusal(

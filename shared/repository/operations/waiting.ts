@@ -24,6 +24,11 @@ export function isOnline(draft: Draft, role: string, signers: readonly Signer[])
   return group === undefined || canSign(group, signers)
 }
 
+/** Whether what changes in this role becomes visible with the commit: the service signs it, and nothing of it waits. */
+export function signsAtOnce(draft: Draft, role: string, signers: readonly Signer[]): boolean {
+  return isOnline(draft, role, signers) && !isPending(draft.signing, role)
+}
+
 /** Throws a Refusal if metadata of this role waits for signatures: what it says now may be something else soon. */
 export function refusePending(draft: Draft, role: string): void {
   if (!isPending(draft.signing, role)) return
