@@ -129,7 +129,8 @@ export const nodeFileSystem: FileSystem = {
   stat: async (path) => statSync(path, { throwIfNoEntry: false }),
 }
 
-function writeAll(file: number, bytes: Uint8Array): void {
+/** Waits for the kernel, and for nobody else. */
+export function writeAll(file: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)
 }
 

@@ -1,6 +1,6 @@
-import { closeSync, fdatasync, fstatSync, fsync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, fsync, openSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { type FileSystem, nodeFileSystem } from './file-system.ts'
+import { type FileSystem, nodeFileSystem, writeAll } from './file-system.ts'
 
 const sync = { content: promisify(fdatasync), entries: promisify(fsync) }
 
@@ -15,9 +15,7 @@ export const waitingFileSystem: FileSystem = {
     return {
       readFile: async () => readFileSync(file),
       stat: async () => fstatSync(file),
-      async writeFile(bytes) {
-        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at)
-      },
+      writeFile: async (bytes) => writeAll(file, bytes),
       sync: () => (flags === 'r' ? sync.entries(file) : sync.content(file)),
       close: async () => closeSync(file),
     }
