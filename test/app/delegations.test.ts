@@ -4,7 +4,7 @@ import { parseJson } from '../../shared/tuf/json.ts'
 import { formatExpires, specVersion, type Targets } from '../../shared/tuf/metadata.ts'
 import { signedFromJson } from '../../shared/tuf/signed.ts'
 import { apiOver, artifact, type TestApi } from '../support/api.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { decided, pending, signatureOf } from '../support/holders.ts'
 import { inAYear, makeKey, makeRoot, signRole, type TestKey } from '../support/keys.ts'
 import { bootstrapped, testRepository } from '../support/repository.ts'
@@ -52,8 +52,7 @@ describe('POST /delegations', () => {
     await decided(api, 'POST /artifacts', { artifacts: [artifact('a/x'), artifact('b/x')] })
     const shown = await api.call('GET /artifacts?path=a%2Fx')
     assert.equal(shown.body.data['role'], 'a')
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.ok((await client.find('a/x')) && (await client.find('b/x')))
   })
 
@@ -99,8 +98,7 @@ describe('POST /delegations', () => {
     assert.deepEqual(Object.keys(await pending(api)), ['vendor', 'trusted_targets'])
     assert.equal((await pending(api))['trusted_targets']?.signatures.length, 1)
     await signWaiting(api, 'vendor', holders)
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.ok(await client.find('vendor/x'))
   })
 
@@ -244,8 +242,7 @@ describe('POST /delegations/{role}/metadata', () => {
     const body = file(before.commit.number, holders)
     const posted = await api.call('POST /delegations/vendor/metadata', { body, headers: wait })
     assert.equal(posted.body.data['state'], 'SUCCESS', JSON.stringify(posted.body))
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.ok(await client.find('vendor/x'))
     assert.deepEqual((await api.call('GET /artifacts?path=vendor/x')).body.data['info'], info)
     const { commit } = (await api.call('GET /status')).body.data as typeof before

@@ -4,7 +4,7 @@ import type { Repository } from '../../shared/repository/repository.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
 import { apiOver, artifact, bootstrapBody, type TestApi } from '../support/api.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { decided, pending, signatureOf } from '../support/holders.ts'
 import { makeKey, makeRoot, type RootOptions, signatureBy, signRole, type TestKey } from '../support/keys.ts'
 import { bootstrapped, signerOf, type TestRepository, testRepository } from '../support/repository.ts'
@@ -41,8 +41,7 @@ describe('POST /metadata', () => {
     const result = task.body.data['result'] as Record<string, unknown>
     assert.equal(result['message'], 'Metadata Update Processed')
     assert.deepEqual(result['details'], { role: 'root' })
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.equal(client.trusted.root?.signed.expires, '2030-01-01T00:00:00Z')
     assert.equal((await api.call('GET /metadata/sign')).body.data, undefined)
   })
@@ -80,8 +79,7 @@ describe('POST /metadata', () => {
     const body = { ...updateOf(repository, repository.rootKeys, { online: [next] }), compromised: true }
     assert.equal((await decided(api, 'POST /metadata', body)).state, 'SUCCESS')
     assert.equal((await decided(api, 'POST /artifacts', { artifacts: [artifact('a')] })).state, 'SUCCESS')
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.deepEqual(
       client.trusted.timestamp?.signatures.map(({ keyid }) => keyid),
       [next.keyid],

@@ -7,7 +7,8 @@ import { readTask } from '../../shared/repository/read.ts'
 import { diagnose } from '../../shared/repository/repair/diagnose.ts'
 import { repair } from '../../shared/repository/repair/repair.ts'
 import { submit } from '../../shared/repository/submit.ts'
-import { clientNow, paths, published } from '../support/published.ts'
+import { clientNow } from '../support/client.ts'
+import { paths, published } from '../support/published.ts'
 import { addRequest, restarted, type TestRepository } from '../support/repository.ts'
 
 describe('repair after a crash', () => {

@@ -5,7 +5,7 @@ import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { roleName, targetPath } from '../../shared/tuf/names.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
 
 const remove = (...paths: string[]): TaskRequest => ({
@@ -24,8 +24,7 @@ async function details(repository: TestRepository, request: TaskRequest) {
 
 /** What a client that has just started finds, path and length. */
 async function visible(repository: TestRepository): Promise<Record<string, number>> {
-  const client = clientOf(repository)
-  await client.refresh()
+  const client = await clientNow(repository)
   return Object.fromEntries([...(await client.everything())].map(([path, { length }]) => [path, length]).sort())
 }
 
@@ -67,8 +66,7 @@ describe('Artifacts', () => {
     const request = { ...addRequest(['a']), addTaskIdToCustom: true }
     const { id } = await submit(repository, { request, principal: 'test' })
     await publish(repository)
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.deepEqual((await client.find('a'))?.custom, { added_by_task_id: id })
   })
 

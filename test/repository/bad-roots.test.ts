@@ -7,7 +7,7 @@ import type { TaskRequest } from '../../shared/repository/task.ts'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import type { Json, JsonObject } from '../../shared/tuf/json.ts'
 import { addRootKey, badRoots, fileOf, type Spoiled } from '../support/bad-roots.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { refusal } from '../support/delegations.ts'
 import { makeKey, signatureBy } from '../support/keys.ts'
 import { bootstrapped, bootstrapRequest, run, type TestRepository, testRepository } from '../support/repository.ts'
@@ -112,8 +112,7 @@ describe('A signature for a root that waits', async () => {
   it('that is good completes it all the same', async () => {
     const signature = signatureBy(second, bytes)
     assert.equal((await run(repository, { kind: 'sign_metadata', role: 'root', signature })).state, 'SUCCESS')
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.equal(client.trusted.root?.signed.version, 2)
   })
 })

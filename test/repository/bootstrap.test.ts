@@ -9,7 +9,7 @@ import type { BootstrapRequest, TaskRequest } from '../../shared/repository/task
 import type { Json } from '../../shared/tuf/json.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { roleName } from '../../shared/tuf/names.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import { makeKey, makeRoot, type RootOptions, signatureBy, signRoot, type TestKey } from '../support/keys.ts'
 import {
   addRequest,
@@ -54,8 +54,7 @@ describe('A bootstrap', () => {
     it(`${name} founds a repository that clients can read`, async () => {
       const repository = await bootstrapped({ delegations: request })
       assert.equal((await readFounding(repository))?.state, 'finished')
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       assert.deepEqual(await client.everything(), new Map())
       assert.equal((await run(repository, addRequest(['one/file', 'two/file', 'three']))).state, 'SUCCESS')
       await client.refresh()
@@ -211,8 +210,7 @@ describe('A bootstrap', () => {
       const signature = signatureBy(key, pending.root.signedBytes)
       await run(repository, { kind: 'sign_metadata', role: 'root', signature })
     }
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.equal(client.trusted.root?.signed['x-note'], 'kept')
   })
 })

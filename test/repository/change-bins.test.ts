@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { customRole, delegation } from '../support/delegations.ts'
 import { begin, ended, finish, isClean, lengths, many, seen } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
@@ -18,8 +18,7 @@ for (const kind of ['succinct_roles', 'path_hash_prefixes'] as const) {
       it(`changes from ${from} to ${to} with one commit, while clients and short commits go on`, async () => {
         const repository = await bootstrapped({ delegations: { delegation: kind, number: from } })
         await run(repository, addRequest(many(100)))
-        const client = clientOf(repository)
-        await client.refresh()
+        const client = await clientNow(repository)
         const id = await begin(repository, { kind: 'change_bins', number: to })
         await run(repository, addRequest(['p/1', 'new'], 9))
         await client.refresh()

@@ -10,7 +10,7 @@ import { submit } from '../../shared/repository/submit.ts'
 import type { AddArtifactsRequest, TaskRequest } from '../../shared/repository/task.ts'
 import type { Hashes } from '../../shared/tuf/metadata.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { counting } from '../support/counting.ts'
 import { customRole, delegation, refusal, removeRequest, succeeds } from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
@@ -110,8 +110,7 @@ describe("A role that would pass a served client's cap", () => {
       task.result.error ?? '',
       /^The file of role a would have 110\d{3} bytes, and php-tuf takes 100000 at most\. Remove artifacts from it, .* take php-tuf out of the clients served/,
     )
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.deepEqual(new Set((await client.everything()).keys()), new Set(['a/1', 'a/3', 'a/5']))
   })
 

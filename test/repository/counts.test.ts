@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { type Current, readCurrent } from '../../shared/repository/current.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { counting } from '../support/counting.ts'
 import {
   addRequest,
@@ -149,8 +149,7 @@ describe('What work costs', () => {
     // Every bin; the lease twice, and its release where nothing was committed; seal, first root, journal, two of private state, targets, snapshot,
     // timestamp, the task's record.
     assert.equal(writes, 16_384 + 12)
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.equal(await client.find('anything'), undefined)
   })
 

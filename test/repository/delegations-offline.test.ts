@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readStatus } from '../../shared/repository/status.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import {
   customRole,
   delegation,
@@ -38,8 +38,7 @@ describe('a role that its holders sign', () => {
   test('is delegated to once they have', async () => {
     const repository = await bootstrapped()
     await succeeds(repository, addRequest(['other']))
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     const { targets } = client.trusted
     assert.deepEqual(await succeeds(repository, delegation('add', [project], [ann, bob])), {
       delegated_roles: ['project'],
@@ -101,8 +100,7 @@ describe('a role that its holders sign', () => {
     assert.deepEqual(await pendingRoles(repository), [])
     await succeeds(repository, addRequest(['project/b']))
     await sign(repository, 'project', ann, bob)
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.equal(await client.find('project/a'), undefined)
     assert.ok(await client.find('project/b'))
   })
@@ -148,8 +146,7 @@ describe('a role that its holders sign', () => {
     const request = delegation('add', [project], [ann, bob])
     assert.match(await refusal(repository, request), /project\/a \(in bins-\d, would be in project\)/)
     await succeeds(repository, delegation('add', [project], [ann, bob], true))
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.ok(await client.find('project/a'))
     await sign(repository, 'project', ann, bob)
     await client.refresh()
@@ -168,8 +165,7 @@ describe('a role that its holders sign', () => {
     )
     await succeeds(repository, removeRequest(['project/a']))
     await sign(repository, 'project', bob)
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.equal(client.trusted.targets?.signed.delegations?.roles?.[0]?.name, 'project')
   })
 
@@ -215,8 +211,7 @@ describe('a role that its holders sign', () => {
     await succeeds(repository, addRequest(['project/a']))
     await succeeds(repository, removal('project'))
     assert.deepEqual(await pendingRoles(repository), [])
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.equal(await client.find('project/a'), undefined)
     await succeeds(repository, addRequest(['project/a']))
     await client.refresh()
@@ -231,8 +226,7 @@ describe('a role that its holders sign', () => {
     ]
     const repository = await bootstrapped({ delegations: { keys: keysOf([ann, bob]), roles } })
     assert.deepEqual(await pendingRoles(repository), ['first', 'second'])
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     await sign(repository, 'second', bob)
     await sign(repository, 'first', ann)
     await client.refresh()
@@ -247,8 +241,7 @@ describe('a role that its holders sign', () => {
     await succeeds(repository, delegation('add', [role], [ann]))
     await sign(repository, 'project', ann)
     await succeeds(repository, addRequest(['project/a', 'project/b', 'project/c']))
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     for (const path of ['project/a', 'project/b', 'project/c']) assert.ok(await client.find(path))
     assert.deepEqual(await pendingRoles(repository), [])
   })

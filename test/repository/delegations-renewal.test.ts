@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { readStatus } from '../../shared/repository/status.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import { customRole, delegation, refusal, sign, succeeds } from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
 import { addRequest, bootstrapped } from '../support/repository.ts'
@@ -58,8 +58,7 @@ describe('a role that is signed offline', () => {
     repository.pass(31 * day)
     await succeeds(repository, renew('project'))
     await sign(repository, 'project', ann, bob)
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.ok(await client.find('project/a'))
   })
 

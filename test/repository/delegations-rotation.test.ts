@@ -10,7 +10,7 @@ import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { apiOver } from '../support/api.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import { customRole, delegation, refusal, removal, sign, signatureFor, succeeds } from '../support/delegations.ts'
 import { makeKey, signatureBy, signRole, signRoot, type TestKey } from '../support/keys.ts'
 import * as offline from '../support/offline-targets.ts'
@@ -91,8 +91,7 @@ describe('online keys change in roles whose holders can sign, too', () => {
       await sign(repository, 'both', ann, bob)
       const paths = ['a', 'shared/a', 'binned/a']
       await succeeds(repository, addRequest(paths))
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       const signers = [...(compromised ? [] : online), next].map(signerOf)
       const service = { ...repository, ...restarted({ ...repository, ports: { ...ports, signers } }) }
       const root = signRoot({ root: repository.rootKeys, threshold: 2, online: [next], version: 2 })
@@ -124,8 +123,7 @@ describe('online keys change in roles whose holders can sign, too', () => {
     await sign(repository, 'targets', ...holders.slice(0, 2))
     const paths = ['a', 'shared/a', 'binned/a']
     await succeeds(repository, addRequest(paths))
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     const service = { ...repository, ...restarted({ ...repository, ports: { ...ports, signers: [signerOf(next)] } }) }
     const root = offlineRoot({ ...service, online: [next] }, holders, 2)
     const { warnings } = await succeeds(service, updateTo(root, rootKeys, true))
@@ -169,8 +167,7 @@ test('after each single write clients see the old state or the new one, whole', 
   const repository = await bootstrapped({ around: watched })
   const paths = ['a', 'b/c', 'project/a', '.d']
   await succeeds(repository, addRequest(paths))
-  const running = clientOf(repository)
-  await running.refresh()
+  const running = await clientNow(repository)
   let looks = 0
   look = async () => {
     looks++
@@ -202,8 +199,7 @@ describe('what waits, under faults and haste', () => {
     await repository.ports.metadata.create(`${left.signed.version}.project.json`, left.bytes)
     await sign(repository, 'project', bob)
     for (const process of [repository, restarted(repository)]) {
-      const client = clientOf(process)
-      await client.refresh()
+      const client = await clientNow(process)
       await client.everything()
       const current = await readCurrent(process)
       assert.equal(current?.targets.signed.delegations?.roles?.[0]?.name, 'project')
@@ -222,8 +218,7 @@ describe('what waits, under faults and haste', () => {
       ['SUCCESS', 'SUCCESS', 'ERRORED', 'SUCCESS'],
     )
     await sign(repository, 'project', eve, ann)
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.ok(await client.find('project/a'))
   })
 
@@ -238,8 +233,7 @@ describe('what waits, under faults and haste', () => {
     const signed = current?.snapshot.signed.meta.get('project.json')?.version ?? 0
     assert.ok((pending?.metadata.signed.version ?? 0) > signed)
     await sign(repository, 'project', ann, bob)
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.ok(await client.find('project/a'))
   })
 
@@ -272,8 +266,7 @@ describe('what waits, under faults and haste', () => {
       current?.entry.tasks.map(({ result }) => result.error),
       requests.map(() => undefined),
     )
-    const client = clientOf(restarted(repository))
-    await client.refresh()
+    const client = await clientNow(restarted(repository))
     assert.deepEqual([...(await client.everything()).keys()].sort(), ['a/2', 'a/3'])
     assert.ok((await client.find('a/2')) && (await client.find('a/3')))
     const added = signatureBy(

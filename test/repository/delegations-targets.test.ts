@@ -7,7 +7,7 @@ import { keysNotHeld } from '../../shared/repository/keys-not-held.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readStatus } from '../../shared/repository/status.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import { customRole, delegation, keysOf, refusal, sign, succeeds } from '../support/delegations.ts'
 import { makeKey, signatureBy, signRole } from '../support/keys.ts'
 import { ann, bob, bootstrap, eve, founded, offlineRoot, signFirst, update } from '../support/offline-targets.ts'
@@ -28,8 +28,7 @@ for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
       assert.equal(first, 'Targets v1 is pending signature')
       assert.match(String(second), /^Bootstrap finished /)
       await succeeds(repository, addRequest(['a', 'b']))
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       assert.ok(await client.find('a'))
       assert.equal(client.trusted.targets?.signed.version, 1)
     })
@@ -60,8 +59,7 @@ for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
     test('is signed anew by its holders before it expires', async () => {
       const repository = await found()
       await succeeds(repository, addRequest(['a']))
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       repository.pass(190 * day)
       await succeeds(repository, { kind: 'metadata_delegation', action: 'renew', names: ['targets'] })
       assert.deepEqual((await sign(repository, 'targets', bob, ann)).at(-1), 'Role targets signing complete')
@@ -76,8 +74,7 @@ for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
     test('has delegations changed when its holders have signed', async () => {
       const repository = await found()
       await succeeds(repository, addRequest(['a', 'project/b']))
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       const request = delegation('add', [customRole('project'), customRole('third', { holders: [eve] })], [eve])
       const { pending_roles: pending } = await succeeds(repository, request)
       assert.deepEqual(pending, ['targets', 'third'])
@@ -98,8 +95,7 @@ for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
     test('keeps its delegations when online keys change', async () => {
       const repository = await found()
       await succeeds(repository, addRequest(['a']))
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       const next = makeKey('ecdsa')
       const both = {
         ...repository,
@@ -170,8 +166,7 @@ test('a bootstrap waits for targets and the roles of other holders below it, in 
   assert.equal(await readCurrent(repository), undefined)
   assert.match(String(await signFirst(repository, [eve], 'project')), /^Bootstrap finished /)
 
-  const client = clientOf(repository)
-  await client.refresh()
+  const client = await clientNow(repository)
   assert.equal(client.trusted.snapshot?.signed.meta.get('project.json')?.version, 1)
   await succeeds(repository, addRequest(['online/a']))
   await succeeds(repository, addRequest(['project/a']))

@@ -8,7 +8,7 @@ import type { TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { formatExpires, specVersion, type TargetFile, type Targets } from '../../shared/tuf/metadata.ts'
 import { roleName } from '../../shared/tuf/names.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { customRole, delegation, refusal, sign, succeeds } from '../support/delegations.ts'
 import { makeKey, signRole, type TestKey } from '../support/keys.ts'
 import { addRequest, bootstrapped, restarted, signerOf, type TestRepository } from '../support/repository.ts'
@@ -46,8 +46,7 @@ describe('metadata that was signed elsewhere', () => {
     const signed = signRole(made(repository, { note: 'kept' }), [ann, bob])
     const request = { ...upload(signed.signed), metadata: parseJson(signed.bytes) } as TaskRequest
     assert.deepEqual(await succeeds(repository, request), { role: 'project', version: 4, targets: 1 })
-    const client = clientOf(restarted(repository))
-    await client.refresh()
+    const client = await clientNow(restarted(repository))
     assert.deepEqual(await client.find('project/a'), info)
     const file = await repository.ports.metadata.read('4.project.json')
     assert.ok(file && Buffer.from(file.bytes).equals(signed.bytes))
@@ -193,8 +192,7 @@ describe('metadata that was signed elsewhere', () => {
       repository.pass(2 * minute)
       for (const process of [repository, restarted(repository)]) {
         await succeeds(process, addRequest(['another']))
-        const client = clientOf(process)
-        await client.refresh()
+        const client = await clientNow(process)
         assert.deepEqual(await client.find('project/a'), info)
       }
       // Uploaded again, it has the life of that file, until half of what the settings ask for is left.
@@ -202,8 +200,7 @@ describe('metadata that was signed elsewhere', () => {
       await succeeds(repository, upload(short))
       await publish(repository)
       repository.pass(2 * minute)
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       assert.deepEqual(await client.find('project/a'), info)
     })
 
@@ -222,8 +219,7 @@ describe('metadata that was signed elsewhere', () => {
       await publish(service)
       assert.equal((await readCurrent(service))?.entry.number, published?.entry.number)
       service.pass(2 * minute)
-      const client = clientOf(service)
-      await client.refresh()
+      const client = await clientNow(service)
       assert.deepEqual(await client.find('project/a'), info)
     })
   })

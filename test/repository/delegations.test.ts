@@ -7,7 +7,7 @@ import { readTarget } from '../../shared/repository/read.ts'
 import type { CustomRole } from '../../shared/repository/task.ts'
 import { expiresAt } from '../../shared/tuf/metadata.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import {
   customRole,
   delegation,
@@ -44,10 +44,7 @@ for (const flavour of flavours) {
     test('are added in one commit under running clients, and what they are trusted with moves', async () => {
       const repository = await founded()
       await succeeds(repository, addRequest(['a', 'project/b', 'x/y/z', '.hidden', 'settings/.env']))
-      const fresh = clientOf(repository)
-      await fresh.refresh()
-      const running = clientOf(repository)
-      await running.refresh()
+      const running = await clientNow(repository)
       const found = await running.everything()
 
       const details = await succeeds(repository, delegation('add', [customRole('project')]))
@@ -113,8 +110,7 @@ for (const flavour of flavours) {
       const repository = await founded()
       await succeeds(repository, delegation('add', [customRole('project')]))
       await succeeds(repository, addRequest(['project/one', 'other']))
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       const version = client.trusted.snapshot?.signed.meta.get('project.json')?.version
       assert.deepEqual(await succeeds(repository, removal('project')), {
         delegated_roles: ['project'],
@@ -155,8 +151,7 @@ describe('hash bins inside a custom role', () => {
     for (const inner of flavours) {
       test(`${inner} inside a role beside ${outer}`, async () => {
         const repository = await bootstrapped({ delegations: { delegation: outer, number: 2 } })
-        const client = clientOf(repository)
-        await client.refresh()
+        const client = await clientNow(repository)
         await succeeds(repository, addRequest(['project/0', 'rest']))
         const bins = { delegation: inner, number: 4 }
         await succeeds(repository, delegation('add', [customRole('project', { bins })]))

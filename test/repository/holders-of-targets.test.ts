@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { publish } from '../../shared/repository/publish.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import { customRole, delegation, refusal, sign, signatureFor, succeeds } from '../support/delegations.ts'
 import { makeKey, makeRoot, type TestKey } from '../support/keys.ts'
 import { ann, bob, eve, founded, offlineRoot, update } from '../support/offline-targets.ts'
@@ -16,8 +16,7 @@ test('the keys of targets signed offline change only as far as its signatures al
   const online = makeRoot({ root: repository.rootKeys, threshold: 2, online: repository.online, version: 2 })
   assert.match(await refusal(repository, update(online, repository.rootKeys)), /asks for signatures of targets/)
   await succeeds(repository, update(offlineRoot(repository, [ann, bob], 2), repository.rootKeys))
-  const client = clientOf(repository)
-  await client.refresh()
+  const client = await clientNow(repository)
   assert.equal(client.trusted.root?.signed.version, 2)
 })
 
@@ -57,8 +56,7 @@ test('a root that leaves the keys of targets as they are does not wait for what 
   )
   await sign(repository, 'targets', eve)
   await succeeds(repository, addRequest(['project/a']))
-  const client = clientOf(repository)
-  await client.refresh()
+  const client = await clientNow(repository)
   assert.equal(client.trusted.root?.signed.version, 2)
   assert.ok(await client.find('project/a'))
 })
@@ -73,8 +71,7 @@ test('what waits for the holders of targets goes when the service signs targets 
   await succeeds(repository, update(root, repository.rootKeys, true))
   assert.match(await refusal(repository, late), /No metadata of role targets waits/)
   await succeeds(repository, addRequest(['b']))
-  const client = clientOf(repository)
-  await client.refresh()
+  const client = await clientNow(repository)
   for (const path of ['a', 'b']) assert.ok(await client.find(path), path)
 })
 
@@ -95,8 +92,7 @@ test('a role below targets does not get other holders while the ones that it has
   )
   await sign(repository, 'project', bob)
   assert.match(await refusal(repository, await signatureFor(repository, 'targets', bob)), /has changed since/)
-  const client = clientOf(repository)
-  await client.refresh()
+  const client = await clientNow(repository)
   assert.ok(await client.find('project/a'))
 })
 
@@ -107,8 +103,7 @@ test('a holder of targets, whose place there the service takes, keeps the other 
   await sign(repository, 'project', ann)
   const root = makeRoot({ root: repository.rootKeys, threshold: 2, online: repository.online, version: 2 })
   await succeeds(repository, update(root, repository.rootKeys, true))
-  const client = clientOf(repository)
-  await client.refresh()
+  const client = await clientNow(repository)
   const roles = client.trusted.targets?.signed.delegations?.roles
   assert.deepEqual(roles?.find(({ name }) => name === 'project')?.keyids, [ann.keyid])
   await succeeds(repository, addRequest(['project/a']))

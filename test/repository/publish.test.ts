@@ -10,7 +10,7 @@ import { readTask } from '../../shared/repository/read.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { inboxName, type TaskRequest, taskName } from '../../shared/repository/task.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { addRequest, bootstrapped, bootstrapRequest, restarted, run } from '../support/repository.ts'
 
 const send = async (repository: Repository, request: TaskRequest) =>
@@ -37,8 +37,7 @@ describe('A publish', () => {
       cycle?.tasks.map(({ id }) => id),
       ids,
     )
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.equal((await client.find('a'))?.length, 3)
   })
 
@@ -60,8 +59,7 @@ describe('A publish', () => {
     const states = await Promise.all(ids.map((id) => stateOf(repository, id)))
     assert.deepEqual(states, ['SUCCESS', 'FAILURE', 'SUCCESS'])
     assert.ok(cycle?.broken.get(ids[1] ?? '') instanceof TypeError)
-    const client = clientOf(repository)
-    await client.refresh()
+    const client = await clientNow(repository)
     assert.equal((await client.everything()).size, 2)
   })
 

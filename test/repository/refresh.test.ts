@@ -5,7 +5,7 @@ import { publish } from '../../shared/repository/publish.ts'
 import { firstToExpire } from '../../shared/repository/refresh.ts'
 import { cacheCommitTime, cachedCommitTime } from '../../shared/repository/repository.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
 
 const hour = 60 * 60 * 1000
@@ -137,8 +137,7 @@ describe('A refresh', () => {
       if (hours % 24 > 9) for (let runs = 0; runs < 5; runs++) await publish(refresher)
       await kept.refresh()
       if (hours % 96 !== 0) continue
-      const fresh = clientOf(repository)
-      await fresh.refresh()
+      const fresh = await clientNow(repository)
       assert.deepEqual(await kept.everything(), await fresh.everything())
     }
   })

@@ -8,7 +8,7 @@ import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { RevertRequest } from '../../shared/repository/task.ts'
 import { roleName, targetPath } from '../../shared/tuf/names.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import { makeKey } from '../support/keys.ts'
 import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
 
@@ -18,8 +18,7 @@ const remove = (path: string) => ({ kind: 'remove_artifacts', paths: [targetPath
 
 /** The lengths of all targets that a client sees. */
 async function seen(repository: TestRepository): Promise<Record<string, number>> {
-  const client = clientOf(repository)
-  await client.refresh()
+  const client = await clientNow(repository)
   const all = [...(await client.everything())].map(([path, { length }]) => [path, length] as const)
   return Object.fromEntries(all.sort())
 }

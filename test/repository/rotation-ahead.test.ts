@@ -7,7 +7,7 @@ import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import { counting } from '../support/counting.ts'
 import { customRole, delegation, sign, signatureFor, succeeds } from '../support/delegations.ts'
 import { makeKey, signatureBy, signRole, signRoot } from '../support/keys.ts'
@@ -211,8 +211,7 @@ describe('a change of online keys where there are many roles', () => {
     // Targets once, snapshot and timestamp with both keys.
     assert.equal(signatures, 5)
     assert.ok(reads < bins, `${reads} reads`)
-    const client = clientOf(both)
-    await client.refresh()
+    const client = await clientNow(both)
     assert.ok(await client.find('p/1'))
   })
 })
@@ -235,8 +234,7 @@ it('bins below a role that is signed offline get the new key ahead of the commit
   const { signatures } = await during(() => publish(both))
   assert.deepEqual({ ahead: ahead.signatures, signatures }, { ahead: bins, signatures: 2 })
   assert.equal((await ended(both, id)).state, 'SUCCESS')
-  const client = clientOf(both)
-  await client.refresh()
+  const client = await clientNow(both)
   assert.ok(await client.find('held/1'))
   await isClean(both)
 })

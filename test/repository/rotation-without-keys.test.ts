@@ -7,7 +7,7 @@ import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import type { Signed } from '../../shared/tuf/signed.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow, clientOf } from '../support/client.ts'
 import { customRole, delegation, succeeds } from '../support/delegations.ts'
 import { makeKey, type PublicKey, signatureBy, signRoot } from '../support/keys.ts'
 import { addRequest, bootstrapped, restarted, signerOf, type TestRepository } from '../support/repository.ts'
@@ -35,8 +35,7 @@ describe('a service whose online key is lost, or was taken away because somebody
       const repository = await bootstrapped({ delegations: { delegation: flavour, number: 4 } })
       await succeeds(repository, delegation('add', [customRole('online')]))
       await succeeds(repository, addRequest(['a', 'online/a']))
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       const service = relieved(repository)
       await succeeds(service, rootUpdate(service))
       await succeeds(service, addRequest(['b', 'online/b']))
@@ -65,8 +64,7 @@ describe('a service whose online key is lost, or was taken away because somebody
     assert.deepEqual([await artifact(), await stranger(), await root()], ['SUCCESS', 'ERRORED', 'SUCCESS'])
     const current = await readCurrent(service)
     assert.deepEqual(current?.signing.roles, {})
-    const client = clientOf(service)
-    await client.refresh()
+    const client = await clientNow(service)
     assert.ok(await client.find('a'))
   })
 
@@ -91,8 +89,7 @@ describe('a service whose online key is lost, or was taken away because somebody
     await publish(service)
     assert.deepEqual(await Promise.all(states.map((state) => state())), ['SUCCESS', 'SUCCESS', 'SUCCESS'])
     assert.equal((await readCurrent(service))?.root.signed.expires, given[1]?.signed.expires)
-    const client = clientOf(service)
-    await client.refresh()
+    const client = await clientNow(service)
     assert.equal(client.trusted.root?.signed.version, 2)
   })
 

@@ -5,7 +5,7 @@ import { readTask } from '../../shared/repository/read.ts'
 import { readStatus } from '../../shared/repository/status.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
-import { clientOf } from '../support/client.ts'
+import { clientNow } from '../support/client.ts'
 import {
   addRequest,
   bootstrapped,
@@ -50,8 +50,7 @@ describe('A task that somebody has spoilt in the inbox', () => {
       const standing = await readTask(repository, spoilt)
       assert.match(JSON.stringify(standing), new RegExp(`spoilt/${spoilt}\\.json`))
       assert.deepEqual(await repository.ports.state.list('inbox/'), [])
-      const client = clientOf(repository)
-      await client.refresh()
+      const client = await clientNow(repository)
       assert.ok(await client.find('after'))
     })
   }

@@ -47,6 +47,13 @@ export function clientOf({ ports }: Repository): Client {
   )
 }
 
+/** The same, and it has seen what is published now. */
+export async function clientNow(repository: Repository): Promise<Client> {
+  const client = clientOf(repository)
+  await client.refresh()
+  return client
+}
+
 export function tufClient(fetch: Fetch, now: () => Date, earlier: Readonly<Trusted> = {}): Client {
   const trusted: Trusted = { ...earlier }
   let time = now()

@@ -7,7 +7,7 @@ import { readTask } from '../../shared/repository/read.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { ImportArtifactsRequest, TaskRequest } from '../../shared/repository/task.ts'
-import { clientOf } from './client.ts'
+import { clientNow } from './client.ts'
 
 const digest = 'ab'.repeat(32)
 
@@ -52,8 +52,7 @@ export async function finish(repository: Repository, id: string) {
 }
 
 export async function seen(repository: Repository): Promise<Record<string, number>> {
-  const client = clientOf(repository)
-  await client.refresh()
+  const client = await clientNow(repository)
   const all = [...(await client.everything())].map(([path, { length }]) => [path, length] as const)
   return Object.fromEntries(all.sort())
 }

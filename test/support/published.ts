@@ -1,5 +1,4 @@
 import type { BootstrapRequest } from '../../shared/repository/task.ts'
-import { type Client, clientOf } from './client.ts'
 import { addRequest, bootstrapped, run, type TestRepository } from './repository.ts'
 
 export const paths = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
@@ -12,10 +11,4 @@ export async function published(delegations?: BootstrapRequest['delegations']): 
   await run(repository, { ...addRequest(['parked'], 1), publish: false })
   await run(repository, addRequest(['a', 'b'], 2))
   return repository
-}
-
-export async function clientNow(repository: TestRepository): Promise<Client> {
-  const client = clientOf(repository)
-  await client.refresh()
-  return client
 }
