@@ -6,13 +6,8 @@ import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { roleName, targetPath } from '../../shared/tuf/names.ts'
 import { clientNow } from '../support/client.ts'
-import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
+import { addRequest, bootstrapped, removeRequest, run, type TestRepository } from '../support/repository.ts'
 
-const remove = (...paths: string[]): TaskRequest => ({
-  kind: 'remove_artifacts',
-  paths: paths.map(targetPath),
-  publish: true,
-})
 const publishParked: TaskRequest = { kind: 'publish_artifacts' }
 const parked = <Request extends TaskRequest>(request: Request) => ({ ...request, publish: false }) as Request
 
@@ -42,7 +37,7 @@ describe('Artifacts', () => {
       ]),
     )
     await run(repository, addRequest(['a'], 8))
-    assert.deepEqual(await details(repository, remove('dir/b', '__proto__', 'never-there')), {
+    assert.deepEqual(await details(repository, removeRequest('dir/b', '__proto__', 'never-there')), {
       state: 'SUCCESS',
       deleted_artifacts: ['dir/b', '__proto__'],
       not_found_artifacts: ['never-there'],
@@ -74,7 +69,7 @@ describe('Artifacts', () => {
     const repository = await bootstrapped()
     await run(repository, addRequest(['kept', 'gone']))
     await run(repository, parked(addRequest(['new'], 2)))
-    await run(repository, parked(remove('gone')))
+    await run(repository, parked(removeRequest('gone')))
     assert.deepEqual(await visible(repository), { gone: 1, kept: 1 })
     assert.equal((await readCurrent(repository))?.parked.changes.length, 2)
     assert.deepEqual(await details(repository, publishParked), { state: 'SUCCESS', artifact_roles: ['bins-0'] })
@@ -84,12 +79,16 @@ describe('Artifacts', () => {
 
   const laterWins: readonly [name: string, tasks: readonly TaskRequest[], seen: Record<string, number>][] = [
     ['parked, then changed at once', [parked(addRequest(['a'], 1)), addRequest(['a'], 2), publishParked], { a: 2 }],
-    ['parked, then removed at once', [addRequest(['a']), parked(addRequest(['a'], 2)), remove('a'), publishParked], {}],
+    [
+      'parked, then removed at once',
+      [addRequest(['a']), parked(addRequest(['a'], 2)), removeRequest('a'), publishParked],
+      {},
+    ],
     ['parked twice', [parked(addRequest(['a'], 1)), parked(addRequest(['a'], 2)), publishParked], { a: 2 }],
-    ['parked, then its removal parked', [parked(addRequest(['a'], 1)), parked(remove('a')), publishParked], {}],
+    ['parked, then its removal parked', [parked(addRequest(['a'], 1)), parked(removeRequest('a')), publishParked], {}],
     [
       'its removal parked, then added',
-      [addRequest(['a']), parked(remove('a')), parked(addRequest(['a'], 3)), publishParked],
+      [addRequest(['a']), parked(removeRequest('a')), parked(addRequest(['a'], 3)), publishParked],
       { a: 3 },
     ],
   ]

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
-import { clientNow } from '../support/client.ts'
+import { clientNow, isClean, seen } from '../support/client.ts'
 import { customRole, delegation } from '../support/delegations.ts'
-import { begin, ended, finish, isClean, lengths, many, seen } from '../support/long-work.ts'
+import { begin, ended, finish, lengths, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
 for (const kind of ['succinct_roles', 'path_hash_prefixes'] as const) {

@@ -12,10 +12,18 @@ import type { Hashes } from '../../shared/tuf/metadata.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
 import { clientNow } from '../support/client.ts'
 import { counting } from '../support/counting.ts'
-import { customRole, delegation, refusal, removeRequest, succeeds } from '../support/delegations.ts'
+import { customRole, delegation, refusal, succeeds } from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
 import { begin, ended, finish, importOf } from '../support/long-work.ts'
-import { addRequest, bootstrapped, bootstrapRequest, restarted, run, testRepository } from '../support/repository.ts'
+import {
+  addRequest,
+  bootstrapped,
+  bootstrapRequest,
+  removeRequest,
+  restarted,
+  run,
+  testRepository,
+} from '../support/repository.ts'
 
 const serve = (...clients: ClientId[]): TaskRequest => ({ kind: 'update_settings', expiration: {}, clients })
 
@@ -125,14 +133,14 @@ describe("A role that would pass a served client's cap", () => {
     await succeeds(repository, serve('php-tuf', 'tuf-js'))
     const current = await readCurrent(restarted(repository))
     assert.match(String(current && warningsOfCurrent(current)), /role a has 85/)
-    await succeeds(repository, removeRequest(['a/2']))
+    await succeeds(repository, removeRequest('a/2'))
     const after = await readCurrent(repository)
     assert.doesNotMatch(String(after && warningsOfCurrent(after)), /role a/)
   })
 
   it('is estimated to the byte, or nearly', async () => {
     const repository = await small()
-    for (const request of [big('a/1', 90_000), removeRequest(['a/1']), big('a/\u{7e}2', 85_000)])
+    for (const request of [big('a/1', 90_000), removeRequest('a/1'), big('a/\u{7e}2', 85_000)])
       await run(repository, request)
     const current = await readCurrent(repository)
     const role = await repository.ports.metadata.read(`${current?.entry.number}.a.json`)
@@ -144,8 +152,8 @@ describe("A role that would pass a served client's cap", () => {
     for (const path of ['a/1', 'a/2', 'a/3']) await succeeds(repository, big(path, 60_000))
     await succeeds(repository, serve('php-tuf'))
     assert.match(await refusal(repository, addRequest(['a/4'])), /role a would have 18\d{4} bytes/)
-    await succeeds(repository, removeRequest(['a/1']))
-    await succeeds(repository, removeRequest(['a/2']))
+    await succeeds(repository, removeRequest('a/1'))
+    await succeeds(repository, removeRequest('a/2'))
     await succeeds(repository, addRequest(['a/4']))
   })
 

@@ -5,9 +5,10 @@ import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
+import { seen } from '../support/client.ts'
 import { counting } from '../support/counting.ts'
 import { makeKey, signRoot } from '../support/keys.ts'
-import { begin, importOf, lengths, lines, many, seen } from '../support/long-work.ts'
+import { begin, importOf, lengths, lines, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run, signerOf, type TestRepository } from '../support/repository.ts'
 
 const bins = 16

@@ -10,13 +10,12 @@ import {
   keysOf,
   refusal,
   removal,
-  removeRequest,
   sign,
   signatureFor,
   succeeds,
 } from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
-import { addRequest, bootstrapped, type TestRepository } from '../support/repository.ts'
+import { addRequest, bootstrapped, removeRequest, type TestRepository } from '../support/repository.ts'
 
 const day = 24 * 3600 * 1000
 const [ann, bob, eve] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
@@ -71,7 +70,7 @@ describe('a role that its holders sign', () => {
     await sign(repository, 'project', bob, ann)
     await client.refresh()
     for (const path of ['project/a', 'project/b', 'other']) assert.ok(await client.find(path))
-    await succeeds(repository, removeRequest(['project/a']))
+    await succeeds(repository, removeRequest('project/a'))
     await sign(repository, 'project', ann, bob)
     await client.refresh()
     assert.equal(await client.find('project/a'), undefined)
@@ -163,7 +162,7 @@ describe('a role that its holders sign', () => {
       await refusal(repository, await signatureFor(repository, 'project', bob)),
       /would not find 1 artifact any more/,
     )
-    await succeeds(repository, removeRequest(['project/a']))
+    await succeeds(repository, removeRequest('project/a'))
     await sign(repository, 'project', bob)
     const client = await clientNow(repository)
     assert.equal(client.trusted.targets?.signed.delegations?.roles?.[0]?.name, 'project')

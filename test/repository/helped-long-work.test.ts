@@ -5,7 +5,8 @@ import { StoreError } from '../../shared/repository/ports.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import type { Helper, Made } from '../../shared/repository/units.ts'
-import { begin, ended, importOf, isClean, lengths, lines, many, seen } from '../support/long-work.ts'
+import { isClean, seen } from '../support/client.ts'
+import { begin, ended, importOf, lengths, lines, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
 
 const bins = 16

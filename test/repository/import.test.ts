@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
-import { begin, finish, importOf, isClean, lengths, lines, many, seen } from '../support/long-work.ts'
+import { isClean, seen } from '../support/client.ts'
+import { begin, finish, importOf, lengths, lines, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
 for (const kind of ['succinct_roles', 'path_hash_prefixes'] as const) {

@@ -7,7 +7,8 @@ import { preparationName, readPreparation } from '../../shared/repository/prepar
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
-import { begin, ended, finish, importOf, lengths, lines, many, seen } from '../support/long-work.ts'
+import { seen } from '../support/client.ts'
+import { begin, ended, finish, importOf, lengths, lines, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
 const bins = { delegations: { delegation: 'succinct_roles', number: 16 } } as const

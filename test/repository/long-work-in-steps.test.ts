@@ -3,7 +3,8 @@ import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { type ObjectStore, StoreError } from '../../shared/repository/ports.ts'
 import { type Prepared, prepare } from '../../shared/repository/prepare.ts'
-import { begin, finish, importOf, isClean, lengths, lines, many, seen } from '../support/long-work.ts'
+import { isClean, seen } from '../support/client.ts'
+import { begin, finish, importOf, lengths, lines, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
 const bins = 64

@@ -6,8 +6,9 @@ import { StoreError } from '../../shared/repository/ports.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
+import { isClean, seen } from '../support/client.ts'
 import { customRole, delegation } from '../support/delegations.ts'
-import { begin, ended, finish, importOf, isClean, lengths, lines, many, seen } from '../support/long-work.ts'
+import { begin, ended, finish, importOf, lengths, lines, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
 const day = 24 * 60 * 60 * 1000

@@ -8,9 +8,9 @@ import type { Operation } from '../../shared/repository/operations/operation.ts'
 import { reroute } from '../../shared/repository/operations/reroute.ts'
 import type { TaskKind, TaskRequest } from '../../shared/repository/task.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
-import { roleName, targetPath } from '../../shared/tuf/names.ts'
+import { roleName } from '../../shared/tuf/names.ts'
 import { makeKey, type RootOptions, signRoot } from '../support/keys.ts'
-import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
+import { addRequest, bootstrapped, removeRequest, run, type TestRepository } from '../support/repository.ts'
 
 type Changing = Exclude<TaskKind, 'bootstrap'>
 type ChangingRequest = Exclude<TaskRequest, { kind: 'bootstrap' }>
@@ -53,17 +53,11 @@ function nextRoot(of: TestRepository, options: Partial<RootOptions> = {}): Json 
   return parseJson(signRoot({ version: 2, root, online, threshold: root.length, ...options }).bytes)
 }
 
-const remove = (...paths: string[]): ChangingRequest => ({
-  kind: 'remove_artifacts',
-  paths: paths.map(targetPath),
-  publish: true,
-})
-
 describe('An operation', () => {
   const needs: readonly [request: ChangingRequest, roles: readonly string[]][] = [
     [addRequest(['one/x', 'two/x', 'one/y']), ['one', 'two']],
     [{ ...addRequest(['one/x']), publish: false }, []],
-    [remove('two/b'), ['two']],
+    [removeRequest('two/b'), ['two']],
     [{ kind: 'publish_artifacts' }, ['two']],
     [{ kind: 'update_settings', expiration: { one: 1 } }, []],
     [{ kind: 'force_online_metadata_update', roles: [] }, ['one', 'two']],
@@ -82,9 +76,9 @@ describe('An operation', () => {
     [addRequest(['one/x', 'two/x']), ['one', 'two'], []],
     [{ ...addRequest(['one/x']), publish: false }, [], ['parked']],
     [addRequest(['two/parked']), ['two'], ['parked']],
-    [remove('one/a'), ['one'], []],
-    [remove('one/nothing'), [], []],
-    [remove('two/parked'), [], ['parked']],
+    [removeRequest('one/a'), ['one'], []],
+    [removeRequest('one/nothing'), [], []],
+    [removeRequest('two/parked'), [], ['parked']],
     [{ kind: 'publish_artifacts' }, ['two'], ['parked']],
     [{ kind: 'update_settings', expiration: { one: 1 } }, [], ['settings']],
     [{ kind: 'update_settings', expiration: {} }, [], []],

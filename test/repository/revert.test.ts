@@ -8,20 +8,12 @@ import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { RevertRequest } from '../../shared/repository/task.ts'
 import { roleName, targetPath } from '../../shared/tuf/names.ts'
-import { clientNow } from '../support/client.ts'
+import { seen } from '../support/client.ts'
 import { makeKey } from '../support/keys.ts'
-import { addRequest, bootstrapped, restarted, run, type TestRepository } from '../support/repository.ts'
+import { addRequest, bootstrapped, removeRequest, restarted, run, type TestRepository } from '../support/repository.ts'
 
 const day = 24 * 60 * 60 * 1000
 const revert = (commit: number): RevertRequest => ({ kind: 'revert', commit })
-const remove = (path: string) => ({ kind: 'remove_artifacts', paths: [targetPath(path)], publish: true }) as const
-
-/** The lengths of all targets that a client sees. */
-async function seen(repository: TestRepository): Promise<Record<string, number>> {
-  const client = await clientNow(repository)
-  const all = [...(await client.everything())].map(([path, { length }]) => [path, length] as const)
-  return Object.fromEntries(all.sort())
-}
 
 async function ended(repository: TestRepository, request: Parameters<typeof run>[1]) {
   const { task } = await run(repository, request)
@@ -34,7 +26,7 @@ async function changed(): Promise<TestRepository> {
   const repository = await bootstrapped()
   await run(repository, addRequest(['a', 'b'], 1))
   await run(repository, addRequest(['b', 'c'], 2))
-  await run(repository, remove('a'))
+  await run(repository, removeRequest('a'))
   return repository
 }
 
@@ -120,7 +112,7 @@ describe('revert', () => {
     const info = { length: 1, hashes: { sha512: 'cd'.repeat(64) } }
     await run(repository, { ...addRequest([]), artifacts: [{ path: targetPath('long'), info }] })
     const number = (await readCurrent(repository))?.entry.number ?? 0
-    await run(repository, remove('long'))
+    await run(repository, removeRequest('long'))
     await serve(['python-tuf', 'tough'])
     const lost = await ended(repository, revert(number))
     assert.equal(lost.state, 'ERRORED')
@@ -139,7 +131,7 @@ describe('revert', () => {
     const repository = await bootstrapped({ delegations: { keys: {}, roles: [role('one', []), role('two', [])] } })
     await run(repository, addRequest(['one/a', 'two/a'], 1))
     await run(repository, { kind: 'metadata_delegation', action: 'delete', names: [roleName('two')] })
-    await run(repository, remove('one/a'))
+    await run(repository, removeRequest('one/a'))
     const lost = await ended(repository, revert(2))
     assert.equal(lost.state, 'ERRORED')
     assert.match(lost.error ?? '', /1 targets .* no delegated role is trusted .*two\/a/)

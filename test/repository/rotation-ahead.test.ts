@@ -7,11 +7,11 @@ import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
-import { clientNow, clientOf } from '../support/client.ts'
+import { clientNow, clientOf, isClean, seen } from '../support/client.ts'
 import { counting } from '../support/counting.ts'
 import { customRole, delegation, sign, signatureFor, succeeds } from '../support/delegations.ts'
 import { makeKey, signatureBy, signRole, signRoot } from '../support/keys.ts'
-import { begin, ended, finish, isClean, lengths, many, seen } from '../support/long-work.ts'
+import { begin, ended, finish, lengths, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run, signerOf, type TestRepository } from '../support/repository.ts'
 
 const bins = 16

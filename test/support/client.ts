@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { checkRepository } from '../../shared/repository/check.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { delegatedNames, findTarget, keysOfDelegated } from '../../shared/tuf/delegation.ts'
 import {
@@ -52,6 +53,20 @@ export async function clientNow(repository: Repository): Promise<Client> {
   const client = clientOf(repository)
   await client.refresh()
   return client
+}
+
+/** The lengths of all targets that a client sees. */
+export async function seen(repository: Repository): Promise<Record<string, number>> {
+  const client = await clientNow(repository)
+  const all = [...(await client.everything())].map(([path, { length }]) => [path, length] as const)
+  return Object.fromEntries(all.sort())
+}
+
+/** Asserts that nothing is wrong with what is published. */
+export async function isClean({ ports: { metadata, clock } }: Repository): Promise<void> {
+  const read = async (file: string) => (await metadata.read(file))?.bytes
+  const { findings } = await checkRepository({ read, now: clock.now() })
+  assert.deepEqual(findings, [])
 }
 
 export function tufClient(fetch: Fetch, now: () => Date, earlier: Readonly<Trusted> = {}): Client {

@@ -3,7 +3,7 @@ import { readCurrent } from '../../shared/repository/current.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { pendingTargets } from '../../shared/repository/signing.ts'
 import type { CustomRole, MetadataDelegationRequest, TaskRequest } from '../../shared/repository/task.ts'
-import { roleName, targetPath } from '../../shared/tuf/names.ts'
+import { roleName } from '../../shared/tuf/names.ts'
 import { signatureBy, type TestKey } from './keys.ts'
 import { restarted, run, type TestRepository } from './repository.ts'
 
@@ -29,12 +29,6 @@ export function delegation(
 export function removal(...names: string[]): MetadataDelegationRequest {
   return { kind: 'metadata_delegation', action: 'delete', names: names.map(roleName) }
 }
-
-export const removeRequest = (paths: readonly string[]): TaskRequest => ({
-  kind: 'remove_artifacts',
-  paths: paths.map(targetPath),
-  publish: true,
-})
 
 /** Runs a request that has to succeed; the details of its result. */
 export async function succeeds(

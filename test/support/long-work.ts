@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { checkRepository } from '../../shared/repository/check.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { ImportArtifactsRequest, TaskRequest } from '../../shared/repository/task.ts'
-import { clientNow } from './client.ts'
 
 const digest = 'ab'.repeat(32)
 
@@ -49,21 +47,6 @@ export async function finish(repository: Repository, id: string) {
   assert.equal(await prepare(repository, id), 'ready')
   await publish(repository)
   return ended(repository, id)
-}
-
-export async function seen(repository: Repository): Promise<Record<string, number>> {
-  const client = await clientNow(repository)
-  const all = [...(await client.everything())].map(([path, { length }]) => [path, length] as const)
-  return Object.fromEntries(all.sort())
-}
-
-export async function isClean(repository: Repository): Promise<void> {
-  const { metadata, clock } = repository.ports
-  const { findings } = await checkRepository({
-    read: async (file) => (await metadata.read(file))?.bytes,
-    now: clock.now(),
-  })
-  assert.deepEqual(findings, [])
 }
 
 export const many = (count: number, name = 'p') => Array.from({ length: count }, (_, at) => `${name}/${at}`)

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { checkRepository } from '../../shared/repository/check.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { readCommits } from '../../shared/repository/read.ts'
 import { diagnose, type RepairOptions } from '../../shared/repository/repair/diagnose.ts'
 import { repair } from '../../shared/repository/repair/repair.ts'
-import type { Client } from './client.ts'
+import { type Client, isClean } from './client.ts'
 import { addRequest, restarted, run, type TestRepository } from './repository.ts'
 
 /** Repairs in a process that knows nothing, and shows that a client which saw it before goes on, and the service too. */
@@ -25,9 +24,7 @@ export async function repaired(repository: TestRepository, client: Client, optio
   if (everything !== undefined && options.above === undefined) assert.deepEqual(await client.everything(), everything)
   const again = await diagnose(restarted(repository))
   assert.deepEqual([again.steps, again.lost, again.blocked], [[], [], []], 'nothing is left to be repaired')
-  const read = async (file: string) => (await repository.ports.metadata.read(file))?.bytes
-  const { findings } = await checkRepository({ read, now: repository.ports.clock.now() })
-  assert.deepEqual(findings, [])
+  await isClean(repository)
   const after = restarted(repository)
   assert.equal((await run(after, addRequest(['after'], 9))).state, 'SUCCESS')
   await client.refresh()

@@ -4,8 +4,12 @@ import { publish } from '../../shared/repository/publish.ts'
 import { readTask, type TaskStanding } from '../../shared/repository/read.ts'
 import { type Limits, openRepository, type Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
-import type { AddArtifactsRequest, BootstrapRequest, TaskRequest } from '../../shared/repository/task.ts'
-import type { Json } from '../../shared/tuf/json.ts'
+import type {
+  AddArtifactsRequest,
+  BootstrapRequest,
+  RemoveArtifactsRequest,
+  TaskRequest,
+} from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
 import { makeKey, type PublicKey, signRoot, type TestKey } from './keys.ts'
@@ -82,7 +86,7 @@ export function bootstrapRequest(
 ): BootstrapRequest {
   const root = signRoot({ root: rootKeys, online, threshold: rootKeys.length, ...(expires && { expires }) })
   const expiration = { root: 365, targets: 90, snapshot: 7, timestamp: 1, bins: 30 }
-  return { kind: 'bootstrap', root: parseJson(root.bytes) as Json, expiration, delegations }
+  return { kind: 'bootstrap', root: parseJson(root.bytes), expiration, delegations }
 }
 
 export function addRequest(paths: readonly string[], length = 1): AddArtifactsRequest {
@@ -91,6 +95,10 @@ export function addRequest(paths: readonly string[], length = 1): AddArtifactsRe
     info: { length, hashes: { sha256: 'ab'.repeat(32) } },
   }))
   return { kind: 'add_artifacts', artifacts, addTaskIdToCustom: false, publish: true }
+}
+
+export function removeRequest(...paths: string[]): RemoveArtifactsRequest {
+  return { kind: 'remove_artifacts', paths: paths.map(targetPath), publish: true }
 }
 
 /** Submits, publishes until nothing is left, and returns how the task ended. */
