@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { durableFiles, freePathBeside } from '../shared/adapters/local/durable-files.ts'
 import { nodeFileSystem } from '../shared/adapters/local/file-system.ts'
+import type { Signer } from '../shared/repository/ports.ts'
 import { canonicalText } from '../shared/tuf/canonical.ts'
 import { type Json, parseJson } from '../shared/tuf/json.ts'
 import type { Root } from '../shared/tuf/metadata.ts'
-import { type Signed, signedFromJson } from '../shared/tuf/signed.ts'
+import { assemble, type Signed, signedFromJson } from '../shared/tuf/signed.ts'
 import { createFile } from './key-file.ts'
 import { CliError, unreadable } from './output.ts'
 
@@ -18,6 +19,15 @@ export interface RootPayload {
 /** The payload with this root in it, its signatures included. */
 export function withRoot<Payload extends RootPayload>(payload: Payload, root: Signed<Root>): Payload {
   return { ...payload, metadata: { ...payload.metadata, root: parseJson(root.bytes) } }
+}
+
+/** The root with the signatures of these keys, beside those that it has of others. */
+export async function withSignatures(root: Signed<Root>, signers: readonly Signer[]): Promise<Signed<Root>> {
+  const others = root.signatures.filter(({ keyid }) => signers.every((signer) => signer.keyid !== keyid))
+  const signatures = await Promise.all(
+    signers.map(async (signer) => ({ keyid: signer.keyid, sig: await signer.sign(root.signedBytes) })),
+  )
+  return assemble(root.signed, root.signedBytes, [...others, ...signatures])
 }
 
 /**

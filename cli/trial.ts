@@ -8,13 +8,14 @@ import { defaultClientsOf } from '../shared/repository/clients.ts'
 import { StoreError } from '../shared/repository/ports.ts'
 import { defaultExpiration } from '../shared/repository/settings.ts'
 import type { BinDelegation } from '../shared/tuf/bins.ts'
-import { canonicalBytes } from '../shared/tuf/canonical.ts'
+import { unsigned } from '../shared/tuf/signed.ts'
 import { type ApiClient, apiClient } from './api-client.ts'
 import { fetchOnlineKeys } from './ceremony/online-keys.ts'
 import { type Decisions, firstRoot, payloadOf } from './ceremony/payload.ts'
 import { verifyPayload } from './ceremony/verify.ts'
 import { openKeyFile } from './key-file.ts'
 import { CliError } from './output.ts'
+import { withSignatures } from './root-payload.ts'
 
 export interface TrialOptions {
   /** Where the service answers. */
@@ -50,10 +51,8 @@ export async function bootstrapTrial({ api: url, dataDirectory, token, delegatio
   const online = await fetchOnlineKeys(api)
   const keys = signers.map(({ key }) => key)
   const now = new Date()
-  const root = firstRoot(decisions, keys, online, now)
-  const bytes = canonicalBytes(root)
-  const signatures = await Promise.all(signers.map(async ({ keyid, sign }) => ({ keyid, sig: await sign(bytes) })))
-  const payload = payloadOf(decisions, root, signatures)
+  const root = unsigned(firstRoot(decisions, keys, online, now))
+  const payload = payloadOf(decisions, await withSignatures(root, signers))
   await verifyPayload(payload, now)
   try {
     await api.submit('POST', 'bootstrap', payload)

@@ -1,17 +1,16 @@
 import type * as z from 'zod'
 import { bootstrapBody } from '../../shared/app/bootstrap-schemas.ts'
 import type { bootstrap } from '../../shared/app/result-schemas.ts'
-import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
-import { assemble, type Signature, type Signed } from '../../shared/tuf/signed.ts'
+import { type Signed, unsigned } from '../../shared/tuf/signed.ts'
 import { goodSignatures } from '../../shared/tuf/threshold.ts'
 import { detailsOf, type Task } from '../api-client.ts'
 import type { Context } from '../context.ts'
 import { refuseToOverwrite } from '../key-file.ts'
 import { CliError } from '../output.ts'
 import { missing, type Passwords, type Prompter } from '../prompt.ts'
-import { readPayload, savePayload, withRoot } from '../root-payload.ts'
+import { readPayload, savePayload, withRoot, withSignatures } from '../root-payload.ts'
 import { plural } from '../table.ts'
 import { type Asking, decide } from './ask.ts'
 import type { Given } from './decisions.ts'
@@ -52,10 +51,10 @@ export async function beginCeremony(given: Given, course: Course, hands: Hands):
   for (const key of targets?.keys ?? [])
     refuseOnline(`Key ${keyid(key)}`, key, 'Targets that is signed offline', online)
   const keys = rootKeys.map(({ key }) => key)
-  const root = firstRoot(decisions, keys, online, new Date())
-  const payload = payloadOf(decisions, root, [])
-  await confirm(payload, root, rootKeys, course, hands)
-  await finish(payload, root, await signAll(root, rootKeys), course.out, course, hands)
+  const root = unsigned(firstRoot(decisions, keys, online, new Date()))
+  const payload = payloadOf(decisions, root)
+  await confirm(payload, root.signed, rootKeys, course, hands)
+  await finish(payload, await withSignatures(root, signersOf(rootKeys)), course.out, course, hands)
 }
 
 function refuseOnline(source: string, key: Key, role: string, online: OnlineKeys): void {
@@ -83,9 +82,7 @@ export async function continueCeremony(file: string, given: Given, course: Cours
     rootKeys.push(opened)
   }
   if (rootKeys.length > 0) await confirm(payload, root.signed, rootKeys, course, hands)
-  const before = root.signatures.filter(({ keyid: id }) => rootKeys.every(({ key }) => keyid(key) !== id))
-  const signatures = [...before, ...(await signAll(root.signed, rootKeys))]
-  await finish(payload, root.signed, signatures, course.out ?? file, course, hands)
+  await finish(payload, await withSignatures(root, signersOf(rootKeys)), course.out ?? file, course, hands)
 }
 
 async function confirm(
@@ -109,31 +106,26 @@ async function confirm(
     throw new CliError('refused', 'Not confirmed. Nothing was signed.')
 }
 
-function signAll(root: Root, rootKeys: readonly RootKey[]): Promise<Signature[]> {
-  const bytes = canonicalBytes(root)
-  const signers = rootKeys.flatMap(({ signer }) => signer ?? [])
-  return Promise.all(signers.map(async (signer) => ({ keyid: signer.keyid, sig: await signer.sign(bytes) })))
-}
+const signersOf = (rootKeys: readonly RootKey[]) => rootKeys.flatMap(({ signer }) => signer ?? [])
 
 /** Saves the payload, or verifies and sends it, by how many signatures there are. */
 async function finish(
-  unsigned: Payload,
-  root: Root,
-  signatures: readonly Signature[],
+  before: Payload,
+  root: Signed<Root>,
   out: string | undefined,
   course: Course,
   hands: Hands,
 ): Promise<void> {
-  const signed = assemble(root, canonicalBytes(root), signatures)
-  const payload = withRoot(unsigned, signed)
-  const { keyids, threshold } = root.roles.root
-  const good = goodSignatures(root.roles.root, root.keys, signed.signedBytes, signatures)
+  const payload = withRoot(before, root)
+  const { roles, keys } = root.signed
+  const { keyids, threshold } = roles.root
+  const good = goodSignatures(roles.root, keys, root.signedBytes, root.signatures)
   const lacking = threshold - good.length
   if (lacking > 0) await allowLater(lacking, course, hands)
   else await verifyPayload(payload, new Date())
 
   const file = fileOf(out, course.send && lacking <= 0)
-  if (file !== undefined) await savePayload(file, payload, signed)
+  if (file !== undefined) await savePayload(file, payload, root)
   const task = course.send && lacking <= 0 ? await send(payload, hands) : undefined
   const document = {
     ...(file !== undefined && { payload: file }),
@@ -143,7 +135,7 @@ async function finish(
     sent: task !== undefined,
     ...(task && { task }),
   }
-  hands.output.done(document, outcome(file, lacking, signed, task))
+  hands.output.done(document, outcome(file, lacking, root, task))
 }
 
 function fileOf(out: string | undefined, sent: boolean): string | undefined {

@@ -1,10 +1,9 @@
 import type { ClientId } from '../../shared/repository/clients.ts'
 import type { BinDelegation } from '../../shared/tuf/bins.ts'
-import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { type JsonObject, parseJson } from '../../shared/tuf/json.ts'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
 import { expiresIn, type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
-import { assemble, type Signature } from '../../shared/tuf/signed.ts'
+import type { Signed } from '../../shared/tuf/signed.ts'
 import type { RootPayload } from '../root-payload.ts'
 
 /** What a ceremony decides, besides the keys. Expirations are in days. */
@@ -81,12 +80,12 @@ export function firstRoot(
   }
 }
 
-export function payloadOf(decisions: Decisions, root: Root, signatures: readonly Signature[]): Payload {
+export function payloadOf(decisions: Decisions, root: Signed<Root>): Payload {
   const { expiration, delegations, clients } = decisions
   const days = Object.fromEntries(Object.entries(expiration).map(([role, days]) => [role, { expiration: days }]))
   return {
     settings: { roles: { ...days, ...delegationSettings(delegations) }, ...(clients && { clients }) },
-    metadata: { root: parseJson(assemble(root, canonicalBytes(root), signatures).bytes) },
+    metadata: { root: parseJson(root.bytes) },
   }
 }
 

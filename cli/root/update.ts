@@ -1,17 +1,17 @@
 import { defaultExpiration } from '../../shared/repository/settings.ts'
-import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { TufError } from '../../shared/tuf/errors.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { checkRoot } from '../../shared/tuf/root.ts'
-import { assemble, type Signed } from '../../shared/tuf/signed.ts'
+import { type Signed, unsigned } from '../../shared/tuf/signed.ts'
 import type { ApiClient } from '../api-client.ts'
 import type { Hands } from '../ceremony/hold.ts'
 import { onlineRoles } from '../ceremony/payload.ts'
 import { createFile } from '../key-file.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { CliError } from '../output.ts'
+import { withSignatures } from '../root-payload.ts'
 import { readPublicPart } from '../signers.ts'
 import { changesBetween, describeChanges } from './changes.ts'
 import { confirmed } from './confirm.ts'
@@ -53,11 +53,7 @@ export async function updateRoot(options: UpdateOptions, hands: Hands): Promise<
   for (const name of options.key ?? []) signers.push(await openHolder(name, current.signed, next, hands.passwords))
   await confirmed(describeChanges(changes), options, hands)
 
-  const bytes = canonicalBytes(next)
-  const signatures = await Promise.all(
-    signers.map(async (signer) => ({ keyid: signer.keyid, sig: await signer.sign(bytes) })),
-  )
-  const signed = assemble(next, bytes, signatures)
+  const signed = await withSignatures(unsigned(next), signers)
   const payload = {
     metadata: { root: parseJson(signed.bytes) },
     ...(options.compromised && { compromised: true }),
