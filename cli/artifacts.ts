@@ -3,10 +3,9 @@ import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import { inParallel } from '../shared/repository/parallel.ts'
-import { TufError } from '../shared/tuf/errors.ts'
 import { type JsonObject, parseJson } from '../shared/tuf/json.ts'
 import { targetPath } from '../shared/tuf/names.ts'
-import { CliError, unreadable } from './output.ts'
+import { CliError, endOnTufError, unreadable } from './output.ts'
 
 /** An artifact as the API takes it. */
 export interface ArtifactToAdd {
@@ -110,14 +109,7 @@ function pathFrom(base: string, file: string): string {
   return path.split(sep).join('/')
 }
 
-function checkedPath(path: string): string {
-  try {
-    return targetPath(path)
-  } catch (cause) {
-    if (cause instanceof TufError) throw new CliError('usage', cause.message, { cause })
-    throw cause
-  }
-}
+const checkedPath = (path: string): string => endOnTufError('usage', '', () => targetPath(path))
 
 function parseCustom(text: string): JsonObject {
   let value: unknown

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { styleText } from 'node:util'
+import { TufError } from '../shared/tuf/errors.ts'
 
 /** How a command can end, and the exit code of each ending. */
 export const exitCodes = {
@@ -35,6 +36,16 @@ export class CliError extends Error {
 /** A file or directory of this machine that the command line names, and that cannot be read. */
 export function unreadable(file: string, cause: unknown): CliError {
   return new CliError('usage', `${file} cannot be read: ${(cause as Error).message}`, { cause })
+}
+
+/** Does what may break a rule of TUF: that ends the command with this code, and with `before` in front of the reason. */
+export function endOnTufError<Value>(code: CliError['code'], before: string, work: () => Value): Value {
+  try {
+    return work()
+  } catch (cause) {
+    if (!(cause instanceof TufError)) throw cause
+    throw new CliError(code, `${before}${cause.message}`, { cause })
+  }
 }
 
 export type Colour = 'bold' | 'dim' | 'green' | 'red' | 'yellow' | 'cyan'

@@ -1,13 +1,12 @@
 import type * as z from 'zod'
 import type { pending, status } from '../../shared/app/result-schemas.ts'
-import { TufError } from '../../shared/tuf/errors.ts'
 import { type Targets, versionOf } from '../../shared/tuf/metadata.ts'
 import { decodeSigned, type Signed, signedFromJson } from '../../shared/tuf/signed.ts'
 import { type ApiClient, detailsOf } from '../api-client.ts'
 import { type Awaited, describeAwaited } from '../awaited.ts'
 import type { Hands } from '../ceremony/hold.ts'
 import { type MetadataSource, metadataSource } from '../metadata-source.ts'
-import { CliError } from '../output.ts'
+import { CliError, endOnTufError } from '../output.ts'
 import { missing } from '../prompt.ts'
 import { confirmed } from '../root/confirm.ts'
 import { openSigner } from '../signers.ts'
@@ -91,10 +90,5 @@ async function publishedRole(source: MetadataSource, role: string): Promise<Sign
 }
 
 function decoded<Value>(decode: () => Value, what: string): Value {
-  try {
-    return decode()
-  } catch (cause) {
-    if (!(cause instanceof TufError)) throw cause
-    throw new CliError('not-verified', `${what} cannot be read: ${cause.message}`, { cause })
-  }
+  return endOnTufError('not-verified', `${what} cannot be read: `, decode)
 }

@@ -1,9 +1,8 @@
-import { TufError } from '../../shared/tuf/errors.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { checkRoot } from '../../shared/tuf/root.ts'
 import type { Signed } from '../../shared/tuf/signed.ts'
 import { metadataSource } from '../metadata-source.ts'
-import { CliError } from '../output.ts'
+import { CliError, endOnTufError } from '../output.ts'
 import { readPayload } from '../root-payload.ts'
 import { describeStanding, isSigned, type Standing } from './holders.ts'
 import type { UpdatePayload } from './submit.ts'
@@ -39,12 +38,7 @@ export async function readSavedUpdate(file: string, { root, metadataUrl }: Trust
       version <= current.version ? 'Begin anew: tuffet root update' : `Give version ${version - 1}: --root FILE`
     throw new CliError('refused', `${why} ${mending}`)
   }
-  try {
-    checkRoot(next.signed)
-  } catch (cause) {
-    if (cause instanceof TufError) throw new CliError('refused', `${file}: ${cause.message}`, { cause })
-    throw cause
-  }
+  endOnTufError('refused', `${file}: `, () => checkRoot(next.signed))
   return { payload, current, next }
 }
 

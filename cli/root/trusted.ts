@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { TufError } from '../../shared/tuf/errors.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { verifyFirstRoot, verifySuccession } from '../../shared/tuf/root.ts'
 import { decodeSigned, type Signed } from '../../shared/tuf/signed.ts'
 import type { MetadataSource } from '../metadata-source.ts'
-import { CliError } from '../output.ts'
+import { CliError, endOnTufError } from '../output.ts'
 
 /**
  * The newest root that a client would trust: from the root in `file`, or else the first one published, step by step, each verified by
@@ -49,10 +48,5 @@ function follower(name: string, current: Root, bytes: Uint8Array): Signed<Root> 
 }
 
 function verified<Value>(name: string, verify: () => Value): Value {
-  try {
-    return verify()
-  } catch (cause) {
-    if (!(cause instanceof TufError)) throw cause
-    throw new CliError('not-verified', `${name} is not to be trusted: ${cause.message}`, { cause })
-  }
+  return endOnTufError('not-verified', `${name} is not to be trusted: `, verify)
 }

@@ -1,5 +1,4 @@
 import { defaultExpiration } from '../../shared/repository/settings.ts'
-import { TufError } from '../../shared/tuf/errors.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
@@ -10,7 +9,7 @@ import type { Hands } from '../ceremony/hold.ts'
 import { onlineRoles } from '../ceremony/payload.ts'
 import { createFile } from '../key-file.ts'
 import { metadataSource } from '../metadata-source.ts'
-import { CliError } from '../output.ts'
+import { CliError, endOnTufError } from '../output.ts'
 import { withSignatures } from '../root-payload.ts'
 import { readPublicPart } from '../signers.ts'
 import { changesBetween, describeChanges } from './changes.ts'
@@ -89,12 +88,7 @@ async function makeNext(current: Root, options: UpdateOptions, api: ApiClient): 
       'usage',
       '--compromised is for online keys that go, and none does. Name the keys that sign from now on: --online-key KEYID',
     )
-  try {
-    checkRoot(next)
-  } catch (cause) {
-    if (cause instanceof TufError) throw new CliError('refused', cause.message, { cause })
-    throw cause
-  }
+  endOnTufError('refused', '', () => checkRoot(next))
   return next
 }
 

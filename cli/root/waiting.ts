@@ -1,11 +1,10 @@
 import type * as z from 'zod'
 import type { pending } from '../../shared/app/result-schemas.ts'
-import { TufError } from '../../shared/tuf/errors.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { checkRoot } from '../../shared/tuf/root.ts'
 import { type Signed, signedFromJson } from '../../shared/tuf/signed.ts'
 import type { ApiClient } from '../api-client.ts'
-import { CliError } from '../output.ts'
+import { CliError, endOnTufError } from '../output.ts'
 
 /** The root that waits for signatures, if one does. Throws CliError 'not-verified' where it could not follow `current`. */
 export async function readWaitingRoot(api: ApiClient, current: Root | undefined): Promise<Signed<Root> | undefined> {
@@ -16,19 +15,17 @@ export async function readWaitingRoot(api: ApiClient, current: Root | undefined)
   })
   const root = data?.metadata['root']
   if (root === undefined) return undefined
-  try {
-    const waiting = signedFromJson('root', root)
-    checkRoot(waiting.signed)
-    const expected = (current?.version ?? 0) + 1
-    if (waiting.signed.version === expected) return waiting
-    throw new CliError(
-      'not-verified',
-      `The service has root version ${waiting.signed.version} signed, where the next one is ${expected}. Sign nothing; ask its operator.`,
-    )
-  } catch (cause) {
-    if (!(cause instanceof TufError)) throw cause
-    throw new CliError('not-verified', `${api.url} shows a root that cannot be used: ${cause.message}`, { cause })
-  }
+  const waiting = endOnTufError('not-verified', `${api.url} shows a root that cannot be used: `, () => {
+    const read = signedFromJson('root', root)
+    checkRoot(read.signed)
+    return read
+  })
+  const expected = (current?.version ?? 0) + 1
+  if (waiting.signed.version === expected) return waiting
+  throw new CliError(
+    'not-verified',
+    `The service has root version ${waiting.signed.version} signed, where the next one is ${expected}. Sign nothing; ask its operator.`,
+  )
 }
 
 export function nothingWaits(): CliError {

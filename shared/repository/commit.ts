@@ -160,7 +160,8 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
       ...(ahead !== undefined && { ahead }),
     }
     const bytes = encodeEntry(entry)
-    if (await createUnlessTaken(state, entryName(number), bytes)) return { entry, sha256: sha256(bytes), signing, decided }
+    if (await createUnlessTaken(state, entryName(number), bytes))
+      return { entry, sha256: sha256(bytes), signing, decided }
     const stored = await metadata.read('timestamp.json')
     if (stored?.tag !== base.timestampTag) throw new Overtaken(`Commit ${number} was made by another publisher.`)
   }
