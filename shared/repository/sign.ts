@@ -50,13 +50,28 @@ export function signer({ ports, limits }: Repository, draft: Draft, now: Date, c
     checks.push(check)
   }
 
+  const signBytes = async <Role extends Metadata>(
+    role: string,
+    signed: Role,
+    bytes: Uint8Array,
+    groups: readonly SigningGroup[],
+  ): Promise<Signed<Role>> => {
+    const chosen = new Set(groups.flatMap((group) => heldFor(role, group, ports.signers)))
+    const signatures = await Promise.all(
+      [...chosen].map(async (one) => ({ keyid: one.keyid, sig: await one.sign(bytes) })),
+    )
+    const assembled = assemble(signed, bytes, signatures)
+    for (const group of groups) verify(`What was signed as ${role}`, group, assembled)
+    return assembled
+  }
+
   return async <Role extends Metadata>(role: string, metadata: Role): Promise<Signed<Role>> => {
     const groups = groupsFor(role)
     const dated = { ...metadata, expires: expiresIn(now, expirationOf(draft.settings, role)) }
     const bytes = canonicalBytes(dated)
-    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups, ports.signers, verify)
+    if (bytes.length > shortBytes) return signBytes(role, dated, bytes, groups)
     const memory = `${JSON.stringify(groups.map(({ roleKeys: { keyids, threshold } }) => [keyids, threshold]))}${bytes}`
-    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, groups, ports.signers, verify)
+    const signed = remembered.get(memory) ?? signBytes<Metadata>(role, dated, bytes, groups)
     remembered.set(memory, signed)
     return (await signed) as Signed<Role>
   }
@@ -71,26 +86,6 @@ export function heldFor(role: string, group: SigningGroup, signers: readonly Sig
     'key-not-held',
     `Role ${role} needs ${threshold} of the keys ${keyids.join(', ')}; this service holds ${able.length}.`,
   )
-}
-
-async function signBytes<Role extends Metadata>(
-  role: string,
-  signed: Role,
-  bytes: Uint8Array,
-  groups: readonly SigningGroup[],
-  signers: readonly Signer[],
-  verify: (what: string, group: SigningGroup, signed: Signed) => void,
-): Promise<Signed<Role>> {
-  const chosen = new Set<Signer>()
-  for (const group of groups) {
-    for (const one of heldFor(role, group, signers)) chosen.add(one)
-  }
-  const signatures = await Promise.all(
-    [...chosen].map(async (one) => ({ keyid: one.keyid, sig: await one.sign(bytes) })),
-  )
-  const assembled = assemble(signed, bytes, signatures)
-  for (const group of groups) verify(`What was signed as ${role}`, group, assembled)
-  return assembled
 }
 
 /**
