@@ -278,7 +278,8 @@ async function decidePrepared(
   const later = await stillGood(repository, current, document, task)
   if (later === undefined || document.facts === undefined) return 'unprepared'
   const outcome = operation.apply(draft, task.request, { ...context, prepared: document.facts })
-  await takeOver(repository, current, draft, task.id, document, later)
+  await takeOver(repository, current, draft, document, later)
+  endPreparation(draft, task.id, document)
   return succeeded(task, context.now, withSizeWarnings(outcome, draft, task.id))
 }
 

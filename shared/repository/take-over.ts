@@ -138,7 +138,6 @@ export async function takeOver(
   repository: Repository,
   current: Current,
   draft: Draft,
-  task: string,
   preparation: PreparationDocument,
   later: Later,
 ): Promise<void> {
@@ -156,7 +155,6 @@ export async function takeOver(
     resizeAsWhole(draft.sizes, role)
   }
   for (const [role, bytes] of Object.entries(preparation.facts?.nearCaps ?? {})) draft.sizes.known.set(role, bytes)
-  endPreparation(draft, task, preparation)
   const { imported, listed } = preparation.facts ?? {}
   if (imported === undefined && listed === undefined) return
   // Those that a round after the first has made anew are among them.
