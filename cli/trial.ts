@@ -5,7 +5,6 @@ import type * as z from 'zod'
 import { createKeyFile } from '../shared/adapters/local/key-file-signer.ts'
 import type { bootstrap } from '../shared/app/result-schemas.ts'
 import { defaultClientsOf } from '../shared/repository/clients.ts'
-import { StoreError } from '../shared/repository/ports.ts'
 import { defaultExpiration } from '../shared/repository/settings.ts'
 import type { BinDelegation } from '../shared/tuf/bins.ts'
 import { unsigned } from '../shared/tuf/signed.ts'
@@ -83,9 +82,7 @@ async function trialKeys(directory: string) {
   const files = ['root-1.pem', 'root-2.pem'].map((name) => join(directory, name))
   return Promise.all(
     files.map(async (file) => {
-      await createKeyFile(file).catch((error: unknown) => {
-        if (!(error instanceof StoreError && error.code === 'exists')) throw error
-      })
+      await createKeyFile(file)
       return openKeyFile(file)
     }),
   )

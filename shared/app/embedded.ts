@@ -16,7 +16,7 @@ import { RepositoryError } from '../repository/errors.ts'
 import { bootstrapName } from '../repository/found.ts'
 import { keysNotHeld } from '../repository/keys-not-held.ts'
 import { expireLease } from '../repository/lease.ts'
-import { type ObjectStore, type Signer, StoreError } from '../repository/ports.ts'
+import type { ObjectStore, Signer } from '../repository/ports.ts'
 import { releasePreparations } from '../repository/preparation.ts'
 import { type Published, publish } from '../repository/publish.ts'
 import { heldOffline, heldRoot, toRenew } from '../repository/renewal.ts'
@@ -148,9 +148,7 @@ async function ownSigner(data: string, { metadata, state }: DataStores): Promise
     // Of a repository, or of a bootstrap that waits for its last signatures.
     const begun = [await metadata.read('timestamp.json'), await state.read(bootstrapName)]
     if (begun.some((stored) => stored !== undefined)) throw keyIsMissing(file)
-    await createKeyFile(file).catch((error: unknown) => {
-      if (!(error instanceof StoreError && error.code === 'exists')) throw error
-    })
+    await createKeyFile(file)
   }
   return keyFileSigner(file)
 }

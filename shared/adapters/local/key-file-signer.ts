@@ -2,7 +2,7 @@ import { constants, createPrivateKey, createPublicKey, generateKeyPair, type Key
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { type Signer, SignerError, StoreError } from '../../repository/ports.ts'
+import { type Signer, SignerError } from '../../repository/ports.ts'
 import { TufError } from '../../tuf/errors.ts'
 import { type Key, keyFromPublicKey, keyid } from '../../tuf/keys.ts'
 import { durableFiles, freePathBeside } from './durable-files.ts'
@@ -35,20 +35,18 @@ export async function keyFileSigner(file: string, passphrase?: string): Promise<
 }
 
 /**
- * Makes a new P-256 key, as PKCS#8 PEM in a file that only its owner may read. Durable and whole when it resolves.
- * Throws StoreError, 'exists' if there is such a file.
+ * Makes a new P-256 key, as PKCS#8 PEM in a file that only its owner may read. Durable and whole when it resolves. False if
+ * there is such a file: a key is never overwritten. Throws StoreError.
  */
-export async function createKeyFile(file: string): Promise<void> {
+export async function createKeyFile(file: string): Promise<boolean> {
   const { privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })
   const pem = Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }))
   const path = resolve(file)
-  let created: boolean
   try {
-    created = await durableFiles(nodeFileSystem).create(path, pem, freePathBeside(path), 0o600)
+    return await durableFiles(nodeFileSystem).create(path, pem, freePathBeside(path), 0o600)
   } catch (error) {
     throw asStoreError(error, `make the key file ${file}`)
   }
-  if (!created) throw new StoreError('exists', `The key file ${file} exists. A key is never overwritten.`)
 }
 
 async function readPrivateKey(file: string, passphrase: string | undefined): Promise<KeyObject> {
