@@ -4,6 +4,7 @@ import type { TopLevelRole } from '../tuf/names.ts'
 import { verifyFirstRoot, verifySuccession } from '../tuf/root.ts'
 import { type DelegatedFile, type Expected, type FileOptions, fileCheck, type Seen } from './check-files.ts'
 import type { CheckReport } from './check-report.ts'
+import { kindsIn } from './clients.ts'
 
 export interface CheckOptions extends Pick<FileOptions, 'read' | 'now' | 'parallel'> {
   /** Called as files are read; `total` grows while more roles become known. */
@@ -123,8 +124,7 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
   }
 
   function namesIn(file: string, delegations: Delegations): string[] {
-    if (delegations.succinct_roles !== undefined) traits.delegations.add('succinct_roles')
-    for (const { paths } of delegations.roles ?? []) traits.delegations.add(paths ? 'paths' : 'path_hash_prefixes')
+    for (const kind of kindsIn(delegations)) traits.delegations.add(kind)
     for (const key of delegations.keys.values()) traits.schemes.add(key.scheme)
     let names: string[] = []
     // Somebody else's metadata may have bins that we would not make.

@@ -1,9 +1,11 @@
 import { type Root, specVersion, type TargetFile, type Targets } from '../tuf/metadata.ts'
+import type { Signed } from '../tuf/signed.ts'
+import { emptyTraits } from './check-report.ts'
 import { oddKeyids, readingWarnings, refuseWithoutSha256, sizeWarnings, slownessWarnings } from './client-rules.ts'
 import {
   type Client,
-  type DelegationKind,
   hasSha256,
+  kindsIn,
   obstacles,
   type RepositoryTraits,
   secondsToRefresh,
@@ -15,36 +17,29 @@ import { delegatorsOf } from './settings.ts'
 
 /** What can be said of a repository without reading its roles, one by one. */
 function traitsOf(
-  root: Root,
+  { signed: root, bytes }: Signed<Root>,
   delegators: readonly Targets[],
-  rootBytes: number,
   rolesInSnapshot: number,
 ): RepositoryTraits {
-  const none = { bytes: 0, stated: false }
+  // What would cost a client everything is refused before it is published; the rest is told by `check`, which reads all roles.
+  const unread = emptyTraits()
   const delegations = delegators.map(({ delegations }) => delegations).filter((found) => found !== undefined)
   const keys = [root.keys, ...delegations.map(({ keys }) => keys)].flatMap((keys) => [...keys.values()])
   return {
+    ...unread,
     delegations: new Set(delegations.flatMap(kindsIn)),
-    sizes: { root: { bytes: rootBytes, stated: false }, timestamp: none, snapshot: none, targets: none },
+    sizes: { ...unread.sizes, root: { bytes: bytes.length, stated: false } },
     schemes: new Set(keys.map(({ scheme }) => scheme)),
     specVersions: new Set([root.spec_version, specVersion]),
     rootVersions: root.version,
     rolesInSnapshot,
-    // What would cost a client everything is refused before it is published; the rest is told by `check`, which reads all roles.
-    withoutSha256: false,
-    otherHashes: new Set(),
   }
-}
-
-function kindsIn({ roles = [], succinct_roles }: NonNullable<Targets['delegations']>): DelegationKind[] {
-  const kinds = roles.map(({ paths }): DelegationKind => (paths === undefined ? 'path_hash_prefixes' : 'paths'))
-  return [...new Set(kinds), ...(succinct_roles === undefined ? [] : (['succinct_roles'] as const))]
 }
 
 function traitsOfDraft(draft: Draft): RepositoryTraits {
   const { root, settings, roles } = draft
   const delegators = delegatorsOf(settings).flatMap((role) => roles.get(role) ?? [])
-  return traitsOf(root.signed, delegators, root.bytes.length, rolesInSnapshot(draft))
+  return traitsOf(root, delegators, rolesInSnapshot(draft))
 }
 
 /** Of the next one: all that are in the one before, and those that it is to get. */
@@ -99,7 +94,7 @@ export function warningsOfCurrent({ root, snapshot, delegators, settings, entry 
   const name = `root version ${root.signed.version}`
   const near = Object.entries(entry.nearCaps ?? {}).map(([role, bytes]) => ({ name: `role ${role}`, bytes }))
   return [
-    ...readingWarnings(served, traitsOf(root.signed, delegating, root.bytes.length, snapshot.signed.meta.size)),
+    ...readingWarnings(served, traitsOf(root, delegating, snapshot.signed.meta.size)),
     ...slownessWarnings(served, snapshot.signed.meta.size),
     ...sizeWarnings(served, 'root', [{ name, bytes: root.bytes.length }]),
     ...sizeWarnings(served, 'targets', near),

@@ -1,7 +1,13 @@
-import type { Hashes } from '../tuf/metadata.ts'
+import type { Delegations, Hashes } from '../tuf/metadata.ts'
 
 /** The ways in which a role hands a path on to another. */
 export type DelegationKind = 'paths' | 'path_hash_prefixes' | 'succinct_roles'
+
+/** The ways that these delegations take. */
+export function kindsIn({ roles = [], succinct_roles: succinct }: Delegations): DelegationKind[] {
+  const kinds = roles.map(({ paths }): DelegationKind => (paths === undefined ? 'path_hash_prefixes' : 'paths'))
+  return [...new Set(kinds), ...(succinct === undefined ? [] : (['succinct_roles'] as const))]
+}
 
 /** What settings call the clients. */
 export const clientIds = [
