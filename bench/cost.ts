@@ -47,7 +47,7 @@ export interface Load {
 const seconds = { accept: 0.05, commit: 0.35, lookAround: 0.1 }
 
 /** Dollars a month, by what they are for. */
-export function monthlyCost({ bins, changesADay, changesPerRequest, requestsPerCommit }: Load): Map<string, number> {
+function monthlyCost({ bins, changesADay, changesPerRequest, requestsPerCommit }: Load): Map<string, number> {
   const changes = changesADay * daysOfMonth
   // Bins live for 30 days and are signed again at half of that, up to 512 in a commit; timestamps at half a day.
   const resignedBins = bins * 2

@@ -126,7 +126,7 @@ async function startRow(data: string, row: Row): Promise<void> {
  * Small publishes and clients that refresh, beside each kind of long work. So few bins for so many artifacts are files of 700 kB: there a
  * few publishes a second have to do.
  */
-export async function besideRows(directory: string, csv: string, sizes: Sizes, row: Row): Promise<void> {
+async function besideRows(directory: string, csv: string, sizes: Sizes, row: Row): Promise<void> {
   const keys = ['first.pem', 'second.pem'].map((file) => join(directory, file))
   for (const file of keys) await createKeyFile(file)
   const service = await startService(join(directory, 'beside'), keys)
@@ -213,7 +213,7 @@ async function others(service: Service, directory: string, rate: number) {
 }
 
 /** The same lines in every run. */
-export function csvOf(from: number, count: number): Buffer {
+function csvOf(from: number, count: number): Buffer {
   const lines = Array.from({ length: count }, (_, at) => {
     const number = from + at
     const digest = createHash('sha256').update(`artifact ${number}`).digest('hex')

@@ -92,7 +92,7 @@ function unsignedRoot({ version, online, targets = 'online' }: Omit<RootShape, '
   return { ...root, keys: allKeys, roles: { ...root.roles, targets: roleKeys } }
 }
 
-export function rootFile(shape: RootShape): Json {
+function rootFile(shape: RootShape): Json {
   const signedBy = shape.signedBy.map((index) => rootKeys[index])
   return parseJson(signRole(unsignedRoot(shape), signedBy).bytes)
 }

@@ -67,7 +67,7 @@ export function makeWriter(name: string, url: URL, random: () => number, mayBeIn
   }
 }
 
-export function infoOf(path: string, length: number) {
+function infoOf(path: string, length: number) {
   return { length, hashes: { sha256: createHash('sha256').update(`${path} ${length}`).digest('hex') } }
 }
 
