@@ -99,9 +99,9 @@ async function confirm(
   )
   const text = review(root, body.data, sources)
   if (assumeDefaults) return output.note(text)
-  // Nobody confirms what they do not see, not even with --quiet.
-  if (prompter !== undefined) process.stderr.write(`${text}\n`)
   if (prompter === undefined) throw missing('The confirmation of what is signed', '--yes')
+  // Nobody confirms what they do not see, not even with --quiet.
+  process.stderr.write(`${text}\n`)
   if (!(await prompter.confirm('Is all this right, the keyids too?', false)))
     throw new CliError('refused', 'Not confirmed. Nothing was signed.')
 }
