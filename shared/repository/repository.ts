@@ -2,7 +2,8 @@ import type { Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
 import type { StoredEntry } from './journal.ts'
 import type { Parked } from './parked.ts'
-import { type ObjectStore, type Ports, type Stored, StoreError, type Tag } from './ports.ts'
+import { persistent } from './persistent-store.ts'
+import type { Ports, Stored, Tag } from './ports.ts'
 import type { Rotation } from './rotation.ts'
 import type { Settings } from './settings.ts'
 import type { Signing, SigningGroup } from './signing.ts'
@@ -115,9 +116,9 @@ export interface Cache {
 
 export function openRepository(ports: Ports, limits: Partial<Limits> = {}): Repository {
   const stores = {
-    metadata: persistent(ports.metadata, ports),
-    state: persistent(ports.state, ports),
-    hints: persistent(ports.hints ?? ports.state, ports),
+    metadata: persistent(ports.metadata, ports.clock),
+    state: persistent(ports.state, ports.clock),
+    hints: persistent(ports.hints ?? ports.state, ports.clock),
   }
   return {
     ports: { ...ports, ...stores },
@@ -165,32 +166,4 @@ export function cacheRole({ cache, limits }: Repository, file: string, role: Sig
 export function uncacheRole(cache: Cache, file: string): void {
   cache.roleBytes -= cache.roles.get(file)?.bytes.length ?? 0
   cache.roles.delete(file)
-}
-
-const attempts = 4
-const firstPause = 50
-
-/**
- * Settles an unclear answer by repeating the very same operation, which every operation of a store allows: a create or
- * replace that did take effect before succeeds.
- */
-function persistent(store: ObjectStore, { clock }: Ports): ObjectStore {
-  const persist = async <Result>(operation: () => Promise<Result>): Promise<Result> => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await operation()
-      } catch (error) {
-        const unclear = error instanceof StoreError && error.code === 'unavailable'
-        if (!unclear || attempt === attempts) throw error
-        await clock.sleep(firstPause * 4 ** (attempt - 1))
-      }
-    }
-  }
-  return {
-    read: (name) => persist(() => store.read(name)),
-    create: (name, bytes) => persist(() => store.create(name, bytes)),
-    replace: (name, bytes, tag) => persist(() => store.replace(name, bytes, tag)),
-    delete: (name) => persist(() => store.delete(name)),
-    list: (prefix, options) => persist(() => store.list(prefix, options)),
-  }
 }
