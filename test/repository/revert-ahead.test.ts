@@ -9,9 +9,10 @@ import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readCommits } from '../../shared/repository/read.ts'
 import type { RevertRequest } from '../../shared/repository/task.ts'
+import { isClean, seen } from '../support/client.ts'
 import { customRole, delegation, sign } from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
-import { begin, ended, finish, importOf, isClean, lengths, lines, many, seen } from '../support/long-work.ts'
+import { begin, ended, finish, importOf, lengths, lines, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
 const day = 24 * 60 * 60 * 1000
