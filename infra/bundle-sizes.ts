@@ -11,7 +11,7 @@ import { bundle, bundleDirectory, type FunctionName } from './bundle.ts'
  */
 
 /** KiB of `index.mjs`, minified. Raise it knowingly. */
-const budget: Readonly<Record<FunctionName, number>> = { api: 660, publish: 540, refresh: 550 }
+const budget: Readonly<Record<FunctionName, number>> = { api: 700, publish: 570, refresh: 580 }
 
 /** Milliseconds from asking for the module until it is there, the fastest of several processes. */
 function loadTime(file: string): number {

@@ -173,7 +173,8 @@ describe('ending', () => {
   it('by SIGKILL at any moment loses nothing that was accepted', async () => {
     const args = ['--data', freshData(), '--port', '0', '--trial']
     const accepted: string[] = []
-    for (let round = 0; round < 3; round++) {
+    // Not three times: a task that was alone in each of them would count as what the service dies of.
+    for (let round = 0; round < 2; round++) {
       const served = await serveProcess(args)
       const posting = Array.from({ length: 30 }, async (_, n) => {
         const path = `round-${round}/${n}-${randomBytes(4).toString('hex')}`
