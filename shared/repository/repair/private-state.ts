@@ -21,19 +21,17 @@ export interface Recovered<Part> {
   readonly isLost: boolean
 }
 
-/** Its bytes; nothing if they are missing, or are not those that were decided. */
-async function decidedBytes({ ports }: Repository, entry: Entry, name: StateName): Promise<Uint8Array | undefined> {
-  const stored = await ports.state.read(stateObjectName(entry.state[name], name))
-  return stored !== undefined && isAsDecided(entry, name, stored.bytes) ? stored.bytes : undefined
-}
-
-async function decided<Kind extends Document>(
-  repository: Repository,
+/** What it says; nothing if it is missing, cannot be read, or is not what was decided. */
+async function decided<Part>(
+  { ports }: Repository,
   entry: Entry,
   name: StateName,
-): Promise<Kind | undefined> {
-  const bytes = await decidedBytes(repository, entry, name)
-  return bytes && decodedDocument<Kind>(stateObjectName(entry.state[name], name), bytes)
+  decode: (object: string, bytes: Uint8Array) => Part | undefined,
+): Promise<Part | undefined> {
+  const object = stateObjectName(entry.state[name], name)
+  const stored = await ports.state.read(object)
+  const part = stored && decode(object, stored.bytes)
+  return stored !== undefined && isAsDecided(entry, name, stored.bytes) ? part : undefined
 }
 
 async function stored<Kind extends Document>(
@@ -42,7 +40,7 @@ async function stored<Kind extends Document>(
   name: StateName,
   initial: Kind,
 ): Promise<Kind | undefined> {
-  return entry.state[name] === 0 ? initial : decided<Kind>(repository, entry, name)
+  return entry.state[name] === 0 ? initial : decided(repository, entry, name, decodedDocument<Kind>)
 }
 
 /** The root that was decided last; the newest that was published, if that one is lost. */
@@ -52,8 +50,7 @@ export async function recoverRoot(
   published: Signed<Root>,
   notes: Notes,
 ): Promise<Recovered<Signed<Root>>> {
-  const bytes = await decidedBytes(repository, entry, 'root')
-  const root = bytes && decodedMetadata('root', bytes)
+  const root = await decided(repository, entry, 'root', (_, bytes) => decodedMetadata('root', bytes))
   if (root !== undefined && root.signed.version >= published.signed.version) return { part: root, isLost: false }
   const name = stateObjectName(entry.state.root, 'root')
   notes.steps.push(`Go on with root ${published.signed.version}, the newest that is published: ${name} ${unusable}.`)
@@ -101,7 +98,7 @@ export async function recoverSettings(
   roleNamed: (name: string) => Promise<Signed<Targets> | undefined>,
   notes: Notes,
 ): Promise<Recovered<Settings>> {
-  const found = await decided<Settings>(repository, entry, 'settings')
+  const found = await decided(repository, entry, 'settings', decodedDocument<Settings>)
   if (found !== undefined) return { part: found, isLost: false }
   notes.steps.push('Take the settings (hash bins, and how long roles live) from what is published.')
   const named = new Map<string, Signed<Targets> | undefined>()
