@@ -3,7 +3,7 @@ import { readCurrent } from './current.ts'
 import { decodeDocument, schemaVersion, sha256 } from './documents.ts'
 import { type Draft, draftFrom } from './draft.ts'
 import { isNoTasksFault, Refusal, RepositoryError } from './errors.ts'
-import { type Entry, encodeEntry, entryName, lastClaimed } from './journal.ts'
+import { type Entry, encodeEntry, entryName, lastClaimed, readEntry } from './journal.ts'
 import type { LongWork, Planning } from './long-work.ts'
 import { operationFor } from './operations/index.ts'
 import { inParallel } from './parallel.ts'
@@ -148,7 +148,7 @@ export async function baseOfRound(
   const { roles, keys } = current.root.signed
   // By a key that does not count any more, it may have been; then the roles are too.
   if (snapshot === undefined || !isComplete(snapshot, [{ roleKeys: roles.snapshot, keys }])) return undefined
-  return { ...current, snapshot }
+  return { ...current, ...(await readEntry(state, first.base)), snapshot }
 }
 
 async function beginAnew({ ports }: Repository, current: Current, held: HeldPreparation): Promise<Current> {

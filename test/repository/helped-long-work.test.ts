@@ -36,7 +36,7 @@ async function two() {
     }
     const ports = { ...own.ports, metadata: { ...metadata, create } }
     made.push(await help({ ...own, ports }, structuredClone(share)))
-    return structuredClone(made[0] ?? assert.fail())
+    return structuredClone(made.at(-1) ?? assert.fail())
   }
   const during = async (work: () => Promise<unknown>) => {
     signatures = 0
@@ -78,6 +78,25 @@ describe('work ahead in two threads', () => {
     assert.equal(await prepare(restarted(repository), taken, { helper }), 'ready')
     assert.equal((await publishTaskOf(repository, taken)).state, 'SUCCESS')
     assert.deepEqual(await seen(repository), lengths(many(100), 7))
+  })
+
+  it('takes back what was there when it began, in the same order by both, whatever is published meanwhile', async () => {
+    const { repository, helper } = await two()
+    await run(repository, addRequest(many(100), 7))
+    const imported = await begin(repository, await importOf(repository, lines(many(200))))
+    await prepare(restarted(repository), imported, { helper })
+    assert.equal((await publishTaskOf(repository, imported)).state, 'SUCCESS')
+    const id = await begin(repository, { kind: 'revert', commit: 2 })
+    const late: Helper = async (share) => {
+      await run(restarted(repository), addRequest(many(40, 'later'), 9))
+      return helper(share)
+    }
+    assert.equal(await prepare(restarted(repository), id, { helper: late }), 'ready')
+    const { state, details } = await publishTaskOf(repository, id)
+    assert.equal(state, 'SUCCESS')
+    assert.deepEqual([details['restored'], details['removed']], [100, 100])
+    assert.deepEqual(await seen(repository), { ...lengths(many(100), 7), ...lengths(many(40, 'later'), 9) })
+    await isClean(repository)
   })
 
   it('signs roles anew as they are, and changes the number of bins', async () => {
