@@ -87,11 +87,14 @@ describe('work ahead in two threads', () => {
     await prepare(restarted(repository), imported, { helper })
     assert.equal((await publishTaskOf(repository, imported)).state, 'SUCCESS')
     const id = await begin(repository, { kind: 'revert', commit: 2 })
-    const late: Helper = async (share) => {
-      await run(restarted(repository), addRequest(many(40, 'later'), 9))
-      return helper(share)
+    const own = restarted(repository)
+    const create: typeof own.ports.state.create = async (name, bytes) => {
+      const tag = await own.ports.state.create(name, bytes)
+      if (Buffer.from(bytes).includes('"prepares"')) await run(restarted(repository), addRequest(many(40, 'later'), 9))
+      return tag
     }
-    assert.equal(await prepare(restarted(repository), id, { helper: late }), 'ready')
+    const preparer = { ...own, ports: { ...own.ports, state: { ...own.ports.state, create } } }
+    assert.equal(await prepare(preparer, id, { helper }), 'ready')
     const { state, details } = await publishTaskOf(repository, id)
     assert.equal(state, 'SUCCESS')
     assert.deepEqual([details['restored'], details['removed']], [100, 100])
