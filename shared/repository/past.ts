@@ -15,7 +15,11 @@ export type Past = ReadonlyMap<string, TargetFile | undefined>
 const most = 20_000
 
 /** Reads it from the journal, whatever became of the files. Throws a Refusal if there is no such commit, or it is too long ago. */
-export async function readPast(repository: Repository, current: Current, number: number): Promise<Past> {
+export async function readPast(
+  repository: Repository,
+  current: Current,
+  number: number,
+): Promise<Map<string, TargetFile | undefined>> {
   return valuesBefore(repository, await commitsSince(repository, current, number))
 }
 
@@ -32,7 +36,7 @@ export async function readShortPast(
 }
 
 /** Of what each of these commits has changed. The newest one comes first, and the earliest change has the last word. */
-async function valuesBefore({ ports }: Repository, commits: readonly Told[]): Promise<Past> {
+async function valuesBefore({ ports }: Repository, commits: readonly Told[]) {
   const past = new Map<string, TargetFile | undefined>()
   for (const told of commits) for (const { path, before } of await changesOf(ports.state, told)) past.set(path, before)
   return past

@@ -54,8 +54,9 @@ type Value = readonly [path: string, info: TargetFile | undefined]
 /** The same for what may be a million targets. */
 async function plan(planning: Planning, { commit }: RevertRequest, context: OperationContext): Promise<LongWork> {
   const { repository, at, later, draft, taskId } = planning
-  const past = new Map([...(await readPast(repository, at, commit))].filter(([path]) => !later.has(path)))
-  const placed = await placeValues(planning, past, context)
+  const past = await readPast(repository, at, commit)
+  for (const path of later.keys()) past.delete(path)
+  const placed = await placePaths(planning, past, context)
   const parked = new Set<string>(at.parked.changes.filter(({ task }) => task < taskId).map(({ path }) => path))
   const held: Held[] = []
   const overtaken: string[] = []
@@ -65,12 +66,11 @@ async function plan(planning: Planning, { commit }: RevertRequest, context: Oper
     if (content === undefined) throw new Error(`Role ${role} was read before its targets are taken back.`)
     const targets = new Map<string, TargetFile>(content.targets)
     const different: Value[] = []
-    for (const value of placed.get(role) ?? []) {
-      const [path, info] = value
-      const now = targets.get(path)
+    for (const path of placed.get(role) ?? []) {
+      const [now, info] = [targets.get(path), past.get(path)]
       if (now !== undefined) held.push({ path, info: now })
       if (isSame(now, info)) continue
-      different.push(value)
+      different.push([path, info])
       if (parked.has(path)) overtaken.push(path)
       if (info === undefined) targets.delete(path)
       else targets.set(path, info)
@@ -79,8 +79,7 @@ async function plan(planning: Planning, { commit }: RevertRequest, context: Oper
     return new Map([[role, { ...content, targets }]])
   }
   const facts = async (number: number, { held, overtaken }: Found) => {
-    const now = new Map<string, TargetFile>(held.map(({ path, info }) => [path, info]))
-    const changes = changesBetween(now, past)
+    const changes = changesBetween(held, past)
     const removed = changes.filter(({ after }) => after === undefined).length
     const details = { commit, restored: changes.length - removed, removed, updated_roles: placed.size }
     const listed = await writeList(repository.ports.state, listName(taskId, number), changes)
@@ -91,42 +90,45 @@ async function plan(planning: Planning, { commit }: RevertRequest, context: Oper
 }
 
 /**
- * What targets are to be, by the role that they go into. Throws a Refusal if nobody is trusted with one of the paths any more, or
+ * The paths of targets, by the role that they go into. Throws a Refusal if nobody is trusted with one of the paths any more, or
  * the service cannot sign for it.
  */
-async function placeValues(
+async function placePaths(
   { repository, at, draft }: Planning,
   past: Past,
   context: OperationContext,
-): Promise<Map<string, Value[]>> {
-  const placed = new Map<string, Value[]>()
+): Promise<Map<string, string[]>> {
+  const placed = new Map<string, string[]>()
   const unplaced: Value[] = []
-  for (const value of past) {
-    const [path, info] = value
+  for (const [path, info] of past) {
     const role = roleFor(draft, path)
-    if (role === undefined && info !== undefined) unplaced.push(value)
+    if (role === undefined && info !== undefined) unplaced.push([path, info])
     if (role === undefined) continue
-    const values = placed.get(role)
-    if (values === undefined) placed.set(role, [value])
-    else values.push(value)
+    const paths = placed.get(role)
+    if (paths === undefined) placed.set(role, [path])
+    else paths.push(path)
   }
-  for (const [role, values] of placed) {
+  for (const [role, paths] of placed) {
     if (signsAtOnce(draft, role, context.signers)) continue
     // What stays as it is nobody has to sign.
     const { targets } = (await readRole(repository, at, role)).signed
-    unplaced.push(...values.filter(([path, info]) => !isSame(targets.get(path), info)))
+    for (const path of paths) if (!isSame(targets.get(path), past.get(path))) unplaced.push([path, past.get(path)])
     placed.delete(role)
   }
   rolesOf(draft, unplaced, context)
   return placed
 }
 
-function changesBetween(now: ReadonlyMap<string, TargetFile>, past: Past): Change[] {
+/** `held`: what is there now of those paths. */
+function changesBetween(held: readonly Held[], past: Past): Change[] {
   const changes: Change[] = []
-  for (const [path, after] of past) {
-    const before = now.get(path)
-    if (!isSame(before, after)) changes.push({ path, ...(before && { before }), ...(after && { after }) })
+  const there = new Set<string>()
+  for (const { path, info: before } of held) {
+    const after = past.get(path)
+    there.add(path)
+    if (!isSame(before, after)) changes.push({ path, before, ...(after && { after }) })
   }
+  for (const [path, after] of past) if (after !== undefined && !there.has(path)) changes.push({ path, after })
   return changes
 }
 
