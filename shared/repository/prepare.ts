@@ -22,7 +22,7 @@ import type { Current, Repository } from './repository.ts'
 import { signAhead } from './sign-ahead.ts'
 import { isComplete } from './signing.ts'
 import { changedAfter, changedSince, type Later, outdated, stillGood } from './take-over.ts'
-import { type AcceptedTask, inboxName } from './task.ts'
+import { type AcceptedTask, inboxName, taskName } from './task.ts'
 import { allMade, type Helper, makeUnits, newTurns, type Share, turnsIn } from './units.ts'
 
 /**
@@ -82,8 +82,8 @@ async function prepareOrSayWhy(
   helper: Helper | undefined,
 ): Promise<Prepared> {
   try {
-    if (held.document.begun > maximumBegun) await held.note({ phase: 'ready', broken: true })
-    else await prepareHeld(repository, task, held, until, helper)
+    if (held.document.begun <= maximumBegun) return await prepareHeld(repository, task, held, until, helper)
+    await held.note({ phase: 'ready', broken: true })
     return 'ready'
   } catch (error) {
     if (error instanceof OutOfTime) return 'out of time'
@@ -105,7 +105,7 @@ async function prepareHeld(
   held: HeldPreparation,
   until: Date | undefined,
   helper: Helper | undefined,
-): Promise<void> {
+): Promise<'ready' | 'gone'> {
   const isOver = () => until !== undefined && repository.ports.clock.now() > until
   const inTime = () => {
     if (isOver()) throw new OutOfTime('Out of time.')
@@ -113,6 +113,7 @@ async function prepareHeld(
   for (;;) {
     const current = await readCurrent(repository)
     if (current === undefined) throw new RepositoryError('corrupt', 'There is no timestamp.json to build on.')
+    if (await isDecided(repository, current, task.id)) return 'gone'
     const known = await stillGood(repository, current, held.document, task)
     const base = known && (await baseOfRound(repository, current, held.document))
     const at = base ?? (await beginAnew(repository, current, held))
@@ -125,9 +126,14 @@ async function prepareHeld(
       await firstRound(repository, { task, at, work, held, isOver, helper })
     if (await catchUp(repository, task, work.draft, held, inTime)) {
       await held.note({ phase: 'ready' })
-      return
+      return 'ready'
     }
   }
+}
+
+/** Then somebody who had not seen it yet has asked for it again, and nobody would end what is begun now. */
+async function isDecided({ ports }: Repository, { entry }: Current, id: string): Promise<boolean> {
+  return entry.tasks.some((task) => task.id === id) || (await ports.state.read(taskName(id))) !== undefined
 }
 
 /** What the first round was begun on; nothing if there is none, or if it rests on something that has changed. */

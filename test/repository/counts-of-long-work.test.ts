@@ -23,8 +23,8 @@ async function warm() {
 
 /** Timestamp once at its beginning and once at the end, and what claims its number and tells how far it is. */
 const ofThePreparation = {
-  // Task, document, timestamp, the same once more to see what has changed meanwhile.
-  reads: 4,
+  // Task, document, timestamp, that the task has no record, the timestamp once more to see what has changed meanwhile.
+  reads: 5,
   // Taken; its structure; the number's entry; begun; all there; ready; released.
   writes: 7,
   deletes: 0,

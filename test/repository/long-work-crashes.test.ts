@@ -3,10 +3,11 @@ import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { type Document, encodeDocument } from '../../shared/repository/documents.ts'
 import { StoreError } from '../../shared/repository/ports.ts'
-import { preparationName, readPreparation } from '../../shared/repository/preparation.ts'
+import { askToPrepare, preparationName, readPreparation } from '../../shared/repository/preparation.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
+import { inboxName } from '../../shared/repository/task.ts'
 import { seen } from '../support/client.ts'
 import { begin, ended, finish, importOf, lengths, lines, many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
@@ -53,6 +54,43 @@ describe('work ahead, after a crash', () => {
     assert.deepEqual(await state.list('preparations/'), [])
     const entry = (await readCurrent(repository))?.entry
     assert.deepEqual([entry?.prepared?.task, entry?.prepared?.claimed.length], [id, 1])
+  })
+
+  it('is not begun anew for somebody who had not seen that its task was decided', async () => {
+    for (const hasRecord of [false, true]) {
+      let stops = false
+      const repository = await bootstrapped({
+        ...bins,
+        around: (store, which) => ({
+          ...store,
+          create: (name, bytes) => {
+            if (stops && name.startsWith('tasks/')) throw new StoreError('full', 'No room.')
+            return store.create(name, bytes)
+          },
+          delete: (name) => {
+            if (stops && which === 'state' && name.startsWith('inbox/')) throw new StoreError('full', 'No room.')
+            return store.delete(name)
+          },
+        }),
+      })
+      const { state } = repository.ports
+      const id = await begin(repository, await importOf(repository, lines(many(20))))
+      assert.equal(await prepare(repository, id), 'ready')
+      // Its publisher is between its commit and the end.
+      stops = true
+      await assert.rejects(publish(repository))
+      stops = false
+      const task = (await state.read(inboxName(id))) ?? assert.fail()
+      if (hasRecord) {
+        await run(restarted(repository), addRequest(['later']))
+        await state.create(inboxName(id), task.bytes)
+      }
+      const current = await readCurrent(restarted(repository))
+      await askToPrepare(state, id, current?.entry.number ?? 0)
+      const before = await state.list('commits/')
+      assert.equal(await prepare(restarted(repository), id), 'gone')
+      assert.deepEqual(await state.list('commits/'), before)
+    }
   })
 
   it('is left to another preparer that has taken over, whatever this one had to say', async () => {
