@@ -32,14 +32,14 @@ export function isLong(request: TaskRequest | undefined): boolean {
   return long.includes(request?.kind)
 }
 
-/** What commits have changed since a publisher met this task that were made of later ones. */
+/** What commits have changed since a publisher met this task that were made of later ones; nothing where it is not done ahead. */
 export function laterThan(
   id: string,
   commits: readonly Entry[],
   state: ReadonlyMap<string, Uint8Array>,
-): ReadonlySet<string> {
+): ReadonlySet<string> | undefined {
   const bytes = state.get(preparationName(id))
-  if (bytes === undefined) return new Set()
+  if (bytes === undefined) return undefined
   const { schema, since } = JSON.parse(Buffer.from(bytes).toString()) as PreparationDocument
   if (schema !== schemaVersion) throw new Error(`${preparationName(id)} has schema ${schema}.`)
   const later = commits.filter(({ number, tasks }) => number > since && tasks.some((task) => task.id > id))

@@ -60,8 +60,8 @@ export interface Situation {
   readonly base: number
   /** The newest version of a custom role, also if it was uploaded by a task before it in this commit. */
   readonly versionOf: (role: string) => number
-  /** Of an import or a revert: what later tasks have changed already. */
-  readonly later: ReadonlySet<string>
+  /** What later tasks have changed already; nothing where it was not done ahead. */
+  readonly later: ReadonlySet<string> | undefined
   /** The hash of what waits of a role after this commit. */
   readonly draftOf: (role: HeldRole) => string | undefined
 }

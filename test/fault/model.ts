@@ -53,7 +53,7 @@ const effects: { [Kind in TaskKind]: Effect<RequestOf<Kind>> } = {
     })
     if (model.roles.has('team') && changes.some(([path]) => belongsTo('team', path))) return false
     for (const [path, info] of changes) {
-      if (later.has(path)) continue
+      if (later?.has(path)) continue
       if ((model.parkedBy.get(path) ?? '') < taskId) model.parked.delete(path)
       model.targets.set(path, info as TargetFile)
     }
@@ -114,13 +114,18 @@ const effects: { [Kind in TaskKind]: Effect<RequestOf<Kind>> } = {
     if (isHeld(name)) model.signedBy.set(name, new Set(signatures.map(({ keyid }) => keyid)))
     return true
   },
-  revert(model, { commit }, { later }) {
+  revert(model, { commit }, { taskId, later }) {
     const then = model.history.get(commit)
     if (then === undefined) return false
-    const paths = [...new Set([...then.keys(), ...model.targets.keys()])].filter((path) => !later.has(path))
+    const paths = [...new Set([...then.keys(), ...model.targets.keys()])].filter((path) => !later?.has(path))
     const different = paths.filter((path) => !isDeepStrictEqual(then.get(path), model.targets.get(path)))
     if (model.roles.has('team') && different.some((path) => belongsTo('team', path))) return false
-    for (const path of different) change(model, path, then.get(path), true)
+    for (const path of different) {
+      const parked = model.parked.get(path)
+      const staysParked = later !== undefined && model.parked.has(path) && (model.parkedBy.get(path) ?? '') > taskId
+      change(model, path, then.get(path), true)
+      if (staysParked) model.parked.set(path, parked)
+    }
     return true
   },
 }
