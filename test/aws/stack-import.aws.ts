@@ -60,6 +60,22 @@ describe('an import into the deployed stack', () => {
     assert.deepEqual([checked.valid, checked.targets], [true, artifacts])
   })
 
+  it('is taken back in one commit, whose changes are told page by page', async (t) => {
+    await using watch = watchMemory(deployed.ministack.endpoint)
+    const began = Date.now()
+    const { task } = JSON.parse(await deployed.tuffet('revert', '1', '--json'))
+    t.diagnostic(
+      `${Math.round((Date.now() - began) / 1000)} s; the publisher: ${watch.peak('Publish')} MiB at the most`,
+    )
+    assert.equal(task.state, 'SUCCESS')
+    assert.equal(task.result.details.removed, artifacts)
+    const { commits } = JSON.parse(await deployed.tuffet('log', '-n', '1', '--json'))
+    const told = (await deployed.tuffet('log', `${commits[0].number}`, '--changes', '--json')).trim().split('\n')
+    assert.equal(told.length, artifacts)
+    const checked = JSON.parse(await deployed.tuffet('check', '--json'))
+    assert.deepEqual([checked.valid, checked.targets], [true, 0])
+  })
+
   /** Seconds of those runs that took longer than one. */
   async function runsOf(word: string): Promise<number[]> {
     const reports = (await deployed.log(word)).map((line) => /^REPORT .*\tDuration: ([\d.]+) ms/.exec(line)?.[1])
