@@ -70,8 +70,12 @@ describe('an import into the deployed stack', () => {
     assert.equal(task.state, 'SUCCESS')
     assert.equal(task.result.details.removed, artifacts)
     const { commits } = JSON.parse(await deployed.tuffet('log', '-n', '1', '--json'))
-    const told = (await deployed.tuffet('log', `${commits[0].number}`, '--changes', '--json')).trim().split('\n')
-    assert.equal(told.length, artifacts)
+    assert.equal(commits[0].changes, artifacts)
+    // Each page of a longer list reads all of it.
+    if (artifacts <= 10_000) {
+      const told = (await deployed.tuffet('log', `${commits[0].number}`, '--changes', '--json')).trim().split('\n')
+      assert.equal(told.length, artifacts)
+    }
     const checked = JSON.parse(await deployed.tuffet('check', '--json'))
     assert.deepEqual([checked.valid, checked.targets], [true, 0])
   })
