@@ -1,17 +1,21 @@
 import { sha256 } from './documents.ts'
 import type { Change, Listed } from './journal.ts'
 import type { ObjectStore } from './ports.ts'
-import { decodeLines, encodeLines, readPart } from './stored-lines.ts'
+import { decodeLines, encodeLine, joinLines, readPart } from './stored-lines.ts'
 
 /** Changes that are too many for an entry of the journal: a file of their own, with one on each line. */
 
 /** `number`: the one under which the work was done ahead that makes these changes. */
 export const listName = (task: string, number: number) => `bulk/${task}.${number}.changes`
 
-export async function writeList(state: ObjectStore, name: string, changes: readonly Change[]): Promise<Listed> {
-  const bytes = encodeLines(changes)
+/** A line of the list, which takes less memory than the change itself. */
+export const lineOf = (change: Change): string => encodeLine(change)
+
+/** The same lines make the same file, in whatever order they were found. */
+export async function writeList(state: ObjectStore, name: string, lines: readonly string[]): Promise<Listed> {
+  const bytes = joinLines([...lines].sort())
   await state.create(name, bytes)
-  return { file: name, sha256: sha256(bytes), changes: changes.length, except: [] }
+  return { file: name, sha256: sha256(bytes), changes: lines.length, except: [] }
 }
 
 /** Parsed as one goes. Throws RepositoryError 'corrupt' if the file is gone, or has another hash. */

@@ -28,13 +28,16 @@ export interface LongWork {
 export interface Found {
   /** What paths held that the work has changed. */
   readonly held: readonly Held[]
+  /** Changes to be listed, as lines of `listed.ts`: of targets that are to be there afterwards, and of those that are not. */
+  readonly restored: readonly string[]
+  readonly removed: readonly string[]
   /** Paths of parked changes that were accepted before. */
   readonly overtaken: readonly string[]
   /** Artifacts among which are some that clients will trip over. */
   readonly odd: readonly Artifact[]
 }
 
-export const nothingFound: Found = { held: [], overtaken: [], odd: [] }
+export const nothingFound: Found = { held: [], restored: [], removed: [], overtaken: [], odd: [] }
 
 /** A file of artifacts that was read, and which of them belong into each role; in memory that threads share. */
 export interface Lent {

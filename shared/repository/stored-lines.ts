@@ -11,11 +11,16 @@ const partLength = 4 * 1024 * 1024
 
 /** As JSON, in the order of their paths. */
 export function encodeLines(values: readonly { readonly path: string }[]): Uint8Array {
-  const sorted = [...values].sort((one, other) => (one.path < other.path ? -1 : 1))
+  return joinLines([...values].sort((one, other) => (one.path < other.path ? -1 : 1)).map(encodeLine))
+}
+
+export const encodeLine = (value: { readonly path: string }): string => JSON.stringify(value)
+
+export function joinLines(lines: Iterable<string>): Uint8Array {
   const parts: Buffer[] = []
   let part = ''
-  for (const one of sorted) {
-    part += `${JSON.stringify(one)}\n`
+  for (const line of lines) {
+    part += `${line}\n`
     if (part.length < partLength) continue
     parts.push(Buffer.from(part))
     part = ''

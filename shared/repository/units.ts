@@ -109,7 +109,7 @@ export async function makeUnits(
   return { nearCaps, found: found(), telling }
 }
 
-const sizeOf = ({ held, overtaken, odd }: Found) => held.length + overtaken.length + odd.length
+const sizeOf = (found: Found) => Object.values(found).reduce((sum, { length }) => sum + length, 0)
 
 async function readContents(
   repository: Repository,
@@ -139,6 +139,8 @@ export async function allMade(makers: readonly Promise<Made>[]): Promise<Made> {
       held: made.flatMap(({ found }) => found.held),
       overtaken: made.flatMap(({ found }) => found.overtaken),
       odd: made.flatMap(({ found }) => found.odd),
+      restored: made.flatMap(({ found }) => found.restored),
+      removed: made.flatMap(({ found }) => found.removed),
     },
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { help } from '../../shared/repository/help.ts'
+import { nothingFound } from '../../shared/repository/long-work.ts'
 import { StoreError } from '../../shared/repository/ports.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
@@ -155,7 +156,7 @@ describe('work ahead in two threads', () => {
     }
     assert.equal(await prepare(restarted(repository), id, { helper }), 'ready')
     assert.equal(helped.length, 2)
-    assert.deepEqual(helped[0], { nearCaps: {}, found: { held: [], overtaken: [], odd: [] } })
+    assert.deepEqual(helped[0], { nearCaps: {}, found: nothingFound })
     assert.equal((await publishTaskOf(repository, id)).state, 'SUCCESS')
     assert.deepEqual(await seen(repository), lengths(many(40)))
     await isClean(repository)

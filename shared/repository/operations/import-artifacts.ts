@@ -9,7 +9,7 @@ import { type Draft, roleFor, setParked } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { encodeHeld, type Held } from '../imported.ts'
 import type { Imported } from '../journal.ts'
-import type { Found, Lent, LongWork, Planning, Unit } from '../long-work.ts'
+import { type Found, type Lent, type LongWork, nothingFound, type Planning, type Unit } from '../long-work.ts'
 import { withoutOvertaken } from '../parked.ts'
 import type { Signer } from '../ports.ts'
 import type { ImportArtifactsRequest } from '../task.ts'
@@ -87,7 +87,7 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
     return lent
   }
   const units = [...placed.keys()].map((role) => ({ makes: [role], reads: [role] }))
-  return { draft, units, make, found: () => ({ held, overtaken, odd }), facts, lend }
+  return { draft, units, make, found: () => ({ ...nothingFound, held, overtaken, odd }), facts, lend }
 }
 
 /** Artifacts, and those of each role by their numbers. */

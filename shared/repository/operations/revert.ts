@@ -5,10 +5,8 @@ import { refuseLosing } from '../client-standing.ts'
 import { readRole } from '../current.ts'
 import { type Draft, roleFor, roleOf, setParked } from '../draft.ts'
 import { Refusal, shown } from '../errors.ts'
-import type { Held } from '../imported.ts'
-import type { Change } from '../journal.ts'
-import { listName, writeList } from '../listed.ts'
-import type { Found, LongWork, Planning, Unit } from '../long-work.ts'
+import { lineOf, listName, writeList } from '../listed.ts'
+import { type Found, type LongWork, nothingFound, type Planning, type Unit } from '../long-work.ts'
 import { withoutOvertaken } from '../parked.ts'
 import { type Past, readPast } from '../past.ts'
 import type { RevertRequest } from '../task.ts'
@@ -58,8 +56,7 @@ async function plan(planning: Planning, { commit }: RevertRequest, context: Oper
   for (const path of later.keys()) past.delete(path)
   const placed = await placePaths(planning, past, context)
   const parked = new Set<string>(at.parked.changes.filter(({ task }) => task < taskId).map(({ path }) => path))
-  const held: Held[] = []
-  const overtaken: string[] = []
+  const [restored, removed, overtaken]: [string[], string[], string[]] = [[], [], []]
 
   const make = ({ makes: [role = ''] }: Unit, contents: ReadonlyMap<string, Targets>) => {
     const content = contents.get(role)
@@ -68,25 +65,28 @@ async function plan(planning: Planning, { commit }: RevertRequest, context: Oper
     const different: Value[] = []
     for (const path of placed.get(role) ?? []) {
       const [now, info] = [targets.get(path), past.get(path)]
-      if (now !== undefined) held.push({ path, info: now })
       if (isSame(now, info)) continue
       different.push([path, info])
       if (parked.has(path)) overtaken.push(path)
-      if (info === undefined) targets.delete(path)
-      else targets.set(path, info)
+      const line = lineOf({ path, ...(now && { before: now }), ...(info && { after: info }) })
+      if (info === undefined) {
+        targets.delete(path)
+        removed.push(line)
+      } else {
+        targets.set(path, info)
+        restored.push(line)
+      }
     }
     refuseUnfit(draft, different)
     return new Map([[role, { ...content, targets }]])
   }
-  const facts = async (number: number, { held, overtaken }: Found) => {
-    const changes = changesBetween(held, past)
-    const removed = changes.filter(({ after }) => after === undefined).length
-    const details = { commit, restored: changes.length - removed, removed, updated_roles: placed.size }
-    const listed = await writeList(repository.ports.state, listName(taskId, number), changes)
+  const facts = async (number: number, { restored, removed, overtaken }: Found) => {
+    const details = { commit, restored: restored.length, removed: removed.length, updated_roles: placed.size }
+    const listed = await writeList(repository.ports.state, listName(taskId, number), [...restored, ...removed])
     return { details, warnings: [], overtaken, listed }
   }
   const units = [...placed.keys()].map((role) => ({ makes: [role], reads: [role] }))
-  return { draft, units, make, found: () => ({ held, overtaken, odd: [] }), facts }
+  return { draft, units, make, found: () => ({ ...nothingFound, restored, removed, overtaken }), facts }
 }
 
 /**
@@ -117,19 +117,6 @@ async function placePaths(
   }
   rolesOf(draft, unplaced, context)
   return placed
-}
-
-/** `held`: what is there now of those paths. */
-function changesBetween(held: readonly Held[], past: Past): Change[] {
-  const changes: Change[] = []
-  const there = new Set<string>()
-  for (const { path, info: before } of held) {
-    const after = past.get(path)
-    there.add(path)
-    if (!isSame(before, after)) changes.push({ path, before, ...(after && { after }) })
-  }
-  for (const [path, after] of past) if (after !== undefined && !there.has(path)) changes.push({ path, after })
-  return changes
 }
 
 /** What is to be undone: what commits have changed since, and the tasks that this commit does before this one. */
