@@ -1,7 +1,7 @@
 import { sha256 } from './documents.ts'
 import type { Change, Listed } from './journal.ts'
 import type { ObjectStore } from './ports.ts'
-import { decodeLines, encodeLine, joinLines, readPart } from './stored-lines.ts'
+import { decodeLines, joinLines, readPart } from './stored-lines.ts'
 
 /** Changes that are too many for an entry of the journal: a file of their own, with one on each line. */
 
@@ -9,7 +9,7 @@ import { decodeLines, encodeLine, joinLines, readPart } from './stored-lines.ts'
 export const listName = (task: string, number: number) => `bulk/${task}.${number}.changes`
 
 /** A line of the list, which takes less memory than the change itself. */
-export const lineOf = (change: Change): string => encodeLine(change)
+export const lineOf = (change: Change): string => JSON.stringify(change)
 
 /** The same lines make the same file, in whatever order they were found. */
 export async function writeList(state: ObjectStore, name: string, lines: readonly string[]): Promise<Listed> {

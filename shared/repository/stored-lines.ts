@@ -11,10 +11,10 @@ const partLength = 4 * 1024 * 1024
 
 /** As JSON, in the order of their paths. */
 export function encodeLines(values: readonly { readonly path: string }[]): Uint8Array {
-  return joinLines([...values].sort((one, other) => (one.path < other.path ? -1 : 1)).map(encodeLine))
+  const sorted = [...values].sort((one, other) => (one.path < other.path ? -1 : 1))
+  // One after the other, for together the lines take as much memory as the values.
+  return joinLines(sorted.values().map((value) => JSON.stringify(value)))
 }
-
-export const encodeLine = (value: { readonly path: string }): string => JSON.stringify(value)
 
 export function joinLines(lines: Iterable<string>): Uint8Array {
   const parts: Buffer[] = []
