@@ -1,6 +1,6 @@
 import { CarriedMap } from './carried-map.ts'
 import { inOrder } from './code-points.ts'
-import { EditedMap } from './edited-map.ts'
+import { EditedMap, type Part } from './edited-map.ts'
 import { TufError } from './errors.ts'
 import { OrderedMap, type Piece } from './ordered-map.ts'
 import { ReadOnlyMap } from './read-only-map.ts'
@@ -48,29 +48,27 @@ function joined(parts: readonly Part[]): Uint8Array {
   const length = parts.reduce((sum, { bytes }) => sum + bytes.length, 0)
   const whole = Buffer.allocUnsafeSlow(room.before + length + room.after)
   let at = room.before
-  for (const { bytes } of parts) {
+  for (const { bytes, placed } of parts) {
     whole.set(bytes, at)
     at += bytes.length
+    placed?.(whole, at)
   }
   const bytes = whole.subarray(room.before, at)
   roomy.set(bytes, { whole, before: room.before })
   return bytes
 }
 
-interface Part {
-  readonly bytes: Uint8Array
-  readonly isJson: boolean
-}
-
 /**
- * As far as it is a member of `value` itself, an OrderedMap has its pieces serialised once, however often they are written, and a
- * CarriedMap not at all.
+ * As far as it is a member of `value` itself, an OrderedMap has its pieces serialised once, however often they are written, an
+ * EditedMap what changed in it, and a CarriedMap nothing.
  */
 function partsOf(value: unknown): readonly Part[] {
   const isInPieces =
     typeof value === 'object' &&
     value !== null &&
-    Object.values(value).some((member) => member instanceof OrderedMap || member instanceof CarriedMap)
+    Object.values(value).some(
+      (member) => member instanceof OrderedMap || member instanceof EditedMap || member instanceof CarriedMap,
+    )
   if (!isInPieces) return [partOf(canonicalText(value))]
   const parts: Part[] = []
   let text = '{'
@@ -81,6 +79,10 @@ function partsOf(value: unknown): readonly Part[] {
     if (member instanceof OrderedMap) {
       parts.push(partOf(`${text}{`))
       for (const [at, piece] of member.pieces.entries()) parts.push(...(at === 0 ? [] : [comma]), partOfPiece(piece))
+      text = '}'
+    } else if (member instanceof EditedMap) {
+      parts.push(partOf(`${text}{`))
+      for (const part of member.parts(memberText, partOf)) parts.push(part)
       text = '}'
     } else if (member instanceof CarriedMap) {
       parts.push(partOf(`${text}{`), { bytes: member.bytes, isJson: true })
@@ -98,7 +100,7 @@ const partsOfPieces = new WeakMap<Piece<unknown>, Part>()
 function partOfPiece(piece: Piece<unknown>): Part {
   const known = partsOfPieces.get(piece)
   if (known !== undefined) return known
-  const part = partOf(piece.map(([key, value]) => member(key, value)).join(','))
+  const part = partOf(piece.map(([key, value]) => memberText(key, value)).join(','))
   partsOfPieces.set(piece, part)
   return part
 }
@@ -114,7 +116,6 @@ export function canonicalText(value: unknown): string {
       return value ? 'true' : 'false'
     case 'object':
       if (value === null) return 'null'
-      if (value instanceof EditedMap) return `{${value.members(member).join(',')}}`
       if (Array.isArray(value)) return `[${Array.from(value, canonicalText).join(',')}]`
       return isMap(value)
         ? `{${members(inOrder([...value.keys()]), (key) => value.get(key))}}`
@@ -127,18 +128,18 @@ export function canonicalText(value: unknown): string {
 const isMap = (value: object): value is ReadonlyMap<string, unknown> =>
   value instanceof Map || value instanceof OrderedMap || value instanceof ReadOnlyMap
 
-const member = (key: string, value: unknown) => `${quoted(key)}:${canonicalText(value)}`
+const memberText = (key: string, value: unknown) => `${quoted(key)}:${canonicalText(value)}`
 
 function members(keys: readonly string[], get: (key: string) => unknown): string {
   const [only] = keys
   if (only !== undefined && keys.length === 1) {
     const value = get(only)
-    return value === undefined ? '' : member(only, value)
+    return value === undefined ? '' : memberText(only, value)
   }
   const texts: string[] = []
   for (const key of keys) {
     const value = get(key)
-    if (value !== undefined) texts.push(member(key, value))
+    if (value !== undefined) texts.push(memberText(key, value))
   }
   // Joined rather than added up: what is added up stays in its pieces, and is put together again each time it is used.
   return texts.join(',')

@@ -1,66 +1,153 @@
 import { compareCodePoints, inOrder } from './code-points.ts'
 import { ReadOnlyMap } from './read-only-map.ts'
 
-interface Member {
-  readonly key: string
-  readonly text: string
+/** A part of a document in canonical form. */
+export interface Part {
+  readonly bytes: Uint8Array
+  /** True if these very bytes are known to be JSON as well: see `isJson`. */
+  readonly isJson: boolean
+  /** Told where the copy of its bytes ends in the document that was put together from all parts. */
+  readonly placed?: (document: Uint8Array, end: number) => void
 }
 
+/** Entries in code-point order, and where each of them ends in `bytes`: so they were written, with commas between them. */
+interface Written<Value> {
+  readonly keys: readonly string[]
+  readonly values: readonly Value[]
+  readonly ends: readonly number[]
+  readonly bytes: Uint8Array
+  readonly isJson: boolean
+}
+
+const nothing = { keys: [], values: [], ends: [], bytes: new Uint8Array(), isJson: true }
+const comma: Part = { bytes: Buffer.from(','), isJson: true }
+
 /**
- * A copy of a Map, made to change a little of it. It knows how its entries were written when it, or the one that it is a copy
- * of, was put into canonical JSON: to write a hash bin again takes what changes in it, not what it holds. So values never change
- * themselves.
+ * A copy of a Map, made to change a little of it. It knows where its entries lie in the document in which it, or the one that it is a
+ * copy of, was written last: to write a hash bin again takes what changes in it, and the other bytes are carried over. So values
+ * never change themselves.
  */
 export class EditedMap<Value> extends ReadOnlyMap<Value> {
-  protected readonly known: Map<string, Value>
-  /** In code-point order. */
-  #written: readonly Member[] | undefined
-  /** Keys that were set or deleted since. */
-  readonly #changed: Set<string>
+  #written: Written<Value>
+  /** What was set since; nothing as its value: it was deleted. */
+  readonly #changes: Map<string, Value | undefined>
+  #entries: ReadonlyMap<string, Value> | undefined
 
   constructor(from: ReadonlyMap<string, Value>) {
     super()
-    const isEdited = from instanceof EditedMap
-    this.known = new Map(isEdited ? from.known : from)
-    this.#written = isEdited ? from.#written : undefined
-    this.#changed = new Set(isEdited ? from.#changed : [])
+    this.#written = from instanceof EditedMap ? from.#written : nothing
+    this.#changes = new Map(from instanceof EditedMap ? from.#changes : from)
+  }
+
+  override get(key: string): Value | undefined {
+    if (this.#changes.has(key)) return this.#changes.get(key)
+    const { keys, values } = this.#written
+    const place = placeOf(key, keys)
+    return keys[place] === key ? values[place] : undefined
+  }
+
+  override has(key: string): boolean {
+    return this.get(key) !== undefined
   }
 
   set(key: string, value: Value): this {
-    this.known.set(key, value)
-    this.#changed.add(key)
+    this.#change(key, value)
     return this
   }
 
   delete(key: string): boolean {
-    this.#changed.add(key)
-    return this.known.delete(key)
+    const isThere = this.has(key)
+    if (isThere) this.#change(key, undefined)
+    return isThere
   }
 
-  /** Its members in code-point order, as `write` makes them; of those that it knows `write` is not asked. */
-  members(write: (key: string, value: Value) => string): string[] {
-    const member = (key: string): Member => ({ key, text: write(key, this.known.get(key) as Value) })
-    if (this.#written === undefined) this.#written = inOrder([...this.known.keys()]).map(member)
-    else if (this.#changed.size > 0) {
-      const members = [...this.#written]
-      for (const key of this.#changed) {
-        const place = placeOf(key, members)
-        const old = members[place]?.key === key ? 1 : 0
-        members.splice(place, old, ...(this.known.has(key) ? [member(key)] : []))
+  #change(key: string, value: Value | undefined): void {
+    this.#changes.set(key, value)
+    this.#entries = undefined
+  }
+
+  /** For who goes through all of them. */
+  protected get known(): ReadonlyMap<string, Value> {
+    if (this.#entries === undefined) {
+      const { keys, values } = this.#written
+      const entries = new Map(keys.map((key, at) => [key, values[at] as Value]))
+      for (const [key, value] of this.#changes) {
+        if (value === undefined) entries.delete(key)
+        else entries.set(key, value)
       }
-      this.#written = members
+      this.#entries = entries
     }
-    this.#changed.clear()
-    return this.#written.map(({ text }) => text)
+    return this.#entries
+  }
+
+  /**
+   * Its members in code-point order with commas between them. `write` is asked of those alone that were not written yet; they
+   * count as written once the last part is told where it was placed.
+   */
+  parts(write: (key: string, value: Value) => string, encode: (text: string) => Part): readonly Part[] {
+    const before = this.#written
+    const keys: string[] = []
+    const values: Value[] = []
+    const ends: number[] = []
+    const parts: Part[] = []
+    const fresh: string[] = []
+    let length = 0
+    const add = (part: Part) => {
+      if (parts.length > 0) parts.push(comma)
+      parts.push(part)
+    }
+    const addFresh = () => {
+      if (fresh.length > 0) add(encode(fresh.splice(0).join(',')))
+    }
+    const list = (key: string, value: Value, bytes: number) => {
+      length += bytes + (keys.length > 0 ? comma.bytes.length : 0)
+      keys.push(key)
+      values.push(value)
+      ends.push(length)
+    }
+    /** The entries from one place up to another, as they lie there. */
+    const carry = (from: number, to: number) => {
+      if (from === to) return
+      addFresh()
+      let start = from === 0 ? 0 : (before.ends[from - 1] as number) + comma.bytes.length
+      add({ bytes: before.bytes.subarray(start, before.ends[to - 1]), isJson: before.isJson })
+      for (let at = from; at < to; at++) {
+        const end = before.ends[at] as number
+        list(before.keys[at] as string, before.values[at] as Value, end - start)
+        start = end + comma.bytes.length
+      }
+    }
+    let next = 0
+    for (const key of inOrder([...this.#changes.keys()])) {
+      const place = placeOf(key, before.keys, next)
+      carry(next, place)
+      next = before.keys[place] === key ? place + 1 : place
+      const value = this.#changes.get(key)
+      if (value === undefined) continue
+      const text = write(key, value)
+      fresh.push(text)
+      list(key, value, Buffer.byteLength(text))
+    }
+    carry(next, before.keys.length)
+    addFresh()
+    const isJson = parts.every((part) => part.isJson)
+    const last = parts.pop()
+    if (last === undefined) return []
+    const placed = (document: Uint8Array, end: number) => {
+      if (this.#written !== before) return
+      this.#written = { keys, values, ends, bytes: document.subarray(end - length, end), isJson }
+      this.#changes.clear()
+    }
+    return [...parts, { ...last, placed }]
   }
 }
 
 /** Where a key is among others in order, or would be. */
-function placeOf(key: string, members: readonly Member[]): number {
-  let [from, to] = [0, members.length]
+function placeOf(key: string, keys: readonly string[], first = 0): number {
+  let [from, to] = [first, keys.length]
   while (from < to) {
     const middle = (from + to) >>> 1
-    if (compareCodePoints(members[middle]?.key ?? '', key) < 0) from = middle + 1
+    if (compareCodePoints(keys[middle] ?? '', key) < 0) from = middle + 1
     else to = middle
   }
   return from
