@@ -1,7 +1,7 @@
 import type { Finding, Problem } from './check-report.ts'
 import { checkState } from './check-state.ts'
 import { sha256 } from './documents.ts'
-import { decodeEntry, type Entry, entryName } from './journal.ts'
+import { decodeEntry, type Entry, entryName, type Link } from './journal.ts'
 
 export interface CheckedJournal {
   /** Entries of commits, from the current one to the first, as far as the chain could be followed. */
@@ -22,6 +22,8 @@ export async function checkJournal(
 ): Promise<CheckedJournal> {
   const findings: Finding[] = []
   const reading = new Map<number, Promise<Uint8Array | undefined>>()
+  /** Commits that one above them names beside its base, and that the chain has to come to. */
+  const named = new Map<number, Link & { readonly by: number }>()
   let entries = 0
   let above: Pick<Entry, 'number' | 'base'> = { number: number + 1, base: { number, sha256: '' } }
 
@@ -33,14 +35,24 @@ export async function checkJournal(
       report(name, 'missing', `There is no ${name}, on which commit ${above.number} builds: history before it is lost.`)
       break
     }
-    if (base.sha256 !== '' && sha256(bytes) !== base.sha256)
+    const hash = sha256(bytes)
+    const isAsBuiltOn = base.sha256 === '' || hash === base.sha256
+    if (!isAsBuiltOn)
       report(name, 'changed', `${name} is not what commit ${above.number} was built on: history was edited or spoilt.`)
+    for (const link of [...named.values()].filter((link) => link.number >= base.number)) {
+      named.delete(link.number)
+      if (link.number === base.number && (link.sha256 === hash || !isAsBuiltOn)) continue
+      const why = `Commit ${link.by} names another ${entryName(link.number)} than it builds on: history was edited.`
+      report(entryName(link.by), 'changed', why)
+    }
     if (base.number === 0) break
     entries++
     const entry = understand(name, bytes)
     if (entry !== undefined && base.number === number) findings.push(...(await checkState(read, entry)))
     // A chain that went up would have no end.
     if (entry === undefined || entry.base.number >= base.number) break
+    for (const link of Object.values(entry.earlier ?? {}))
+      if (!named.has(link.number)) named.set(link.number, { ...link, by: entry.number })
     above = { number: base.number, base: entry.base }
   }
   return { entries, findings }

@@ -5,7 +5,15 @@ import type { Current } from './current.ts'
 import { encodeDocument, schemaVersion, sha256 } from './documents.ts'
 import { type Draft, roleOf } from './draft.ts'
 import { rolesNearCaps } from './fit.ts'
-import { type Entry, encodeEntry, entryName, lastClaimed, type StateName, stateObjectName } from './journal.ts'
+import {
+  type Entry,
+  earlierOf,
+  encodeEntry,
+  entryName,
+  lastClaimed,
+  type StateName,
+  stateObjectName,
+} from './journal.ts'
 import type { Lease } from './lease.ts'
 import { inParallel } from './parallel.ts'
 import { createUnlessTaken, StoreError, type Tag } from './ports.ts'
@@ -142,10 +150,13 @@ async function claim(repository: Repository, base: Base, draft: Draft, tasks: re
   for (let number = above + 1; ; number = (await lastClaimed(state, number)) + 1) {
     const signing = numbered(draft.signing, draft.waiting, number)
     const decided = encodeState({ ...draft, signing })
+    const link = { number: base.number, sha256: base.sha256 }
+    const earlier = earlierOf(number, link, before)
     const entry: Entry = {
       schema: schemaVersion,
       number,
-      base: { number: base.number, sha256: base.sha256 },
+      base: link,
+      ...(earlier && { earlier }),
       nonce,
       time: now.toISOString(),
       tasks,

@@ -1,41 +1,60 @@
 import { decodeDocument, sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
-import { type Entry, entryName, type StoredEntry } from './journal.ts'
+import { type Entry, entryName, type Link, type StoredEntry } from './journal.ts'
 import { inParallel } from './parallel.ts'
 import type { ObjectStore } from './ports.ts'
 
-/** How many entries are read together, and how many of the reads are under way at once. */
-export interface ReadingAhead {
-  /** As many as are expected to be asked for. */
-  readonly expected: number
+/** Which entries are asked for, and how many of the reads are under way at once. */
+export interface Wanted {
+  /** The number of the newest one; absent: of all. */
+  readonly newest?: number
+  readonly limit: number
   readonly parallel: number
 }
 
 /**
- * The committed entries from `top` down, each held to the hash that the one above it has of it. An entry is found by the
+ * The committed entries from `top` down, each held to the hash that one above it has of it. An entry is found by the
  * number that the one above builds on; most are one less, so they are read in blocks, and what was not committed is passed over.
  * Throws RepositoryError 'corrupt' where one is missing or is not the one that was built on.
  */
 export async function* committedDown(
   state: ObjectStore,
   top: StoredEntry,
-  { expected, parallel }: ReadingAhead,
+  { newest = top.entry.number, limit, parallel }: Wanted,
 ): AsyncGenerator<Entry> {
-  yield top.entry
-  let above = top.entry
+  let at = await entryNear(state, top.entry, newest)
   let block = new Map<number, Uint8Array>()
-  for (let left = expected - 1; above.base.number > 0; left--) {
-    const { number, sha256: known } = above.base
-    if (!block.has(number)) block = await readBlock(state, number, Math.min(Math.max(left, 1), parallel))
-    const bytes = block.get(number)
-    const name = entryName(number)
-    if (bytes === undefined)
-      throw new RepositoryError('corrupt', `${name} is missing, although commit ${number} was made. ${mending}`)
-    if (sha256(bytes) !== known)
-      throw new RepositoryError('corrupt', `${name} is not the one that commit ${above.number} builds on. ${mending}`)
-    above = decodeDocument<Entry>(name, bytes)
-    yield above
+  for (let left = limit; ; ) {
+    if (at.number <= newest) {
+      yield at
+      left--
+    }
+    const { number } = at.base
+    if (number === 0 || left === 0) return
+    const expected = number - Math.min(newest, number) + left
+    if (!block.has(number)) block = await readBlock(state, number, Math.min(expected, parallel))
+    at = linkedEntry(at.base, block.get(number), at.number)
   }
+}
+
+/** The lowest entry that links lead to, and that is not below `number`. */
+async function entryNear(state: ObjectStore, top: Entry, number: number): Promise<Entry> {
+  let at = top
+  for (;;) {
+    const links = Object.values(at.earlier ?? {}).filter((link) => link.number >= number)
+    const furthest = links.sort((one, other) => one.number - other.number)[0]
+    if (furthest === undefined) return at
+    at = linkedEntry(furthest, (await state.read(entryName(furthest.number)))?.bytes, at.number)
+  }
+}
+
+function linkedEntry(link: Link, bytes: Uint8Array | undefined, above: number): Entry {
+  const name = entryName(link.number)
+  if (bytes === undefined)
+    throw new RepositoryError('corrupt', `${name} is missing, although commit ${link.number} was made. ${mending}`)
+  if (sha256(bytes) !== link.sha256)
+    throw new RepositoryError('corrupt', `${name} is not the one that commit ${above} builds on. ${mending}`)
+  return decodeDocument<Entry>(name, bytes)
 }
 
 /** Those that there are of so many numbers, the last of which is `last`. */

@@ -14,7 +14,9 @@ import type { DecidedTask } from './task.ts'
 export interface Entry extends Document {
   readonly number: number
   /** The commit, or for the first one the sealed bootstrap, that this one builds on, and the SHA-256 of its bytes. */
-  readonly base: { readonly number: number; readonly sha256: string }
+  readonly base: Link
+  /** Some of the commits below it, from which those that lie far down are found: see `earlierOf`. */
+  readonly earlier?: Readonly<Record<string, Link>>
   /** Sets two publishers apart that would write the same otherwise. */
   readonly nonce: string
   /** ISO 8601, UTC. */
@@ -41,6 +43,12 @@ export interface Entry extends Document {
   readonly ahead?: number
   /** The task for which this entry claims a number ahead of its commit. Such an entry is never committed itself. */
   readonly prepares?: string
+}
+
+export interface Link {
+  readonly number: number
+  /** Of the bytes of that entry, in hex. */
+  readonly sha256: string
 }
 
 /** A million changes: see `imported.ts`. */
@@ -102,6 +110,22 @@ export function isAsDecided({ stateSha256 }: Entry, name: StateName, bytes: Uint
 /** The pieces of private state that this entry's commit decided. */
 export function stateWrittenBy({ number, state }: Entry): StateName[] {
   return stateNames.filter((name) => state[name] === number)
+}
+
+const blockLength = 64
+
+/**
+ * For 64, 64² and so on up to its number: the newest commit below an entry whose number lies in another block of so many. So any
+ * commit is found from any later one by less than 64 reads for each of these powers, and all that it takes is the entry below.
+ */
+export function earlierOf(number: number, base: Link, below: Entry | undefined): Entry['earlier'] {
+  const links: Record<string, Link> = {}
+  for (let length = blockLength; length <= number && below !== undefined; length *= blockLength) {
+    const isOfOther = Math.floor(base.number / length) < Math.floor(number / length)
+    const link = isOfOther ? base : below.earlier?.[length]
+    if (link !== undefined) links[length] = link
+  }
+  return Object.keys(links).length > 0 ? links : undefined
 }
 
 /** Padded, so that names sort as numbers do up to 10^12. */

@@ -95,12 +95,8 @@ export async function readCommits(
   const current = await readCurrent(repository)
   if (current === undefined) return []
   const { ports, limits } = repository
-  const { number } = current.entry
-  const expected = number - Math.min(newest ?? number, number) + limit
   const entries: Entry[] = []
-  for await (const entry of committedDown(ports.state, current, { expected, parallel: limits.parallel })) {
-    if (newest === undefined || entry.number <= newest) entries.push(entry)
-    if (entries.length === limit) break
-  }
+  const wanted = { ...(newest !== undefined && { newest }), limit, parallel: limits.parallel }
+  for await (const entry of committedDown(ports.state, current, wanted)) entries.push(entry)
   return entries
 }
