@@ -100,6 +100,16 @@ describe('what the functions ask of AWS', () => {
       })
     })
 
+    it('20 requests of one artifact each, published in one commit: the inbox is emptied by a few requests', async () => {
+      for (let at = 0; at < 20; at++) await accept(`each/${at}`)
+      const rings = await deployment.rings(5)
+      const { 'S3 delete': alone = 0, 'S3 delete of many': shared = 0 } = await during(() =>
+        functions.publish.invoke(rings),
+      )
+      // They come while another is under way; how many at once is not ours to say.
+      assert.ok(alone >= 1 && shared >= 1 && alone + shared <= 7, `${alone} alone, ${shared} of many`)
+    })
+
     it('a refresh of nothing: what every minute costs', async () => {
       await functions.refresh.invoke({})
       assert.deepEqual(await during(() => functions.refresh.invoke({})), { 'S3 get': 5, 'S3 list': 2 })

@@ -20,5 +20,6 @@ const methods: Readonly<Record<string, string>> = { GET: 'S3 get', PUT: 'S3 put'
 function nameOf({ method, url, headers }: ProxiedRequest): string {
   const target = headers['x-amz-target']
   if (typeof target === 'string') return target.replace(/^TrentService\./, 'KMS ').replace(/^AmazonSQS\./, 'SQS ')
+  if (method === 'POST' && url.includes('?delete')) return 'S3 delete of many'
   return url.includes('list-type=2') ? 'S3 list' : (methods[method] ?? `${method} ${url}`)
 }

@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
 import {
-  DeleteObjectCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
@@ -10,6 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { type ObjectStore, type Stored, StoreError, type StoreErrorCode, type Tag } from '../../repository/ports.ts'
 import { clientSettings } from './client-settings.ts'
+import { sharedDeletes } from './s3-deletes.ts'
 import { serviceError } from './service-error.ts'
 
 export interface S3Place {
@@ -53,6 +53,7 @@ export function s3ObjectStore(
   client: S3Client = sharedClient(),
 ): ObjectStore {
   const place = (name: string) => ({ Bucket: bucket, Key: prefix + name })
+  const deleteObject = sharedDeletes(bucket, client)
 
   async function attempt<Result>(what: string, name: string, work: () => Promise<Result>): Promise<Result> {
     try {
@@ -153,10 +154,7 @@ export function s3ObjectStore(
     create: (name, bytes) => write('create', name, bytes, { IfNoneMatch: '*' }),
     replace: (name, bytes, tag) => write('replace', name, bytes, { IfMatch: tag }),
 
-    delete: (name) =>
-      attempt('delete', name, async () => {
-        await client.send(new DeleteObjectCommand(place(name)))
-      }),
+    delete: (name) => attempt('delete', name, () => deleteObject(prefix + name)),
 
     list: (begin, { after = '', limit = Number.POSITIVE_INFINITY } = {}) =>
       attempt('list', begin, async () => {
