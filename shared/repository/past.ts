@@ -20,7 +20,7 @@ export async function readPast(
   current: Current,
   number: number,
 ): Promise<Map<string, TargetFile | undefined>> {
-  return valuesBefore(repository, await commitsSince(repository, current, number))
+  return refusingBroken(async () => valuesBefore(repository, await commitsSince(repository, current, number)))
 }
 
 /** The same, or nothing if more targets than `limit` may have changed since. */
@@ -30,9 +30,21 @@ export async function readShortPast(
   number: number,
   limit: number,
 ): Promise<Past | undefined> {
-  const commits = await commitsSince(repository, current, number)
-  const changes = commits.reduce((sum, told) => sum + numberOfChanges(told), 0)
-  return changes > limit ? undefined : valuesBefore(repository, commits)
+  return refusingBroken(async () => {
+    const commits = await commitsSince(repository, current, number)
+    const changes = commits.reduce((sum, told) => sum + numberOfChanges(told), 0)
+    return changes > limit ? undefined : valuesBefore(repository, commits)
+  })
+}
+
+/** What is lost of the journal, or of the files that tell its changes, is no reason to stop everything else. */
+async function refusingBroken<Value>(read: () => Promise<Value>): Promise<Value> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof RepositoryError) throw new Refusal(`The journal is broken: ${error.message}`)
+    throw error
+  }
 }
 
 /** Of what each of these commits has changed. The newest one comes first, and the earliest change has the last word. */
@@ -60,19 +72,11 @@ async function commitsSince(repository: Repository, { entry }: Current, number: 
 
 async function readSince({ ports, limits }: Repository, last: number, number: number) {
   const entries = new Map<number, Told & Pick<Entry, 'base'>>()
-  try {
-    for await (const { entry } of entriesAfter(ports.state, number - 1, last, limits.parallel)) {
-      const { changes, imported, listed, base } = entry
-      entries.set(entry.number, { changes, base, ...(imported && { imported }), ...(listed && { listed }) })
-      if (entries.size > most)
-        throw new Refusal(
-          `Commit ${number} is more than ${most} commits ago. Go back in several steps, the last one first.`,
-        )
-    }
-  } catch (error) {
-    // No reason to stop everything else.
-    if (error instanceof RepositoryError) throw new Refusal(`The journal is broken: ${error.message}`)
-    throw error
+  for await (const { entry } of entriesAfter(ports.state, number - 1, last, limits.parallel)) {
+    const { changes, imported, listed, base } = entry
+    entries.set(entry.number, { changes, base, ...(imported && { imported }), ...(listed && { listed }) })
+    if (entries.size > most)
+      throw new Refusal(`Commit ${number} is more than ${most} commits ago. Go back in several steps, the last one first.`)
   }
   return entries
 }

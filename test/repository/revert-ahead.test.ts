@@ -182,6 +182,24 @@ describe('a revert of many targets', () => {
     await isClean(repository)
   })
 
+  it('stops nothing else where what a commit changed is lost', async () => {
+    const repository = await imported()
+    await finish(repository, await begin(repository, revert(2)))
+    const { base, listed } = await newest(repository)
+    await repository.ports.state.delete(listed?.file ?? '')
+    const told =
+      /^The journal is broken: bulk\/.+\.changes, which tells what a commit changed, is not there as it was\./
+    const { state, error } = await finish(repository, await begin(repository, revert(base.number)))
+    assert.equal(state, 'ERRORED')
+    assert.match(error ?? '', told)
+    // The same where it is done at once.
+    const atOnce = { ...repository, limits: { ...repository.limits, aheadFrom: 1000 } }
+    const { task } = await run(atOnce, revert(base.number))
+    assert.ok('result' in task)
+    assert.match(task.result.error ?? '', told)
+    assert.equal((await run(repository, addRequest(['p/0'], 9))).state, 'SUCCESS')
+  })
+
   it('leaves no list behind where it ends without a commit of its own', async () => {
     const repository = await imported()
     const id = await begin(repository, revert(2))
