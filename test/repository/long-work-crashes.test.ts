@@ -6,6 +6,8 @@ import { StoreError } from '../../shared/repository/ports.ts'
 import { askToPrepare, preparationName, readPreparation } from '../../shared/repository/preparation.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
+import { diagnose } from '../../shared/repository/repair/diagnose.ts'
+import { repair } from '../../shared/repository/repair/repair.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { inboxName } from '../../shared/repository/task.ts'
 import { seen } from '../support/client.ts'
@@ -122,6 +124,42 @@ describe('work ahead, after a crash', () => {
       takesOver = true
       assert.equal(await prepare(repository, id), 'busy')
       assert.equal((await readPreparation(repository.ports.state, id))?.document.holder, 'another')
+    }
+  })
+
+  it('begins anew once a repair has rolled it back, also under a number that it had before', async () => {
+    for (const kind of ['revert', 'import_artifacts']) {
+      let fails = (_name: string) => false
+      const failing = <Write extends (name: string, ...rest: never[]) => Promise<unknown>>(write: Write) =>
+        (async (name: string, ...rest: never[]) => {
+          if (fails(name)) throw new StoreError('full', 'No room.')
+          return write(name, ...rest)
+        }) as Write
+      const repository = await bootstrapped({
+        ...bins,
+        limits: { aheadFrom: 8 },
+        around: (store) => ({ ...store, create: failing(store.create), replace: failing(store.replace) }),
+      })
+      await run(repository, addRequest(many(20), 7))
+      const imports = (length: number) => importOf(repository, lines(many(60), length))
+      await finish(repository, await begin(repository, await imports(1)))
+      const id = await begin(repository, kind === 'revert' ? { kind, commit: 2 } : await imports(3))
+      // The number below that of the work ahead is free again after the repair.
+      fails = (name) => name.endsWith('.snapshot.json')
+      await assert.rejects(run(repository, addRequest(['p/0'], 9)), { code: 'full' })
+      let isNoted = false
+      fails = (name) => {
+        isNoted ||= /\.(changes|before)$/.test(name)
+        return isNoted && name.startsWith('preparations/')
+      }
+      await assert.rejects(prepare(repository, id), { code: 'full' })
+      fails = () => false
+      const { plan } = await diagnose(restarted(repository))
+      await repair(repository, plan ?? assert.fail())
+      assert.equal((await publish(restarted(repository))).unprepared, id)
+      assert.equal((await finish(restarted(repository), id)).state, 'SUCCESS', kind)
+      const expected = kind === 'revert' ? lengths(many(20), 7) : lengths(many(60), 3)
+      assert.deepEqual(await seen(repository), { ...expected, 'p/0': 9 })
     }
   })
 

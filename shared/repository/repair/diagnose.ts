@@ -9,7 +9,7 @@ import type { Current, Repository } from '../repository.ts'
 import { inboxName, taskName } from '../task.ts'
 import { canSign, rolesBelow, signersOf, type Tree } from '../tree.ts'
 import { findHead } from './head.ts'
-import { biggestNumber, type Inventory, takeInventory } from './journal.ts'
+import { biggestNumber, type Inventory, notedAhead, takeInventory } from './journal.ts'
 import type { Notes } from './notes.ts'
 import { recoverDays } from './private-state.ts'
 import { type RecoveredRoles, recoverRoles } from './recover.ts'
@@ -29,6 +29,8 @@ export interface Plan {
   readonly timestampTag?: Tag
   /** Begun above the newest commit, and not made. */
   readonly leftovers: readonly Entry[]
+  /** Files beside the journal that belong to these. */
+  readonly noted: readonly string[]
   /** Tasks of the newest commit whose records say something else. */
   readonly contradicted: readonly string[]
   /** Published once; their files are lost. */
@@ -101,6 +103,7 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
     ...notes,
     plan: {
       ...{ current, roles, leftovers, roots: published.restored, contradicted },
+      noted: notedAhead(inventory, leftovers),
       ...(head.timestampTag !== undefined && { timestampTag: head.timestampTag }),
       ...(head.isSubstitute && { substitute: head.stored }),
       ...((commits || above !== undefined) && { commit }),

@@ -39,6 +39,18 @@ export async function takeInventory({ ports, limits }: Repository): Promise<Inve
   }
 }
 
+/** What work ahead has noted beside its roles under these numbers, and no other entry names. */
+export function notedAhead({ state, entries }: Inventory, leftovers: readonly Entry[]): string[] {
+  const numbers = new Set(leftovers.filter(({ prepares }) => prepares !== undefined).map(({ number }) => number))
+  const others = [...entries.values()].map(({ entry }) => entry).filter((entry) => !leftovers.includes(entry))
+  const needed = new Set(others.flatMap(({ imported, listed }) => [imported?.before, listed?.file]))
+  const isLeft = (name: string) => {
+    const [, number] = /^bulk\/.+\.(\d+)\.(?:before|changes)$/.exec(name) ?? []
+    return number !== undefined && numbers.has(Number(number)) && !needed.has(name)
+  }
+  return [...state].filter(isLeft)
+}
+
 /**
  * The newest commit that must have been made where `timestamp.json` does not tell: one that another builds on, or that has all of
  * its files. If it was not visible yet, all of it was there to become so.
