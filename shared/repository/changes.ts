@@ -91,9 +91,10 @@ async function readListed(state: ObjectStore, { file, sha256, except }: Listed, 
 }
 
 async function readImported(state: ObjectStore, imported: Imported, page: Page) {
-  const { before: name, except, addedByTaskId: id } = imported
+  const { before: name, beforeSha256, except, addedByTaskId: id } = imported
   const artifacts = await artifactsFrom(state, imported, page)
-  const held = name === undefined ? undefined : await readHeld(state, name, new Set(artifacts.map(({ path }) => path)))
+  const paths = new Set<string>(artifacts.map(({ path }) => path))
+  const held = name === undefined ? undefined : await readHeld(state, { name, sha256: beforeSha256 }, paths)
   const others = new Set<string>(except)
   const changes: Change[] = []
   let looked = 0
@@ -151,13 +152,13 @@ async function linesFrom(
 /** What these paths held before, from the lines of `encodeHeld`, which are sorted. */
 async function readHeld(
   state: ObjectStore,
-  name: string,
+  { name, sha256 }: { readonly name: string; readonly sha256: string | undefined },
   paths: ReadonlySet<string>,
 ): Promise<Map<string, TargetFile>> {
   const sought = [...paths].sort()
   const found = new Map<string, TargetFile>()
   let next = 0
-  for await (const lines of linesOfPart(state, name)) {
+  for await (const lines of linesOfPart(state, name, sha256)) {
     const { path: last } = heldAt(lines, lineAround(lines, lines.length - 1))
     for (let path = sought[next]; path !== undefined && path <= last; path = sought[++next]) {
       const info = findHeld(lines, path)

@@ -18,7 +18,8 @@ export async function changesOfImport(state: ObjectStore, imported: Imported): P
   const bulk = readBulk(await readPart(state, imported.bulk, imported.sha256), imported.format)
   const held = new Map<string, TargetFile>()
   if (imported.before !== undefined)
-    for (const { path, info } of decodeLines<Held>(await readPart(state, imported.before))) held.set(path, info)
+    for (const { path, info } of decodeLines<Held>(await readPart(state, imported.before, imported.beforeSha256)))
+      held.set(path, info)
   const except = new Set<string>(imported.except)
   const { addedByTaskId: id } = imported
   return (function* () {

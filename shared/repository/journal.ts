@@ -63,6 +63,8 @@ export interface Imported {
   readonly addedByTaskId?: string
   /** An object of the state store: what those paths of the file held before that held something. */
   readonly before?: string
+  /** Of that object, in hex; entries before they said so have none. */
+  readonly beforeSha256?: string
   /** Paths that later tasks had changed already: they have the last word. */
   readonly except: readonly string[]
 }

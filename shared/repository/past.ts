@@ -76,7 +76,9 @@ async function readSince({ ports, limits }: Repository, last: number, number: nu
     const { changes, imported, listed, base } = entry
     entries.set(entry.number, { changes, base, ...(imported && { imported }), ...(listed && { listed }) })
     if (entries.size > most)
-      throw new Refusal(`Commit ${number} is more than ${most} commits ago. Go back in several steps, the last one first.`)
+      throw new Refusal(
+        `Commit ${number} is more than ${most} commits ago. Go back in several steps, the last one first.`,
+      )
   }
   return entries
 }

@@ -8,6 +8,7 @@ import { StoreError } from '../../shared/repository/ports.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readCommits } from '../../shared/repository/read.ts'
+import { diagnose } from '../../shared/repository/repair/diagnose.ts'
 import type { RevertRequest } from '../../shared/repository/task.ts'
 import { isClean, seen } from '../support/client.ts'
 import { customRole, delegation, sign } from '../support/delegations.ts'
@@ -198,6 +199,34 @@ describe('a revert of many targets', () => {
     assert.ok('result' in task)
     assert.match(task.result.error ?? '', told)
     assert.equal((await run(repository, addRequest(['p/0'], 9))).state, 'SUCCESS')
+  })
+
+  it('does not take away for good what an import replaced, where that is told in part only', async () => {
+    const repository = await imported()
+    const entry = await newest(repository)
+    const name = entry.imported?.before ?? ''
+    const { bytes, tag } = (await repository.ports.state.read(name)) ?? assert.fail()
+    const withoutLast = bytes.subarray(0, bytes.lastIndexOf(0x0a, bytes.length - 2) + 1)
+    await repository.ports.state.replace(name, withoutLast, tag)
+    const before = await seen(repository)
+    const { state, error } = await finish(repository, await begin(repository, revert(2)))
+    assert.equal(state, 'ERRORED')
+    assert.match(error ?? '', /^The journal is broken: bulk\/.+\.before, which tells what a commit changed/)
+    assert.deepEqual(await seen(repository), before)
+    await assert.rejects(readChanges(repository.ports.state, entry, { offset: 0, limit: 200 }), {
+      code: 'corrupt',
+    })
+  })
+
+  it('is named by a repair that needs its list, and finds it lost', async () => {
+    const repository = await imported()
+    await finish(repository, await begin(repository, revert(2)))
+    const { creates, listed } = await newest(repository)
+    await repository.ports.metadata.delete(creates.find((name) => name.includes('.bins')) ?? '')
+    await repository.ports.state.delete(listed?.file ?? '')
+    const { plan, steps, blocked } = await diagnose(restarted(repository))
+    assert.deepEqual([plan, steps], [undefined, []])
+    assert.match(blocked.join(), /^The files of bins-\w+ cannot be read, nor signed anew .*: bulk\/.* Restore both/)
   })
 
   it('leaves no list behind where it ends without a commit of its own', async () => {

@@ -67,16 +67,17 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
     return new Map([[role, { ...content, targets }]])
   }
   const facts = async (number: number, { held, overtaken, odd }: Found) => {
+    const before = held.length > 0 ? encodeHeld(held) : undefined
     const imported: Imported = {
       bulk: request.bulk,
       sha256: request.sha256,
       format: request.format,
       artifacts: details.imported_artifacts,
       ...(addedByTaskId !== undefined && { addedByTaskId }),
-      ...(held.length > 0 && { before: `${request.bulk}.${number}.before` }),
+      ...(before && { before: `${request.bulk}.${number}.before`, beforeSha256: sha256(before) }),
       except: [...later.keys()],
     }
-    if (imported.before !== undefined) await repository.ports.state.create(imported.before, encodeHeld(held))
+    if (before && imported.before !== undefined) await repository.ports.state.create(imported.before, before)
     const warnings = [...artifactWarnings(served, odd), ...(odd.length < mostOdd ? [] : [moreOdd])]
     return { details, warnings, overtaken, imported }
   }

@@ -11,7 +11,7 @@ import { type Signed, unsigned } from '../../tuf/signed.ts'
 import { verifyThreshold } from '../../tuf/threshold.ts'
 import { sha256 } from '../documents.ts'
 import { draftFrom, roleFor } from '../draft.ts'
-import { shown } from '../errors.ts'
+import { mending, RepositoryError, shown } from '../errors.ts'
 import { type Entry, parseFile } from '../journal.ts'
 import { inParallel } from '../parallel.ts'
 import type { Current, Repository } from '../repository.ts'
@@ -112,11 +112,16 @@ export async function recoverRoles(
     )
     return { roles, rebuilt: new Map() }
   }
-  notes.steps.push(`Sign ${broken.length} roles anew whose files cannot be read, from the journal: ${shown(broken)}.`)
   const targets = new Map(broken.map((role) => [role, new Map<string, TargetFile>()]))
   const draft = draftFrom(current)
-  for (const [path, info] of await targetsByJournal(repository, chain))
-    targets.get(roleFor(draft, path) ?? '')?.set(path, info)
+  const told = await targetsByJournal(repository, chain).catch((error: unknown) => {
+    if (!(error instanceof RepositoryError)) throw error
+    const why = error.message.replace(mending, 'Restore both from a backup.')
+    notes.blocked.push(`The files of ${shown(broken)} cannot be read, nor signed anew from the journal: ${why}`)
+  })
+  if (told === undefined) return { roles, rebuilt: new Map() }
+  notes.steps.push(`Sign ${broken.length} roles anew whose files cannot be read, from the journal: ${shown(broken)}.`)
+  for (const [path, info] of told) targets.get(roleFor(draft, path) ?? '')?.set(path, info)
   const empty = { _type: 'targets', spec_version: specVersion, version: 1, expires: '2000-01-01T00:00:00Z' } as const
   return { roles, rebuilt: new Map([...targets].map(([role, held]) => [role, { ...empty, targets: held }])) }
 }
