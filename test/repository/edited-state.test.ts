@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readCurrent } from '../../shared/repository/current.ts'
-import { encodeEntry, entryName } from '../../shared/repository/journal.ts'
+import { encodeEntry, entryName, stateObjectName } from '../../shared/repository/journal.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
 import { clientNow } from '../support/client.ts'
+import { makeKey, signRoot } from '../support/keys.ts'
 import { published } from '../support/published.ts'
 import { repaired } from '../support/repairing.ts'
-import { addRequest, restarted, run } from '../support/repository.ts'
+import { addRequest, bootstrapped, restarted, run, signerOf } from '../support/repository.ts'
 
 describe('private state', () => {
   it('publishes nothing on private state that was edited, and goes on without it', async () => {
@@ -30,6 +32,29 @@ describe('private state', () => {
     assert.match(lost.join(), /parked/)
     assert.deepEqual(current?.parked.changes, [])
     assert.deepEqual(current?.settings.expiration, before.settings.expiration)
+  })
+
+  it('knows the keys still that were taken from the service, where what it noted of them is lost', async () => {
+    const repository = await bootstrapped()
+    const next = makeKey()
+    const { online, ports, rootKeys } = repository
+    const root = signRoot({ root: rootKeys, threshold: 2, online: [next], version: 2 })
+    const signers = [...online, next].map(signerOf)
+    const service = { ...repository, ...restarted({ ...repository, ports: { ...ports, signers } }) }
+    const update = { kind: 'metadata_update', root: parseJson(root.bytes), compromised: false } as const
+    assert.equal((await run(service, update)).state, 'SUCCESS')
+    const { rotation, entry } = (await readCurrent(service)) ?? assert.fail()
+    assert.deepEqual(rotation.removed, [online[0]?.keyid])
+    await ports.state.delete(stateObjectName(entry.state.rotation, 'rotation'))
+    const { current } = await repaired(service, await clientNow(service))
+    assert.deepEqual(current?.rotation, rotation)
+    // Also where the service has given the old one away long since.
+    service.pass(service.limits.rotationGrace)
+    const without = { ...service, ...restarted({ ...repository, ports: { ...ports, signers: [signerOf(next)] } }) }
+    await ports.state.delete(stateObjectName(current?.entry.state.rotation ?? 0, 'rotation'))
+    const { steps, current: last } = await repaired(without, await clientNow(without))
+    assert.match(steps.join(), /^Go on with the online keys of root 2 alone: state\/\d+\.rotation\.json is missing/)
+    assert.deepEqual(last?.rotation, { schema: 1, compromised: false, removed: rotation.removed })
   })
 
   it('takes private state as it is that was decided before entries told its hash', async () => {

@@ -4,12 +4,14 @@ import type { Signed } from '../../tuf/signed.ts'
 import type { Document } from '../documents.ts'
 import { type BootstrapDocument, bootstrapName } from '../found.ts'
 import { type Entry, isAsDecided, type StateName, stateObjectName } from '../journal.ts'
+import { inParallel } from '../parallel.ts'
 import { nothingParked } from '../parked.ts'
 import type { Repository } from '../repository.ts'
 import { noRotation, type Rotation } from '../rotation.ts'
 import type { Settings } from '../settings.ts'
 import { nothingPending } from '../signing.ts'
-import { decodedDocument, decodedMetadata, documentIn } from './files.ts'
+import { canSign, groupOf } from '../tree.ts'
+import { decodedDocument, decodedMetadata, documentIn, metadataIn } from './files.ts'
 import type { Notes } from './notes.ts'
 import { settingsShown, withDaysSeen } from './settings.ts'
 
@@ -76,7 +78,10 @@ export async function recoverSigning(repository: Repository, entry: Entry, notes
   return { part: found ?? nothingPending, isLost: found === undefined }
 }
 
-/** If online keys may be changing, the old ones sign too for a while: that does no harm, and nobody is left behind. */
+/**
+ * If online keys may be changing, the old ones sign too for a while, as far as the service has them still: that does no harm,
+ * and nobody is left behind.
+ */
 export async function recoverRotation(
   repository: Repository,
   entry: Entry,
@@ -85,11 +90,30 @@ export async function recoverRotation(
 ): Promise<Recovered<Rotation>> {
   const found = await stored(repository, entry, 'rotation', noRotation)
   if (found !== undefined) return { part: found, isLost: false }
-  notes.steps.push('Have the online keys of the root before sign, too, for as long as a rotation takes.')
-  const before = await repository.ports.metadata.read(`${root.signed.version - 1}.root.json`)
-  const part = before === undefined ? noRotation : { ...noRotation, previousRoot: parseJson(before.bytes) }
+  const { limits, ports } = repository
+  const versions = Array.from({ length: root.signed.version - 1 }, (_, at) => `${at + 1}.root.json`)
+  const roots = await inParallel(versions, limits.parallel, (file) => metadataIn(ports.metadata, 'root', file))
+  const previous = roots.at(-1)
+  const canSignAs = (one: Signed<Root>) => topLevel.filter((role) => canSign(groupOf(one.signed, role), ports.signers))
+  const signs = previous !== undefined && new Set(canSignAs(root)).isSubsetOf(new Set(canSignAs(previous)))
+  notes.steps.push(
+    signs
+      ? 'Have the online keys of the root before sign, too, for as long as a rotation takes.'
+      : `Go on with the online keys of root ${root.signed.version} alone: ${stateObjectName(entry.state.rotation, 'rotation')} ${unusable}.`,
+  )
+  const removed = onlineKeys(roots.filter((one) => one !== undefined)).difference(onlineKeys([root]))
+  const part = {
+    ...noRotation,
+    ...(signs && { previousRoot: parseJson(previous.bytes) }),
+    ...(removed.size > 0 && { removed: [...removed] }),
+  }
   return { part, isLost: true }
 }
+
+const topLevel = ['targets', 'snapshot', 'timestamp'] as const
+
+const onlineKeys = (roots: readonly Signed<Root>[]) =>
+  new Set(roots.flatMap(({ signed: { roles } }) => [...roles.snapshot.keyids, ...roles.timestamp.keyids]))
 
 export async function recoverSettings(
   repository: Repository,
