@@ -82,14 +82,16 @@ export async function evaluate(
       const decided: DecidedTask[] = []
       let unprepared: string | undefined
       let rootWaits = false
+      let targetsWait = false
       for (const task of tasks) {
         if (rootWaits && isNextRoot(task)) continue
-        const next = await decide(repository, current, draft, task, { broken, unfit, now })
+        const next = await decide(repository, current, draft, task, { broken, unfit, now, targetsWait })
         // It and those behind it wait for the commit after this one.
         if (next === 'next commit') break
         if (next === 'unprepared') {
           unprepared ??= task.id
           rootWaits ||= bringsRoot(task)
+          targetsWait ||= changesTargets(task)
         } else decided.push(next)
         if (draft.prepared !== undefined) break
       }
@@ -161,6 +163,8 @@ interface Known {
   readonly broken: ReadonlyMap<string, unknown>
   readonly unfit: ReadonlyMap<string, Refusal>
   readonly now: Date
+  /** What an earlier one does to targets is seen after this one. */
+  readonly targetsWait: boolean
 }
 
 async function decide(
@@ -168,7 +172,7 @@ async function decide(
   current: Current,
   draft: Draft,
   task: WaitingTask,
-  { broken, unfit, now }: Known,
+  { broken, unfit, now, targetsWait }: Known,
 ): Promise<DecidedTask | 'next commit' | 'unprepared'> {
   if ('poisoned' in task) {
     await leavePrepared(repository, draft, task.id)
@@ -189,7 +193,8 @@ async function decide(
   if (found !== undefined) return refused(task, now, operation.refusedMessage, found)
   const context = contextOf(repository, current, task, now)
   try {
-    const past = await pastFor(repository, current, task)
+    // To be undone, too: so it is done once that is there, and by then later ones may have come to be left as they are.
+    const past = targetsWait ? undefined : await pastFor(repository, current, task)
     const knowing = { ...context, ...(past && { past }) }
     if (isLong(draft, request, repository.limits, knowing))
       return await decidePrepared(repository, current, draft, task, context)
@@ -244,6 +249,9 @@ function isLong(draft: Draft, request: TaskRequest, { aheadFrom }: Limits, conte
 const bringsRoot = (task: WaitingTask) =>
   !('poisoned' in task) &&
   (task.request.kind === 'metadata_update' || (task.request.kind === 'sign_metadata' && task.request.role === 'root'))
+
+const changesTargets = (task: WaitingTask) =>
+  !('poisoned' in task) && (task.request.kind === 'import_artifacts' || task.request.kind === 'revert')
 
 /** Of two next roots the one that came first counts. But where a key is in the wrong hands, nothing is waited for. */
 const isNextRoot = (task: WaitingTask) =>

@@ -9,6 +9,7 @@ import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readCommits } from '../../shared/repository/read.ts'
 import { diagnose } from '../../shared/repository/repair/diagnose.ts'
+import { submit } from '../../shared/repository/submit.ts'
 import type { RevertRequest } from '../../shared/repository/task.ts'
 import { isClean, seen } from '../support/client.ts'
 import { customRole, delegation, sign } from '../support/delegations.ts'
@@ -110,6 +111,20 @@ describe('a revert of many targets', () => {
     assert.deepEqual(listed?.except, ['p/1', 'p/31', 'new'])
     await finish(repository, await begin(repository, revert(1)))
     assert.deepEqual(await seen(repository), {})
+    await isClean(repository)
+  })
+
+  it('undoes an import that was accepted before it and is not there yet, however few targets have changed', async () => {
+    const repository = await imported()
+    await run(repository, addRequest(['undone']))
+    const before = await begin(repository, await importOf(repository, lines(many(4, 'late'))))
+    const { base } = await newest(repository)
+    const { id } = await submit(repository, { request: revert(base.number), principal: 'test' })
+    assert.equal((await publish(repository)).unprepared, before)
+    await run(repository, addRequest(['later', 'late/1'], 9))
+    assert.equal((await finish(restarted(repository), before)).state, 'SUCCESS')
+    assert.equal((await finish(restarted(repository), id)).state, 'SUCCESS')
+    assert.deepEqual(await seen(repository), { ...lengths(many(120)), later: 9, 'late/1': 9 })
     await isClean(repository)
   })
 
