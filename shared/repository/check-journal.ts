@@ -1,7 +1,7 @@
 import type { Finding, Problem } from './check-report.ts'
 import { checkState } from './check-state.ts'
 import { sha256 } from './documents.ts'
-import { decodeEntry, type Entry, entryName, type Link } from './journal.ts'
+import { decodeEntry, type Entry, entryName, filesBeside, type Link } from './journal.ts'
 
 export interface CheckedJournal {
   /** Entries of commits, from the current one to the first, as far as the chain could be followed. */
@@ -14,7 +14,7 @@ const ahead = 64
 
 /**
  * Follows the journal from the entry of commit `number` down to the bootstrap, and verifies that each is the one that the next names
- * by its hash, and what the newest says of private state and tasks. `read` gives the bytes of an object of the state store, or nothing if there is none.
+ * by its hash, the files that tell changes in their place, and what the newest says of private state and tasks. `read` gives the bytes of an object of the state store, or nothing if there is none.
  */
 export async function checkJournal(
   read: (name: string) => Promise<Uint8Array | undefined>,
@@ -49,6 +49,7 @@ export async function checkJournal(
     entries++
     const entry = understand(name, bytes)
     if (entry !== undefined && base.number === number) findings.push(...(await checkState(read, entry)))
+    if (entry !== undefined) await checkFiles(entry)
     // A chain that went up would have no end.
     if (entry === undefined || entry.base.number >= base.number) break
     for (const link of Object.values(entry.earlier ?? {}))
@@ -56,6 +57,16 @@ export async function checkJournal(
     above = { number: base.number, base: entry.base }
   }
   return { entries, findings }
+
+  async function checkFiles(entry: Entry): Promise<void> {
+    for (const [file, hash] of filesBeside(entry)) {
+      const bytes = await read(file)
+      const tells = `which tells what commit ${entry.number} changed: no revert goes back past it.`
+      if (bytes === undefined) report(file, 'missing', `There is no ${file}, ${tells}`)
+      else if (hash !== undefined && sha256(bytes) !== hash)
+        report(file, 'changed', `${file} was edited or spoilt, ${tells}`)
+    }
+  }
 
   function readAhead(wanted: number): Promise<Uint8Array | undefined> {
     for (let at = wanted; at > 0 && at > wanted - ahead; at--) {

@@ -80,6 +80,15 @@ export interface Listed {
   readonly except: readonly string[]
 }
 
+/** Files that tell what a commit changed, each with its hash as far as the entry knows it. */
+export function filesBeside({ imported, listed }: Entry): [file: string, sha256: string | undefined][] {
+  return [
+    ...(imported ? [[imported.bulk, imported.sha256] as [string, string]] : []),
+    ...(imported?.before ? [[imported.before, imported.beforeSha256] as [string, string | undefined]] : []),
+    ...(listed ? [[listed.file, listed.sha256] as [string, string]] : []),
+  ]
+}
+
 export type StateName = 'root' | 'settings' | 'parked' | 'signing' | 'rotation'
 /** 0 for what no commit has decided yet. */
 export type StateVersions = Readonly<Record<StateName, number>>

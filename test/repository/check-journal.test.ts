@@ -4,6 +4,7 @@ import { checkJournal } from '../../shared/repository/check-journal.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { entryName, stateNames, stateObjectName } from '../../shared/repository/journal.ts'
 import { taskName } from '../../shared/repository/task.ts'
+import { begin, finish, importOf, lines, many } from '../support/long-work.ts'
 import { published } from '../support/published.ts'
 import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
 
@@ -46,6 +47,27 @@ describe('checkJournal', () => {
       assert.ok(findings.some((finding) => finding.file === entryName(2) && finding.problem === problem))
     })
   }
+
+  it('names a file that tells what a commit changed in place of its entry, and is lost or spoilt', async () => {
+    const repository = await bootstrapped({ limits: { aheadFrom: 2 } })
+    await run(repository, addRequest(['p/0']))
+    await finish(repository, await begin(repository, await importOf(repository, lines(many(3)))))
+    await finish(repository, await begin(repository, { kind: 'revert', commit: 1 }))
+    const { objects, check } = await checked(repository)
+    assert.deepEqual((await check()).findings, [])
+    const files = [...objects.keys()].filter((name) => name.startsWith('bulk/'))
+    assert.equal(files.length, 3)
+    for (const file of files) {
+      const bytes = objects.get(file) ?? assert.fail()
+      objects.set(file, bytes.subarray(1))
+      const [changed] = (await check()).findings
+      assert.deepEqual([changed?.file, changed?.problem], [file, 'changed'])
+      objects.delete(file)
+      const [missing] = (await check()).findings
+      assert.deepEqual([missing?.file, missing?.problem], [file, 'missing'])
+      objects.set(file, bytes)
+    }
+  })
 
   it('names an entry that stands under another number, or is none', async () => {
     const { objects, entry, check } = await journal()
