@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { defaultDelegatedExpiration } from '../repository/settings.ts'
-import type { BootstrapRequest, CustomRolesRequest } from '../repository/task.ts'
+import type { BootstrapRequest, CustomRolesRequest, Predecessor } from '../repository/task.ts'
 import { binDelegations, hashBins } from '../tuf/bins.ts'
+import { decodeSigned } from '../tuf/signed.ts'
 import { customRole, delegationKeys, numberOfBins } from './delegation-schemas.ts'
 import { rootMetadata } from './metadata-schemas.ts'
 import { days, example, optional, orIssue, wholeNumber, withDefault } from './schemas.ts'
@@ -61,18 +62,45 @@ const roles = z
     return { expiration: { ...topLevel, ...chosen.expiration }, delegations: chosen.delegations }
   })
 
+/** A signed file inside JSON: as text it stays what it is to the byte. */
+const rootFile = z.string().transform((text, context) =>
+  orIssue(context, () => {
+    decodeSigned('root', Buffer.from(text))
+    return text
+  }),
+)
+
+/** Clients that count in 32 bits have to get along with what comes after it. */
+const highestVersion = 1_000_000_000
+
+const predecessor = z
+  .object({
+    roots: z
+      .array(rootFile)
+      .min(1)
+      .describe('The text of `1.root.json`, `2.root.json` and so on to the last one. They are served as they are.'),
+    highest_version: wholeNumber(1, highestVersion).describe(
+      'The highest version of all its other metadata: timestamp, snapshot, and whatever the snapshot names.',
+    ),
+  })
+  .transform(({ roots, highest_version }): Predecessor => ({ roots, highestVersion: highest_version }))
+
 export const bootstrapBody = z
   .object({
     settings: z.object({ roles, clients: optional(servedClients) }),
     metadata: z.object({ root: rootMetadata }),
+    predecessor: optional(predecessor).describe(
+      'A TUF repository that goes on here, so that its clients need no other root. The root is the next one after its last, signed as that one asks, too.',
+    ),
     timeout: withDefault(wholeNumber(0), 300).describe('Taken because RSTUF sends it; nothing here times out.'),
   })
   .transform(
-    ({ settings, metadata }): BootstrapRequest => ({
+    ({ settings, metadata, predecessor }): BootstrapRequest => ({
       kind: 'bootstrap',
       root: metadata.root,
       ...settings.roles,
       ...(settings.clients && { clients: settings.clients }),
+      ...(predecessor && { predecessor }),
     }),
   )
   .meta(

@@ -15,6 +15,7 @@ import {
   unsignedRole,
 } from './operations/bootstrap.ts'
 import { deleteSignMetadata, signMetadata } from './operations/offline-signatures.ts'
+import { firstRoots, versionsBefore } from './operations/predecessor.ts'
 import { poisoned, refused, succeeded } from './outcomes.ts'
 import type { Signer, Tag } from './ports.ts'
 import type { Repository } from './repository.ts'
@@ -49,6 +50,9 @@ export async function readHead({ ports }: Repository): Promise<Head | undefined>
   const document = decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
   return { document, tag: stored.tag, sha256: sha256(stored.bytes) }
 }
+
+/** Every root that clients find once this request is done, in their order. Throws TufError where one cannot be read. */
+export const foundingRoots = (request: BootstrapRequest) => firstRoots(readBootstrap(request))
 
 /** One cycle while there is no repository: refuses what comes too early, seals the bootstrap, makes the first commit. */
 export async function foundRepository(
@@ -88,7 +92,7 @@ async function decideTasks(
       const unsigned = step.pending && unsignedRole(step.pending)
       const complete = step.pending !== undefined && unsigned === undefined
       if (complete) await Promise.all(signers.map(testSignature))
-      const waits = `${shownName(unsigned ?? 'root')} v1 is pending signature`
+      const waits = unsigned && `${shownName(unsigned.role)} v${unsigned.version} is pending signature`
       const bootstrap = complete ? `Bootstrap finished ${task.id}` : (step.stopped ?? waits)
       const warnings =
         complete && step.pending
@@ -190,8 +194,13 @@ async function firstCommit(
   const now = repository.ports.clock.now()
   const { principal = 'unknown' } = tasks.find(({ id }) => id === taskId) ?? {}
   const draft = foundingDraft(bootstrapped, { signers: repository.ports.signers, now, taskId, principal })
-  await repository.ports.metadata.create('1.root.json', bootstrapped.root.bytes)
-  const current = await commit(repository, { number: 0, sha256 }, draft, tasks, lease)
+  // One after the other, so that nobody ever sees a root without those before it.
+  for (const { signed, bytes } of firstRoots(bootstrapped)) {
+    await lease.renew()
+    await repository.ports.metadata.create(`${signed.version}.root.json`, bytes)
+  }
+  const above = versionsBefore(bootstrapped.predecessor)
+  const current = await commit(repository, { number: 0, sha256, above }, draft, tasks, lease)
   await finishTasks(repository, current.entry.number, tasks)
   repository.cache.finished = current.sha256
   return { commit: current.entry.number, head: current.sha256, tasks, refreshed: 0, broken: new Map(), ahead: false }

@@ -21,12 +21,14 @@ export async function readWaitingMetadata(repository: Repository): Promise<Waiti
   if (current === undefined) {
     const pending = await readPendingBootstrap(repository)
     if (pending === undefined) return { roles: {} }
-    const { root, offline } = pending
+    const { root, offline, predecessor } = pending
+    const before = predecessor?.roots.at(-1)
     const targets = offline.get('targets')
     const json = [['root', root] as const, ...offline].map(([role, { bytes }]) => [role, parseJson(bytes)] as const)
     // Nobody has trusted it yet; it says whose keys to ask for.
     return {
       roles: Object.fromEntries(json),
+      ...(before && { trustedRoot: parseJson(before.bytes) }),
       ...(targets && offline.size > 1 && { trustedTargets: parseJson(targets.bytes) }),
     }
   }

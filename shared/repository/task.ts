@@ -42,6 +42,15 @@ export interface BootstrapRequest {
   readonly delegations: BinsRequest | CustomRolesRequest
   /** See `Settings`. */
   readonly clients?: readonly ClientId[]
+  readonly predecessor?: Predecessor
+}
+
+/** A repository that goes on here, so that its clients need no other root than the one that they trust. */
+export interface Predecessor {
+  /** All of its roots from version 1 on, each the text of its file: they are served as they are. */
+  readonly roots: readonly string[]
+  /** The highest version among all of its other metadata: ours go on from there. */
+  readonly highestVersion: number
 }
 
 export interface BinsRequest {

@@ -43,6 +43,17 @@ export function verifyFirstRoot(root: Signed<Root>): void {
   verifyThreshold('Root version 1', root.signed.roles.root, root.signed.keys, root)
 }
 
+/** Throws unless these can be the roots of a repository from the first on, each signed as the one before it asks. As `verifySuccession`. */
+export function verifyRoots([first, ...others]: readonly Signed<Root>[]): void {
+  if (first === undefined) throw new TufError('version', 'There is no first root.')
+  verifyFirstRoot(first)
+  let current = first.signed
+  for (const next of others) {
+    verifySuccession(current, next)
+    current = next.signed
+  }
+}
+
 /**
  * Throws unless `next` can follow `current`: the next version, signed as both ask (specification, section 5.3.4 and 5.3.5).
  * TufError 'version', 'threshold' and as `checkRoot`.

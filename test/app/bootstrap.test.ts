@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { publish } from '../../shared/repository/publish.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
 import { apiOver, artifact, bootstrapBody } from '../support/api.ts'
+import { signRole } from '../support/keys.ts'
+import { oldRepository, rootAfter } from '../support/predecessor.ts'
 import { bootstrapped, testRepository } from '../support/repository.ts'
 
 describe('bootstrap', () => {
@@ -84,6 +87,36 @@ describe('bootstrap', () => {
       headers: { prefer: 'wait=5' },
     })
     assert.equal(orphan.body.data['state'], 'ERRORED')
+  })
+
+  it('takes a repository over with its roots, and says what is wrong with them', async () => {
+    const old = oldRepository()
+    const repository = testRepository()
+    const api = apiOver(repository)
+    const root = parseJson(signRole(rootAfter(old, repository.online), old.holders).bytes)
+    const predecessor = { roots: old.roots, highest_version: String(old.highestVersion) }
+    const body = { ...bootstrapBody(repository), metadata: { root }, predecessor }
+    const wrong: readonly (readonly [object, RegExp])[] = [
+      [{ roots: [] }, /predecessor.*roots/],
+      [{ roots: undefined }, /roots.*Is missing/],
+      [{ roots: ['{"signed": {}}'] }, /roots.*0.*root\.json/],
+      [{ roots: [root] }, /roots.*0.*a string/],
+      [{ highest_version: 0 }, /highest_version.*from 1 to 1000000000/],
+      [{ highest_version: 2 ** 31 }, /highest_version.*from 1 to 1000000000/],
+      [{ highest_version: undefined }, /highest_version/],
+    ]
+    for (const [part, message] of wrong) {
+      const answer = await api.call('POST /bootstrap', { body: { ...body, predecessor: { ...predecessor, ...part } } })
+      assert.equal(answer.status, 422)
+      assert.match(JSON.stringify(answer.body.detail), message)
+    }
+    const posted = await api.call('POST /bootstrap', { body, headers: { prefer: 'wait=5' } })
+    assert.equal(posted.body.data['state'], 'SUCCESS')
+    const commits = (await api.call('GET /commits')).body.data['commits'] as { number: number }[]
+    assert.deepEqual(
+      commits.map(({ number }) => number),
+      [old.highestVersion + 1],
+    )
   })
 
   it('ends as ERRORED where only the publisher can see the fault', async () => {

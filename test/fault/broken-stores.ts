@@ -195,6 +195,7 @@ export function signedAnew(stores: Stores & Keys): Stores {
 /** A root is brought out by the process that has decided it, and by no other. */
 export function bringingOutOwnRoots(stores: Stores): Stores {
   const own = new Set<string>()
+  const isFounded = async () => (await stores.metadata.read('timestamp.json')) !== undefined
   return {
     state: {
       ...stores.state,
@@ -206,7 +207,7 @@ export function bringingOutOwnRoots(stores: Stores): Stores {
     metadata: {
       ...stores.metadata,
       create: async (name, bytes) =>
-        /^\d+\.root\.json$/.test(name) && name !== '1.root.json' && !own.has(Buffer.from(bytes).toString())
+        /^\d+\.root\.json$/.test(name) && !own.has(Buffer.from(bytes).toString()) && (await isFounded())
           ? ('' as Tag)
           : stores.metadata.create(name, bytes),
     },

@@ -1,10 +1,31 @@
 import assert from 'node:assert/strict'
+import { sha256 } from '../../shared/repository/documents.ts'
+import type { BootstrapDocument } from '../../shared/repository/found.ts'
 import type { Entry } from '../../shared/repository/journal.ts'
 import { formatExpires, type TargetFile } from '../../shared/tuf/metadata.ts'
 
 type TargetFiles = ReadonlyMap<string, TargetFile>
 
 const day = 24 * 60 * 60 * 1000
+
+/**
+ * The first commit builds on the seal: before it there is every root that the bootstrap brought, as it came, and it gives no version
+ * again that clients have seen.
+ */
+export function followsSeal(
+  { number, base }: Pick<Entry, 'number' | 'base'>,
+  head: BootstrapDocument | undefined,
+  { state, metadata }: Readonly<Record<'state' | 'metadata', ReadonlyMap<string, Uint8Array>>>,
+): void {
+  const bytes = state.get('bootstrap.json')
+  assert.ok(bytes && head?.sealed, 'a commit before the seal')
+  assert.deepEqual(base, { number: 0, sha256: sha256(bytes) }, 'the first commit builds on the seal')
+  const { roots = [], highestVersion = 0 } = head.sealed.request.predecessor ?? {}
+  for (const [at, text] of roots.entries())
+    assert.equal(Buffer.from(metadata.get(`${at + 1}.root.json`) ?? '').toString(), text, `root ${at + 1} as it was`)
+  assert.ok(metadata.has(`${roots.length + 1}.root.json`), 'a timestamp before the root that the bootstrap brought')
+  assert.ok(number > highestVersion, `the first commit is ${number}, and clients have seen ${highestVersion}`)
+}
 
 /** Each change that the journal names was made, and no other. */
 export function changesAreExplained(

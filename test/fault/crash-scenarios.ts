@@ -39,6 +39,15 @@ const scenarios: { readonly [Kind in TaskKind]: Readonly<Record<string, Scenario
     signed: { before: [], tasks: [make.bootstrap()] },
     'after a task that came too early': { before: [make.add(['early'], 1)], tasks: [make.bootstrap()] },
     'to be signed': { before: [], tasks: [make.bootstrap([0])] },
+    'of a repository that moves here': { before: [], tasks: [make.move()] },
+    'of a repository that moves here, by its last signature': {
+      before: [make.move([1])],
+      tasks: [make.signature(0, { version: 3, online: 0 }), make.add(['a'], 1)],
+    },
+    'of a repository that moves here, and its next root': {
+      before: [make.move()],
+      tasks: [make.root({ version: 4, online: 0, signedBy: [0, 1] }), make.add(['a'], 1)],
+    },
     'too late': { before: founded, tasks: [make.bootstrap()], ends: 'ERRORED' },
   },
   add_artifacts: {

@@ -170,11 +170,13 @@ export function makePlans(random: () => number): { readonly submitters: Plan[][]
     Array.from({ length: count }, () => (peek) => makers[pick(random, kinds)](random, peek))
   const targets = random() < 0.35 ? 'of three holders' : 'online'
   const flavour = random() < 0.7 ? 'succinct_roles' : 'path_hash_prefixes'
-  const first = { version: 1, online: 0, targets } as const
+  // A repository that moves here, in some worlds: its roots come with the bootstrap.
+  const moves = targets === 'online' && flavour === 'path_hash_prefixes'
+  const found = (signedBy: Parameters<typeof make.bootstrap>[0]) =>
+    moves ? make.move(signedBy, flavour) : make.bootstrap(signedBy, targets, flavour)
+  const first = { version: moves ? 3 : 1, online: 0, targets } as const
   const completion: Plan[] =
-    random() < 0.9
-      ? [() => make.signature(0, first)]
-      : [() => make.cancel(), () => make.bootstrap([0, 1], targets, flavour)]
+    random() < 0.9 ? [() => make.signature(0, first)] : [() => make.cancel(), () => found([0, 1])]
   const delegations = pick(random, [
     () => vaultPlans(random),
     () => vaultPlans(random),
@@ -184,7 +186,7 @@ export function makePlans(random: () => number): { readonly submitters: Plan[][]
   ])
   return {
     submitters: [
-      [() => make.bootstrap([1], targets, flavour), ...completion, ...some(6, ceremonyKinds)],
+      [() => found([1]), ...completion, ...some(6, ceremonyKinds)],
       some(5, artifactKinds),
       some(3, settingsKinds),
       delegations(),

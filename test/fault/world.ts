@@ -81,10 +81,10 @@ interface RootShape {
 }
 
 const rootExpires = new Date('2039-01-01T00:00:00Z')
+const holdersOfRoot = { root: rootKeys, threshold: 2, expires: rootExpires } as const
 
 function unsignedRoot({ version, online, targets = 'online' }: Omit<RootShape, 'signedBy'>): Root {
-  const keys = { root: rootKeys, threshold: 2, online: [onlineKeys[online]] }
-  const root = makeRoot({ version, ...keys, expires: rootExpires })
+  const root = makeRoot({ ...holdersOfRoot, version, online: [onlineKeys[online]] })
   if (targets === 'online') return root
   const holders = keysOf(targets)
   const roleKeys = { keyids: holders.map(({ keyid }) => keyid), threshold: 2 }
@@ -112,6 +112,15 @@ export const make = {
     expiration: { root: 365, targets: 90, snapshot: 7, timestamp: 1, bins: 30 },
     delegations: { delegation, number: 2 },
   }),
+  /** The same with the roots of a repository whose online key was another. */
+  move: (signedBy: RootShape['signedBy'] = [0, 1], delegation?: BinDelegation): BootstrapRequest => {
+    const before = [1, 2].map((version) => makeRoot({ ...holdersOfRoot, version, online: [stranger] }))
+    return {
+      ...make.bootstrap(signedBy, 'online', delegation),
+      root: rootFile({ version: 3, signedBy, online: 0 }),
+      predecessor: { roots: before.map((root) => `${signRole(root, rootKeys).bytes}\n`), highestVersion: 57 },
+    }
+  },
   add: (paths: readonly string[], length: number, publish = true): AddArtifactsRequest => ({
     kind: 'add_artifacts',
     artifacts: paths.map((path) => ({

@@ -21,6 +21,7 @@ import { emptyTargets, withUsedKeys } from './delegate.ts'
 import { customRoles } from './delegation-rules.ts'
 import { changeDelegations } from './delegations.ts'
 import type { OperationContext } from './operation.ts'
+import { checkPredecessor, lastRoot, type ReadPredecessor, readPredecessor, versionsBefore } from './predecessor.ts'
 import { checkExpiry, checkOnlineKeys } from './root-rules.ts'
 import { changeOrWait, isOnline } from './waiting.ts'
 
@@ -31,6 +32,7 @@ export interface Bootstrapped {
   readonly offline: ReadonlyMap<string, Signed<Targets>>
   readonly settings: Settings
   readonly customRoles?: CustomRolesRequest
+  readonly predecessor?: ReadPredecessor
 }
 
 type Context = Pick<OperationContext, 'signers' | 'now' | 'taskId' | 'principal'>
@@ -46,12 +48,18 @@ export function checkBootstrap(request: BootstrapRequest, context: Context): Boo
     checkRoot(read.root.signed)
     return read
   })
-  const { root } = bootstrapped
-  if (root.signed.version !== 1) throw new Refusal(`The first root has version 1, not ${root.signed.version}.`)
+  const { root, predecessor } = bootstrapped
+  if (predecessor !== undefined) checkPredecessor(predecessor, root.signed)
+  else if (root.signed.version !== 1) {
+    const { version } = root.signed
+    throw new Refusal(
+      `The first root has version 1, not ${version}. For the root of a repository that moves here send the earlier ones, too: "predecessor".`,
+    )
+  }
   checkExpiry('This root', root.signed, now)
   checkOnlineKeys(root.signed, signers)
   const groups = firstSigners(bootstrapped, 'root')
-  checkRootFor(servedClients(bootstrapped.settings.clients), root, groups)
+  checkRootFor(servedClients(bootstrapped.settings.clients), root, groups, lastRoot(predecessor))
   // What is sealed cannot be taken back, so it is tried now whether it can be read once it is written.
   const draft = foundingDraft(bootstrapped, context)
   checkRoleSizes(draft)
@@ -66,18 +74,21 @@ export function checkBootstrap(request: BootstrapRequest, context: Context): Boo
 /** What the served clients will trip over in the repository that this request founds. */
 export function bootstrapWarnings(request: BootstrapRequest, context: Context): string[] {
   const bootstrapped = readBootstrap(request)
-  const { root, settings } = bootstrapped
+  const { root, settings, predecessor } = bootstrapped
   const draft = foundingDraft(bootstrapped, context)
-  const ofRoot = checkRootFor(servedClients(settings.clients), root, firstSigners(bootstrapped, 'root'))
+  const groups = firstSigners(bootstrapped, 'root')
+  const ofRoot = checkRootFor(servedClients(settings.clients), root, groups, lastRoot(predecessor))
   // Whoever names no clients may well know of none that cannot; of one that is slow they learn here.
   const unread = settings.clients === undefined ? slownessOfDraft(draft) : warningsOfDraft(draft)
   return [...unread, ...ofRoot, ...checkRoleSizes(draft)]
 }
 
 /** As it waits, or as it is to be signed. Throws a Refusal if nobody could read it. */
-function firstMetadata(draft: Draft, role: string, { offline, settings }: Bootstrapped, now: Date): Signed<Targets> {
+function firstMetadata(draft: Draft, role: string, bootstrapped: Bootstrapped, now: Date): Signed<Targets> {
+  const { offline, settings, predecessor } = bootstrapped
   const expires = expiresIn(now, expirationOf(settings, role))
-  const metadata = offline.get(role) ?? unsigned({ ...roleOf(draft, role), expires })
+  const version = versionsBefore(predecessor) + 1
+  const metadata = offline.get(role) ?? unsigned({ ...roleOf(draft, role), expires, version })
   refuseTufErrors(() => decodeSigned('targets', metadata.bytes))
   if (expiresAt(metadata.signed) > now) return metadata
   throw new Refusal(
@@ -101,16 +112,27 @@ export function signBootstrap(
   return checkBootstrap(withOffline(request, role, withSignature(metadata, signature, groups)), context)
 }
 
-/** A role whose signatures are missing yet, or nothing if all are there. */
-export function unsignedRole(request: BootstrapRequest): string | undefined {
+/** A role whose signatures are missing yet, and its version; or nothing if all are there. */
+export function unsignedRole(request: BootstrapRequest): Unsigned | undefined {
   const bootstrapped = readBootstrap(request)
   const { root, offline } = bootstrapped
   const first: readonly (readonly [string, Signed])[] = [['root', root], ...offline]
-  return first.find(([role, metadata]) => !isComplete(metadata, firstSigners(bootstrapped, role)))?.[0]
+  const found = first.find(([role, metadata]) => !isComplete(metadata, firstSigners(bootstrapped, role)))
+  return found && { role: found[0], version: found[1].signed.version }
 }
 
-/** Who signs a role before there is a repository: root, targets, or a custom role that names keys of its own. */
-export function firstSigners({ root, customRoles }: Bootstrapped, role: string): SigningGroup[] {
+export interface Unsigned {
+  readonly role: string
+  readonly version: number
+}
+
+/**
+ * Who signs a role before there is a repository: root (as the last one of a predecessor asks, too), targets, or a custom role that
+ * names keys of its own.
+ */
+export function firstSigners({ root, customRoles, predecessor }: Bootstrapped, role: string): SigningGroup[] {
+  const before = lastRoot(predecessor)
+  if (role === 'root' && before !== undefined) return [before, root.signed].map((one) => groupOf(one, 'root'))
   if (role === 'root' || role === 'targets') return [groupOf(root.signed, role)]
   const custom = customRoles?.roles.find(({ name }) => name === role)
   if (custom === undefined) return []
@@ -125,10 +147,11 @@ const withOffline = (request: BootstrapRequest, role: string, metadata: Signed<T
 
 /** What a request decides that has been checked. Throws TufError where it cannot be read. */
 export function readBootstrap({ root, offline = {}, ...rest }: BootstrapRequest): Bootstrapped {
-  const { expiration, delegations, clients } = rest
+  const { expiration, delegations, clients, predecessor } = rest
   const decoded = {
     root: signedFromJson('root', root),
     offline: new Map(Object.entries(offline).map(([role, json]) => [role, signedFromJson('targets', json)])),
+    ...(predecessor && { predecessor: readPredecessor(predecessor) }),
   }
   const settings = { schema: schemaVersion, expiration, past: [], ...(clients && { clients }) } as const
   if ('roles' in delegations) return { ...decoded, settings, customRoles: delegations }

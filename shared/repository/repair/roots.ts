@@ -1,8 +1,8 @@
 import { TufError } from '../../tuf/errors.ts'
 import type { Root } from '../../tuf/metadata.ts'
 import { verifyFirstRoot, verifySuccession } from '../../tuf/root.ts'
-import { type Signed, signedFromJson } from '../../tuf/signed.ts'
-import { type BootstrapDocument, bootstrapName } from '../found.ts'
+import type { Signed } from '../../tuf/signed.ts'
+import { type BootstrapDocument, bootstrapName, foundingRoots } from '../found.ts'
 import { parseFile, stateObjectName } from '../journal.ts'
 import type { Repository } from '../repository.ts'
 import { documentIn, ignoring, metadataIn } from './files.ts'
@@ -24,12 +24,14 @@ export async function recoverRoots(
 ): Promise<PublishedRoots | undefined> {
   const { metadata } = repository.ports
   const restored: Signed<Root>[] = []
-  const wanted = await newestPublished(repository, inventory)
+  const sealed = await sealedRoots(repository)
+  const wanted = await newestPublished(repository, inventory, sealed)
   let newest: Signed<Root> | undefined
   for (let version = 1; ; version++) {
     const file = `${version}.root.json`
     const found = following(newest, await metadataIn(metadata, 'root', file))
-    const kept = found ?? (version > wanted ? undefined : await inPrivateState(repository, inventory, version, newest))
+    const kept =
+      found ?? (version > wanted ? undefined : await inPrivateState(repository, inventory, version, newest, sealed))
     if (kept === undefined) {
       if (newest !== undefined && version > wanted) return { newest, restored }
       const without = version === 1 ? 'no client can begin' : `no client can follow to root ${wanted}`
@@ -45,11 +47,15 @@ export async function recoverRoots(
 }
 
 /** The version of the newest root that is known to have been published: at the latest, by whoever built on its commit. */
-async function newestPublished({ ports }: Repository, inventory: Inventory): Promise<number> {
+async function newestPublished(
+  { ports }: Repository,
+  inventory: Inventory,
+  sealed: readonly Signed<Root>[],
+): Promise<number> {
   const there = [...inventory.metadata].map(parseFile).filter((parsed) => parsed?.role === 'root')
   const made = inventory.entries.get(newestBase(inventory))?.entry.state.root
   const decided = made === undefined ? undefined : await metadataIn(ports.state, 'root', stateObjectName(made, 'root'))
-  return biggestOf([1, decided?.signed.version ?? 1, ...there.map((parsed) => parsed?.version ?? 1)])
+  return biggestOf([1, sealed.length, decided?.signed.version ?? 1, ...there.map((parsed) => parsed?.version ?? 1)])
 }
 
 /** A root as its commit decided it, or as the bootstrap was sealed. One that was never published is not asked for. */
@@ -58,20 +64,22 @@ async function inPrivateState(
   { state }: Inventory,
   version: number,
   before: Signed<Root> | undefined,
+  sealed: readonly Signed<Root>[],
 ): Promise<Signed<Root> | undefined> {
   for (const name of [...state].filter((name) => /^state\/\d+\.root\.json$/.test(name))) {
     const decided = following(before, await metadataIn(ports.state, 'root', name))
     if (decided?.signed.version === version) return decided
   }
-  if (version > 1) return undefined
-  const { sealed } = (await documentIn<BootstrapDocument>(ports.state, bootstrapName)) ?? {}
-  return (
-    sealed &&
-    following(
-      undefined,
-      ignoring(TufError, () => signedFromJson('root', sealed.request.root)),
-    )
+  return following(
+    before,
+    sealed.find(({ signed }) => signed.version === version),
   )
+}
+
+/** The roots of the bootstrap: before the journal has an entry they are published, from version 1 on. */
+async function sealedRoots({ ports }: Repository): Promise<readonly Signed<Root>[]> {
+  const { sealed } = (await documentIn<BootstrapDocument>(ports.state, bootstrapName)) ?? {}
+  return (sealed && ignoring(TufError, () => foundingRoots(sealed.request))) ?? []
 }
 
 function following(before: Signed<Root> | undefined, root: Signed<Root> | undefined): Signed<Root> | undefined {
