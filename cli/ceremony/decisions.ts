@@ -24,6 +24,10 @@ export interface Given {
   readonly targets?:
     | { readonly keys?: readonly string[] | undefined; readonly threshold?: number | undefined }
     | undefined
+  /** Where the metadata of a repository is that is to go on here. */
+  readonly predecessor?: string | undefined
+  /** No version of its that is to come is higher. */
+  readonly above?: number | undefined
   /** Keyids that the service's online keys have to have. */
   readonly onlineKeys?: readonly string[] | undefined
 }

@@ -4,18 +4,19 @@ import type { bootstrap } from '../../shared/app/result-schemas.ts'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { type Signed, unsigned } from '../../shared/tuf/signed.ts'
-import { goodSignatures } from '../../shared/tuf/threshold.ts'
 import { detailsOf, type Task } from '../api-client.ts'
 import type { Context } from '../context.ts'
 import { refuseToOverwrite } from '../key-file.ts'
 import { CliError } from '../output.ts'
 import { missing, type Passwords, type Prompter } from '../prompt.ts'
+import { standingOf } from '../root/holders.ts'
 import { readPayload, savePayload, withRoot, withSignatures } from '../root-payload.ts'
 import { plural } from '../table.ts'
 import { type Asking, decide } from './ask.ts'
 import type { Given } from './decisions.ts'
 import { compareOnlineKeys, fetchOnlineKeys } from './online-keys.ts'
 import { firstRoot, type OnlineKeys, onlineRolesOf, type Payload, payloadOf } from './payload.ts'
+import { followingRoot, holdersStay, readPredecessor, rootBefore } from './predecessor.ts'
 import { review } from './review.ts'
 import { gatherRootKeys, gatherTargetsKeys, open, type RootKey } from './root-keys.ts'
 import { verifyPayload } from './verify.ts'
@@ -42,17 +43,24 @@ export async function beginCeremony(given: Given, course: Course, hands: Hands):
   if (file !== undefined) refuseToOverwrite(file)
   const online = await fetchOnlineKeys(hands.api)
   if (given.onlineKeys !== undefined) compareOnlineKeys(online, given.onlineKeys)
-  const decided = await decide(given, { ...course, prompter: hands.prompter })
+  const predecessor =
+    given.predecessor === undefined ? undefined : await readPredecessor(given.predecessor, given.above)
+  const wanted = predecessor === undefined ? given : holdersStay(given, predecessor.last)
+  const decided = await decide(wanted, { ...course, prompter: hands.prompter })
   const targets = await gatherTargetsKeys(given.targets)
   const decisions = { ...decided, ...(targets && { targets }) }
   const sources = given.rootKeys?.length ? given.rootKeys : undefined
-  const rootKeys = await gatherRootKeys(sources, decisions.threshold, hands)
+  const rootKeys =
+    predecessor === undefined
+      ? await gatherRootKeys(sources, decisions.threshold, hands)
+      : await openHolders(sources, [predecessor.last], hands.passwords)
   for (const { key, source } of rootKeys) refuseOnline(source, key, 'Root', online)
   for (const key of targets?.keys ?? [])
     refuseOnline(`Key ${keyid(key)}`, key, 'Targets that is signed offline', online)
-  const keys = rootKeys.map(({ key }) => key)
-  const root = unsigned(firstRoot(decisions, keys, online, new Date()))
-  const payload = payloadOf(decisions, root)
+  const keys = predecessor === undefined ? rootKeys.map(({ key }) => key) : []
+  const first = firstRoot(decisions, keys, online, new Date())
+  const root = unsigned(predecessor === undefined ? first : followingRoot(predecessor, first))
+  const payload = payloadOf(decisions, root, predecessor?.payload)
   await confirm(payload, root.signed, rootKeys, course, hands)
   await finish(payload, await withSignatures(root, signersOf(rootKeys)), course.out, course, hands)
 }
@@ -73,16 +81,27 @@ export async function continueCeremony(file: string, given: Given, course: Cours
     const keys = new Map([...root.signed.keys].filter(([id]) => ids.has(id)))
     compareOnlineKeys({ keys, roles: root.signed.roles }, given.onlineKeys)
   }
+  const before = rootBefore(payload)
+  const rootKeys = await openHolders(given.rootKeys, before ? [before, root.signed] : [root.signed], hands.passwords)
+  if (rootKeys.length > 0) await confirm(payload, root.signed, rootKeys, course, hands)
+  await finish(payload, await withSignatures(root, signersOf(rootKeys)), course.out ?? file, course, hands)
+}
+
+/** The keys of those who may sign, by one of these roots. Throws CliError. */
+async function openHolders(
+  sources: Given['rootKeys'] = [],
+  roots: readonly Root[],
+  passwords: Passwords,
+): Promise<RootKey[]> {
   const rootKeys: RootKey[] = []
-  for (const source of given.rootKeys ?? []) {
-    const opened = await open(source, hands.passwords)
+  for (const source of sources) {
+    const opened = await open(source, passwords)
     if (opened.signer === undefined) throw new CliError('usage', '--public-key signs nothing. Give --key.')
-    if (!root.signed.roles.root.keyids.includes(keyid(opened.key)))
+    if (!roots.some(({ roles }) => roles.root.keyids.includes(keyid(opened.key))))
       throw new CliError('refused', `${opened.source} is key ${keyid(opened.key)}, which is none of this root's.`)
     rootKeys.push(opened)
   }
-  if (rootKeys.length > 0) await confirm(payload, root.signed, rootKeys, course, hands)
-  await finish(payload, await withSignatures(root, signersOf(rootKeys)), course.out ?? file, course, hands)
+  return rootKeys
 }
 
 async function confirm(
@@ -97,7 +116,7 @@ async function confirm(
   const sources = new Map(
     rootKeys.map(({ key, source, signer }) => [keyid(key), `${source}${signer ? ' (held)' : ''}`]),
   )
-  const text = review(root, body.data, sources)
+  const text = review(root, body.data, sources, rootBefore(payload))
   if (assumeDefaults) return output.note(text)
   if (prompter === undefined) throw missing('The confirmation of what is signed', '--yes')
   // Nobody confirms what they do not see, not even with --quiet.
@@ -117,10 +136,8 @@ async function finish(
   hands: Hands,
 ): Promise<void> {
   const payload = withRoot(before, root)
-  const { roles, keys } = root.signed
-  const { keyids, threshold } = roles.root
-  const good = goodSignatures(roles.root, keys, root.signedBytes, root.signatures)
-  const lacking = threshold - good.length
+  const { holders, missing } = standingOf(rootBefore(payload), root)
+  const lacking = Math.max(missing.current, missing.next)
   if (lacking > 0) await allowLater(lacking, course, hands)
   else await verifyPayload(payload, new Date())
 
@@ -129,9 +146,9 @@ async function finish(
   const task = course.send && lacking <= 0 ? await send(payload, hands) : undefined
   const document = {
     ...(file !== undefined && { payload: file }),
-    threshold,
-    signed: good,
-    unsigned: keyids.filter((id) => !good.includes(id)),
+    threshold: root.signed.roles.root.threshold,
+    signed: holders.filter(({ signed }) => signed).map((holder) => holder.keyid),
+    unsigned: holders.filter(({ signed }) => !signed).map((holder) => holder.keyid),
     sent: task !== undefined,
     ...(task && { task }),
   }
@@ -170,7 +187,9 @@ function outcome(file: string | undefined, lacking: number, root: Signed<Root>, 
     return [...saved, 'The root is accepted. Targets is to be signed; each of its holders runs:', next].join('\n')
   }
   if (task !== undefined) {
-    return [...saved, `The repository is founded. Its first root expires at ${root.signed.expires}.`].join('\n')
+    const { version, expires } = root.signed
+    const founded = version === 1 ? 'is founded. Its first root' : `goes on here. Root version ${version}`
+    return [...saved, `The repository ${founded} expires at ${expires}.`].join('\n')
   }
   const next = `  tuffet ceremony --continue ${file} --send`
   return [...saved, 'The payload is complete and verified; nothing was sent. To send it:', next].join('\n')

@@ -52,9 +52,16 @@ export function onlineRolesOf({ roles }: Root): OnlineRole[] {
   return onlineRoles.filter((role) => roles[role].keyids.some((id) => held.includes(id)))
 }
 
-/** The body of `POST /bootstrap`, as RSTUF has it; but for `clients`, which is ours. */
+/** The body of `POST /bootstrap`, as RSTUF has it; but for `clients` and `predecessor`, which are ours. */
 export interface Payload extends RootPayload {
   readonly settings: { readonly roles: JsonObject; readonly clients?: readonly ClientId[] }
+  readonly predecessor?: PredecessorPayload
+}
+
+/** As `POST /bootstrap` takes it. */
+export interface PredecessorPayload {
+  readonly roots: readonly string[]
+  readonly highest_version: number
 }
 
 /** The root that a ceremony's decisions come to. */
@@ -80,12 +87,13 @@ export function firstRoot(
   }
 }
 
-export function payloadOf(decisions: Decisions, root: Signed<Root>): Payload {
+export function payloadOf(decisions: Decisions, root: Signed<Root>, predecessor?: PredecessorPayload): Payload {
   const { expiration, delegations, clients } = decisions
   const days = Object.fromEntries(Object.entries(expiration).map(([role, days]) => [role, { expiration: days }]))
   return {
     settings: { roles: { ...days, ...delegationSettings(delegations) }, ...(clients && { clients }) },
     metadata: { root: parseJson(root.bytes) },
+    ...(predecessor && { predecessor }),
   }
 }
 

@@ -5,8 +5,13 @@ import { paint } from '../output.ts'
 import { plural, table } from '../table.ts'
 import { onlineRolesOf } from './payload.ts'
 
-/** All that a signature on this root stands for, to be read before it is given. */
-export function review(root: Root, request: BootstrapRequest, sources: ReadonlyMap<string, string>): string {
+/** All that a signature on this root stands for, which follows `before`, to be read before it is given. */
+export function review(
+  root: Root,
+  request: BootstrapRequest,
+  sources: ReadonlyMap<string, string>,
+  before?: Root,
+): string {
   const heading = (text: string) => paint('bold', text, process.stderr)
   const signer = (id: string) => [`  ${id}`, root.keys.get(id)?.scheme ?? '', sources.get(id) ?? '']
   const online = new Map<string, string[]>()
@@ -20,6 +25,7 @@ export function review(root: Root, request: BootstrapRequest, sources: ReadonlyM
     `  ${root.roles.root.threshold} of ${root.roles.root.keyids.length} keys have to sign a root:`,
     table(root.roles.root.keyids.map(signer)),
     '',
+    ...predecessorLines(request, before).map((line, at) => (at === 0 ? heading(line) : line)),
     heading('Online keys: compare these keyids with those that the operator of the service tells you'),
     table([...online].map(([id, roles]) => [...signer(id).slice(0, 2), `signs ${roles.join(', ')}`])),
     '',
@@ -34,6 +40,19 @@ export function review(root: Root, request: BootstrapRequest, sources: ReadonlyM
     table(days),
     '',
   ].join('\n')
+}
+
+function predecessorLines({ predecessor }: BootstrapRequest, before: Root | undefined): string[] {
+  if (predecessor === undefined || before === undefined) return []
+  const { keyids, threshold } = before.roles.root
+  const scheme = (id: string) => before.keys.get(id)?.scheme ?? ''
+  return [
+    `Follows root version ${before.version} of a repository that moves here`,
+    `  ${threshold} of its ${keyids.length} keys have to sign this root, too:`,
+    table(keyids.map((id) => [`  ${id}`, scheme(id)])),
+    `  Versions of all other metadata begin above ${predecessor.highestVersion}.`,
+    '',
+  ]
 }
 
 function targetsLines({ roles: { targets } }: Root, signer: (id: string) => string[]): string[] {

@@ -2,9 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bootstrapBody } from '../../shared/app/bootstrap-schemas.ts'
+import { readBootstrap } from '../../shared/repository/operations/bootstrap.ts'
+import { checkPredecessor, lastRoot } from '../../shared/repository/operations/predecessor.ts'
 import { TufError } from '../../shared/tuf/errors.ts'
 import { expiresAt, type Root } from '../../shared/tuf/metadata.ts'
-import { verifyFirstRoot } from '../../shared/tuf/root.ts'
+import { verifyFirstRoot, verifySuccession } from '../../shared/tuf/root.ts'
 import { type Signed, signedFromJson } from '../../shared/tuf/signed.ts'
 import { CliError } from '../output.ts'
 import type { Payload } from './payload.ts'
@@ -21,7 +23,11 @@ export async function verifyPayload(payload: Payload, now: Date): Promise<Signed
   }
   try {
     const root = signedFromJson('root', payload.metadata.root)
-    verifyFirstRoot(root)
+    const { predecessor } = readBootstrap(body.data)
+    if (predecessor !== undefined) checkPredecessor(predecessor, root.signed)
+    const before = lastRoot(predecessor)
+    if (before === undefined) verifyFirstRoot(root)
+    else verifySuccession(before, root)
     if (expiresAt(root.signed) <= now) throw new TufError('expired', `This root expired at ${root.signed.expires}.`)
     await loadWithForeignClient(root)
     return root

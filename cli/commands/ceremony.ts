@@ -9,6 +9,8 @@ import { handsOf, type PasswordOption, passwordFd } from '../holder.ts'
 interface CeremonyOptions extends PasswordOption {
   readonly config?: string
   readonly continue?: string
+  readonly predecessor?: string
+  readonly above?: number
   readonly expiration?: Days
   readonly bins?: number
   readonly delegation?: BinDelegation
@@ -53,6 +55,15 @@ export function ceremonyCommand(): Command {
     .option('--public-key <key>', 'a public root key, whose holder signs later; repeatable', collect)
     .option('--targets-key <key>', 'a public key that signs targets, instead of the service; repeatable', collect)
     .option('--targets-threshold <n>', 'signatures that targets then needs (default: 1)', wholeNumber(1))
+    .option(
+      '--predecessor <where>',
+      'a TUF repository that is to go on here: URL, s3://bucket or folder of its metadata; its root holders stay, and sign with --key',
+    )
+    .option(
+      '--above <version>',
+      'with --predecessor: leave version numbers up to this one to it, if it goes on until it moves (default: its highest)',
+      wholeNumber(1),
+    )
     .option('--online-key <keyid>', 'refuse other online keys than this; repeatable', collect)
     .addOption(passwordFd())
     .option('--trial', 'allow a threshold of 1')
@@ -93,6 +104,8 @@ function givenByFlags(options: CeremonyOptions, roles: readonly CustomRole[] | u
     ],
     targets: { keys: options.targetsKey, threshold: options.targetsThreshold },
     onlineKeys: options.onlineKey,
+    predecessor: options.predecessor,
+    above: options.above,
   }
 }
 
@@ -113,4 +126,5 @@ Examples:
   $ tuffet ceremony --send
   $ tuffet ceremony --key alice.pem --public-key bob.pem.pub --later --out payload.json
   $ tuffet ceremony --key kms:alias/root --key alice.pem --send
-  $ tuffet ceremony --continue payload.json --key bob.pem --send`
+  $ tuffet ceremony --continue payload.json --key bob.pem --send
+  $ tuffet ceremony --predecessor https://tuf.example.com/metadata/ --key alice.pem --later`

@@ -10,14 +10,20 @@ import { CliError, endOnTufError } from '../output.ts'
  * the one before. Nothing where nothing is published. Throws CliError 'not-verified' or 'unreachable'.
  */
 export async function readTrustedRoot(source: MetadataSource, file?: string): Promise<Signed<Root> | undefined> {
+  return (await readRoots(source, file)).at(-1)
+}
+
+/** The same, with all those before it that the way leads over. */
+export async function readRoots(source: MetadataSource, file?: string): Promise<Signed<Root>[]> {
+  const roots: Signed<Root>[] = []
   let trusted = file === undefined ? await firstRoot(source) : await readRootFile(file)
   while (trusted !== undefined) {
+    roots.push(trusted)
     const name = `${trusted.signed.version + 1}.root.json`
     const bytes = await source.read(name)
-    if (bytes === undefined) return trusted
-    trusted = follower(name, trusted.signed, bytes)
+    trusted = bytes && follower(name, trusted.signed, bytes)
   }
-  return undefined
+  return roots
 }
 
 async function firstRoot(source: MetadataSource): Promise<Signed<Root> | undefined> {

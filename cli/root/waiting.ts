@@ -21,10 +21,16 @@ export async function readWaitingRoot(api: ApiClient, current: Root | undefined)
     return read
   })
   const expected = (current?.version ?? 0) + 1
-  if (waiting.signed.version === expected) return waiting
+  const { version } = waiting.signed
+  if (version === expected) return waiting
+  if (current === undefined)
+    throw new CliError(
+      'usage',
+      `Root version ${version} waits, of a repository that moves here. Give the root before it, from there: --root ${version - 1}.root.json`,
+    )
   throw new CliError(
     'not-verified',
-    `The service has root version ${waiting.signed.version} signed, where the next one is ${expected}. Sign nothing; ask its operator.`,
+    `The service has root version ${version} signed, where the next one is ${expected}. Sign nothing; ask its operator.`,
   )
 }
 
