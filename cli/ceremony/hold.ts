@@ -18,7 +18,7 @@ import { compareOnlineKeys, fetchOnlineKeys } from './online-keys.ts'
 import { firstRoot, type OnlineKeys, onlineRolesOf, type Payload, payloadOf } from './payload.ts'
 import { followingRoot, holdersStay, readPredecessor, rootBefore } from './predecessor.ts'
 import { review } from './review.ts'
-import { gatherRootKeys, gatherTargetsKeys, open, type RootKey } from './root-keys.ts'
+import { accept, gatherRootKeys, gatherTargetsKeys, open, type RootKey } from './root-keys.ts'
 import { verifyPayload } from './verify.ts'
 
 /** How a ceremony is to go, as against what it decides. */
@@ -99,7 +99,7 @@ async function openHolders(
     if (opened.signer === undefined) throw new CliError('usage', '--public-key signs nothing. Give --key.')
     if (!roots.some(({ roles }) => roles.root.keyids.includes(keyid(opened.key))))
       throw new CliError('refused', `${opened.source} is key ${keyid(opened.key)}, which is none of this root's.`)
-    rootKeys.push(opened)
+    rootKeys.push(accept(opened, rootKeys))
   }
   return rootKeys
 }
@@ -136,8 +136,8 @@ async function finish(
   hands: Hands,
 ): Promise<void> {
   const payload = withRoot(before, root)
-  const { holders, missing } = standingOf(rootBefore(payload), root)
-  const lacking = Math.max(missing.current, missing.next)
+  const standing = standingOf(rootBefore(payload), root)
+  const lacking = Math.max(standing.missing.current, standing.missing.next)
   if (lacking > 0) await allowLater(lacking, course, hands)
   else await verifyPayload(payload, new Date())
 
@@ -147,8 +147,8 @@ async function finish(
   const document = {
     ...(file !== undefined && { payload: file }),
     threshold: root.signed.roles.root.threshold,
-    signed: holders.filter(({ signed }) => signed).map((holder) => holder.keyid),
-    unsigned: holders.filter(({ signed }) => !signed).map((holder) => holder.keyid),
+    signed: standing.holders.filter(({ signed }) => signed).map((holder) => holder.keyid),
+    unsigned: standing.holders.filter(({ signed }) => !signed).map((holder) => holder.keyid),
     sent: task !== undefined,
     ...(task && { task }),
   }

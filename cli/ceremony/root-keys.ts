@@ -63,7 +63,8 @@ export async function open(source: RootKeySource, passwords: Passwords): Promise
   return { key: signer.key, source: source.key, signer }
 }
 
-function accept(candidate: RootKey, gathered: readonly RootKey[]): RootKey {
+/** Throws CliError 'refused' for a key that was gathered before. */
+export function accept(candidate: RootKey, gathered: readonly RootKey[]): RootKey {
   const identity = keyIdentity(candidate.key)
   const twin = gathered.find(({ key }) => keyIdentity(key) === identity)
   if (twin === undefined) return candidate

@@ -82,6 +82,7 @@ describe('tuffet ceremony --predecessor', () => {
     [['--public-key', 'third.pem'], 2, /Leave out --threshold and --public-key/],
     [['--key', 'stranger.pem'], 1, /stranger\.pem is key [0-9a-f]{64}, which is none of this root's/],
     [['--key', 'former.pem'], 1, /former\.pem is key [0-9a-f]{64}, which is none of this root's/],
+    [['--key', 'third.pem', '--key', 'third.pem'], 1, /third\.pem and third\.pem are the same key/],
     [['--key', 'third.pem'], 2, /1 more signature for the threshold of root/],
   ]
   for (const [args, code, message] of refused) {
