@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
-import { type Bundle, bundle, bundleDirectory, type FunctionName, functions } from '../../infra/bundle.ts'
+import { type Bundle, budget, bundle, bundleDirectory, type FunctionName, functions } from '../../infra/bundle.ts'
 
 describe('the bundle of a function', () => {
   let bundles: Record<FunctionName, Bundle>
@@ -11,6 +11,14 @@ describe('the bundle of a function', () => {
   })
 
   for (const name of functions) {
+    it(`${name}: is within its budget`, () => {
+      const kib = Math.ceil(bundles[name].bytes / 1024)
+      assert.ok(
+        kib <= budget[name],
+        `${kib} KiB, and ${budget[name]} are allowed: npm run bundle says what of; or raise the budget in infra/bundle.ts`,
+      )
+    })
+
     it(`${name}: asks for nothing but Node's own modules when it is loaded`, () => {
       const asked = bundles[name].imports.filter(({ atOnce }) => atOnce).map(({ path }) => path)
       assert.deepEqual(
