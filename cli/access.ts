@@ -54,6 +54,17 @@ async function makeSigner(api: URL): Promise<RequestSigner> {
   return requestSigner(region)
 }
 
+/** What S3 or KMS, asked with what the environment says, did not do: 'unreachable', or 'usage' where the environment says too little. */
+export function awsFailure(cause: Error): CliError {
+  const message = cause.message.replace(/\.$/, '')
+  if (/Region (is missing|not accepted)/.test(message))
+    return new CliError('usage', `${message}. Set AWS_REGION.`, { cause })
+  if (!/Could not load credentials/.test(message)) return new CliError('unreachable', cause.message, { cause })
+  return new CliError('usage', `${message}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`, {
+    cause,
+  })
+}
+
 /** The region of an address of API Gateway; undefined for any other. */
 export function gatewayRegion({ hostname }: URL): string | undefined {
   return /\.execute-api\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$/.exec(hostname)?.[1]

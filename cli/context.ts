@@ -29,8 +29,7 @@ export interface Context {
 /** Throws CliError 'usage' where a global option cannot be. */
 export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<GlobalOptions>()
-  // An environment variable that is empty is one that is not set.
-  const apiBase = parseUrl(options.api || defaultApi, '--api')
+  const apiBase = parseUrl(options.api, '--api')
   const output = createOutput(options)
   const access = accessOf(options, apiBase, command)
   return {
@@ -38,9 +37,10 @@ export function contextOf(command: Command): Context {
     api: apiClient(apiBase, access, output.warn),
     access,
     apiBase,
-    metadataUrl: !options.metadataUrl
-      ? siblingUrl(apiBase, 'metadata')
-      : folderUrl(options.metadataUrl, '--metadata-url'),
+    metadataUrl:
+      options.metadataUrl === undefined
+        ? siblingUrl(apiBase, 'metadata')
+        : folderUrl(options.metadataUrl, '--metadata-url'),
   }
 }
 

@@ -53,10 +53,27 @@ function rootCommand(): Command {
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', '\nExample:\n  $ tuffet artifact add dist/app.tar.gz --base dist')
     .addHelpText('after', endings)
+    .hook('preAction', (_, action) => refuseEmpty(action))
     .exitOverride()
 }
 
+/** Mostly a variable of a script that is not set. What an option left out would mean is not what was meant. */
+function refuseEmpty(action: Command): void {
+  const options = [action, action.parent, action.parent?.parent].flatMap((command) => command?.options ?? [])
+  const values = action.optsWithGlobals()
+  const empty = options.find((option) => [values[option.attributeName()]].flat().includes(''))
+  const name = empty?.long ?? (action.args.includes('') ? 'An argument' : undefined)
+  if (name !== undefined) throw new CliError('usage', `${name} is empty. Is a variable set that it was made of?`)
+}
+
+/** A variable of the environment that is empty is one that is not set. */
+function forgetEmptyVariables(): void {
+  for (const [name, value] of Object.entries(process.env))
+    if (name.startsWith('TUFFET_') && value === '') delete process.env[name]
+}
+
 async function main(args: readonly string[]): Promise<number> {
+  forgetEmptyVariables()
   const program = rootCommand()
   const asked = Object.keys(commands).filter((name) => args.includes(name))
   const versionAlone = args.length === 1 && (args[0] === '--version' || args[0] === '-V')

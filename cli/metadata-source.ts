@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { awsFailure } from './access.ts'
 import { unreachable } from './api-client.ts'
 import { folderUrl } from './context.ts'
 import { CliError, unreadable } from './output.ts'
@@ -9,7 +10,7 @@ import { CliError, unreadable } from './output.ts'
 /** Somewhere that metadata can be read. */
 export interface MetadataSource {
   readonly where: string
-  /** The bytes of a file, or nothing if there is none. Throws CliError 'unreachable'. */
+  /** The bytes of a file, or nothing if there is none. Throws CliError: 'unreachable', or 'usage' for a file of this machine. */
   read(file: string): Promise<Uint8Array | undefined>
   /** Every file there; nothing where that cannot be known. */
   readonly names?: readonly string[]
@@ -65,7 +66,7 @@ async function bucketSource(where: string): Promise<MetadataSource> {
     try {
       return await work()
     } catch (cause) {
-      throw new CliError('unreachable', (cause as Error).message, { cause })
+      throw awsFailure(cause as Error)
     }
   }
   const storeIn = (prefix: string) => s3ObjectStore({ bucket, prefix })
@@ -117,7 +118,7 @@ export function filesIn(directory: string): MetadataSource['read'] {
 
 function absent(file: string, error: NodeJS.ErrnoException): undefined {
   if (error.code === 'ENOENT') return undefined
-  throw new CliError('unreachable', `${file} cannot be read: ${error.message}`, { cause: error })
+  throw unreadable(file, error)
 }
 
 async function readIfThere(file: string): Promise<Uint8Array | undefined> {

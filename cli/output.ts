@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { access, constants, stat } from 'node:fs/promises'
 import { styleText } from 'node:util'
 import { TufError } from '../shared/tuf/errors.ts'
 
@@ -35,7 +36,29 @@ export class CliError extends Error {
 
 /** A file or directory of this machine that the command line names, and that cannot be read. */
 export function unreadable(file: string, cause: unknown): CliError {
-  return new CliError('usage', `${file} cannot be read: ${(cause as Error).message}`, { cause })
+  const { message, code = '' } = cause as NodeJS.ErrnoException
+  const mend = howToRead[code]
+  return new CliError('usage', `${file} cannot be read: ${message}${mend === undefined ? '' : `. ${mend}`}`, { cause })
+}
+
+const howToRead: Readonly<Record<string, string>> = {
+  ENOENT: 'Is the path right?',
+  ENOTDIR: 'A part of the path that has to be a directory is a file.',
+  EISDIR: 'It is a directory: name a file.',
+  EACCES: 'Let the user of this process read it.',
+}
+
+/**
+ * For a file that is opened by what knows nothing of exit codes. It is not opened here, for what comes out of a pipe comes once.
+ * Throws CliError 'usage'.
+ */
+export async function requireReadable(file: string): Promise<void> {
+  try {
+    await access(file, constants.R_OK)
+    if ((await stat(file)).isDirectory()) throw Object.assign(new Error('EISDIR'), { code: 'EISDIR' })
+  } catch (cause) {
+    throw unreadable(file, cause)
+  }
 }
 
 /** Does what may break a rule of TUF: that ends the command with this code, and with `before` in front of the reason. */

@@ -1,5 +1,6 @@
 import { type Signer, SignerError } from '../shared/repository/ports.ts'
 import type { Key } from '../shared/tuf/keys.ts'
+import { awsFailure } from './access.ts'
 import { isEncrypted, openKeyFile, proved, readPublicKey } from './key-file.ts'
 import { CliError } from './output.ts'
 import type { Passwords } from './prompt.ts'
@@ -64,7 +65,7 @@ async function refusals<Value>(work: () => Promise<Value>): Promise<Value> {
     return await work()
   } catch (cause) {
     if (cause instanceof SignerError)
-      throw new CliError(cause.code === 'unavailable' ? 'unreachable' : 'refused', cause.message, { cause })
+      throw cause.code === 'unavailable' ? awsFailure(cause) : new CliError('refused', cause.message, { cause })
     const { TokenError } = await import('./pkcs11/token-error.ts')
     if (cause instanceof TokenError)
       throw new CliError(cause.code === 'uri' ? 'usage' : 'refused', cause.message, { cause })

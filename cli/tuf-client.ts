@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { TargetFile, Updater } from 'tuf-js'
-import { CliError } from './output.ts'
+import { CliError, unreadable } from './output.ts'
 import { TufFetcher } from './tuf-fetcher.ts'
 import { slowness } from './tuf-slowness.ts'
 
@@ -56,7 +56,11 @@ export async function openTufClient(options: TufClientOptions): Promise<TufClien
     if (slow !== undefined) options.note?.(slow)
   }
   const fetcher = new TufFetcher((url, bytes) => warnOfSlowness(basename(url), bytes))
-  const { trust, directory } = await establishTrust(options, fetcher)
+  const { trust, directory } = await establishTrust(options, fetcher).catch((cause: unknown) => {
+    if (cause instanceof CliError) throw cause
+    const why = `The cache ${options.cache} cannot be used: ${messageOf(cause)}`
+    throw new CliError('refused', `${why}. Name another directory with --cache.`, { cause })
+  })
   const metadata = join(directory, 'metadata')
 
   async function verified<Value>(work: () => Promise<Value>, otherwise: (why: string) => string): Promise<Value> {
@@ -172,8 +176,8 @@ async function fetchFirstRoot(metadataUrl: URL, fetcher: TufFetcher): Promise<Bu
 }
 
 async function readRoot(file: string): Promise<Buffer> {
-  const bytes = await readFile(file).catch((cause: Error) => {
-    throw new CliError('usage', `--root ${file}: ${cause.message}`, { cause })
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw unreadable(`--root ${file}`, cause)
   })
   // Whether it is a good one is for tuf-js to say.
   if (isRoot(bytes)) return bytes

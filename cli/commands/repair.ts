@@ -3,7 +3,7 @@ import type { Diagnosis } from '../../shared/repository/repair/diagnose.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { collect, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
-import { CliError, exitCodes, paint } from '../output.ts'
+import { CliError, exitCodes, paint, requireReadable } from '../output.ts'
 
 interface Options {
   readonly above?: number
@@ -45,7 +45,9 @@ of timestamp.json that anybody has (a client's cache, a mirror, a log) and name 
           `${where} is not a data directory: it has no metadata/ and state/. Other places are not repaired.`,
         )
       }
-      using data = await openData(where, options.key ?? [])
+      const keys = options.key ?? []
+      for (const file of keys) await requireReadable(file)
+      using data = await openData(where, keys)
       const { repository } = data
       const diagnosis = await output.during('Looking through it', () =>
         diagnose(repository, options.above === undefined ? {} : { above: options.above }),

@@ -7,7 +7,7 @@ import { type Permission, permissions } from '../../shared/app/principal.ts'
 import { wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { createFile } from '../key-file.ts'
-import { CliError } from '../output.ts'
+import { CliError, requireReadable } from '../output.ts'
 
 interface TokenOptions {
   readonly file: string
@@ -42,6 +42,7 @@ function newCommand(): Command {
       const { file, permission, days } = options
       const expires = days === undefined ? undefined : new Date(Date.now() + days * 24 * 3600 * 1000)
       const exists = (await stat(file).catch(() => undefined)) !== undefined
+      if (exists) await requireReadable(file)
       const before = exists ? await readTokens(file) : []
       const name = options.name ?? unusedName(permission, before)
       if (before.some((entry) => entry.name === name))

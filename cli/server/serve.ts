@@ -7,7 +7,7 @@ import type { Logger } from '../../shared/app/logger.ts'
 import { type Authenticate, everybodyAs } from '../../shared/app/principal.ts'
 import { bearer, newToken, type TokenEntry, tokensOf } from '../../shared/app/tokens.ts'
 import { embeddedServer } from '../embedded-server.ts'
-import { CliError } from '../output.ts'
+import { CliError, requireReadable } from '../output.ts'
 import { giveBackWhenIdle } from './idle-memory.ts'
 import { isLoopback } from './own-machine.ts'
 import { closePatiently } from './patient-close.ts'
@@ -62,13 +62,17 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 async function checkOptions(options: ServeOptions): Promise<void> {
-  const { host, tokenFile, behindProxy, artifacts } = options
+  const { host, data, keys, tokenFile, behindProxy, artifacts } = options
   if (!isLoopback(host) && tokenFile === undefined && !behindProxy) {
     throw new CliError(
       'usage',
       `Whoever reaches ${host} could publish. Add --token-file FILE, or --behind-proxy if a proxy authenticates.`,
     )
   }
+  for (const file of [...keys, ...(tokenFile === undefined ? [] : [tokenFile])]) await requireReadable(file)
+  const there = await stat(data).catch(() => undefined)
+  if (there !== undefined && !there.isDirectory())
+    throw new CliError('usage', `--data ${data} is not a directory. Name one, or one that is to be made.`)
   if (artifacts === undefined) return
   const found = await stat(artifacts).catch(() => undefined)
   if (!found?.isDirectory()) throw new CliError('usage', `--artifacts ${artifacts} is not a directory. Make it first.`)

@@ -40,6 +40,14 @@ describe('tuffet with AWS credentials', () => {
     const region = await run({ ...nowhere, AWS_REGION: '', AWS_DEFAULT_REGION: '' }, ['task', 'ab'])
     assert.equal(region.code, 2)
     assert.match(region.stderr, /Set AWS_REGION/)
+    for (const command of [
+      ['check', 's3://bucket'],
+      ['key', 'show', 'kms:alias/root'],
+    ]) {
+      const asked = await run({ ...nowhere, AWS_REGION: '', AWS_DEFAULT_REGION: '' }, command)
+      assert.equal(asked.code, 2)
+      assert.match(asked.stderr, /Region .*\. Set AWS_REGION\./)
+    }
     const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...anonymous } = aws
     for (const command of [['task', 'ab'], ['proxy']]) {
       const nobody = await run({ ...anonymous, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' }, command)

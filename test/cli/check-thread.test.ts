@@ -39,7 +39,7 @@ describe('tuffet check of so many files that two threads read them', () => {
   it('ends with what either thread cannot read', async () => {
     await mkdir(join(directory, '1.bins-3ff.json'))
     const { code, stderr } = await tuffet(['check', directory])
-    assert.equal(code, exitCodes.unreachable)
+    assert.equal(code, exitCodes.usage)
     assert.match(stderr, /1\.bins-3ff\.json cannot be read/)
   })
 })

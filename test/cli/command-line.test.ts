@@ -78,7 +78,12 @@ describe('the command line', { concurrency: 2 }, () => {
     [['refresh', 'root'], /tuffet root update --expiration/],
     [['root', 'send', 'nowhere.json'], /nowhere\.json cannot be read/],
     [['ceremony', '--continue', 'nowhere.json'], /nowhere\.json cannot be read/],
-    [['key', 'show', 'nowhere.pem'], /nowhere\.pem cannot be read/],
+    [['key', 'show', 'nowhere.pem'], /nowhere\.pem cannot be read: ENOENT.* Is the path right\?/],
+    [['key', 'show', tmpdir()], /cannot be read: EISDIR.* It is a directory: name a file\./],
+    [['token', 'new', '--file', tmpdir()], /cannot be read: EISDIR/],
+    [['token', 'new', '--file', ''], /--file is empty/],
+    [['check', ''], /An argument is empty/],
+    [['status', '--api', ''], /--api is empty/],
     [['log', '--limit', '0'], /whole number from 1 to 100/],
     [['key', 'new', 'x.pem', '--type', 'p384'], /Allowed choices are ed25519, p256/],
   ]

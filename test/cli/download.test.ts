@@ -101,7 +101,8 @@ describe('tuffet download', () => {
       [3, /1\.root\.json cannot be had: the server answered 404/, 'a.txt', '--metadata-url', `${served.url}nowhere/`],
       [1, /tuf-js.*cannot look for a target of that name/, 'constructor'],
       [1, /\.\.\/x would be written outside/, '../x'],
-      [2, /--root nosuch\.json: ENOENT/, 'a.txt', '--root', 'nosuch.json'],
+      [2, /--root nosuch\.json cannot be read: ENOENT/, 'a.txt', '--root', 'nosuch.json'],
+      [1, /cache files\/a\.txt cannot be used: ENOTDIR.* --cache/, 'a.txt', '--cache', 'files/a.txt'],
       [2, /--root files\/a\.txt is not root metadata/, 'a.txt', '--root', 'files/a.txt'],
       [2, /timestamp\.json is not root metadata/, 'a.txt', '--root', 'data/metadata/timestamp.json'],
     ]

@@ -44,6 +44,9 @@ describe('tuffet revert and log', () => {
 describe('tuffet repair', () => {
   it('says what it would do, does it when told to, and the service goes on', async () => {
     await rm(join(data, 'metadata', 'timestamp.json'))
+    const unreadable = await tuffet(['repair', data, '--key', join(directory, 'nowhere')])
+    assert.equal(unreadable.code, 2)
+    assert.match(unreadable.stderr, /nowhere cannot be read/)
     const would = await tuffet(['repair', data])
     assert.equal(would.code, 4, would.stderr)
     assert.match(would.stdout, /This would be done:\n {2}- Sign timestamp\.json anew, for commit 5/)

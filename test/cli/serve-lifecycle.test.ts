@@ -21,7 +21,7 @@ describe('starting', () => {
   it('takes its options from the environment too', async () => {
     const data = freshData()
     const env = { TUFFET_DATA: data, TUFFET_PORT: '0', TUFFET_TRIAL: '1', TUFFET_TRIAL_BINS: 'path_hash_prefixes' }
-    const served = await serveProcess([], { env })
+    const served = await serveProcess([], { env: { ...env, TUFFET_ARTIFACTS: '', TUFFET_HOST: '' } })
     const config = (await (await fetch(new URL('/api/v1/config', served.url))).json()) as { data: object }
     assert.equal((config.data as Record<string, unknown>)['bins_delegation'], 'path_hash_prefixes')
     assert.equal(await served.stop(), 0)
@@ -38,9 +38,14 @@ describe('starting', () => {
       [['--port', 'x'], 2, /0 to 65535/],
       [['--port', '70000'], 2, /0 to 65535/],
       [['--artifacts', join(directory, 'nowhere')], 2, /is not a directory/],
-      [['--token-file', join(directory, 'nowhere')], 1, /token file .* cannot be read/],
+      [['--token-file', join(directory, 'nowhere')], 2, /nowhere cannot be read/],
+      [['--token-file', directory], 2, /cannot be read/],
       [['--token-file', file], 1, /not JSON/],
       [['--key', file], 1, /no private key/],
+      [['--key', join(directory, 'nowhere')], 2, /nowhere cannot be read/],
+      [['--key', directory], 2, /cannot be read/],
+      [['--key', ''], 2, /--key is empty/],
+      [['--data', file], 2, /is not a directory/],
       [['--data', join(file, 'x')], 1, /data directory/],
       [['nonsense'], 2, /too many arguments/],
     ]
