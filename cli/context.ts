@@ -3,6 +3,7 @@ import { type Access, awsAccess, gatewayRegion, tokenAccess } from './access.ts'
 import { type ApiClient, apiClient, siblingUrl } from './api-client.ts'
 import { saysNo } from './arguments.ts'
 import { CliError, createOutput, type Output } from './output.ts'
+import { useProxyVariables } from './proxy-variables.ts'
 
 /** The options that every command takes. */
 export interface GlobalOptions {
@@ -29,6 +30,7 @@ export interface Context {
 /** Throws CliError 'usage' where a global option cannot be. */
 export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<GlobalOptions>()
+  useProxyVariables()
   const apiBase = parseUrl(options.api, '--api')
   const output = createOutput(options)
   const access = accessOf(options, apiBase, command)
