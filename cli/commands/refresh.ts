@@ -14,6 +14,12 @@ export function refreshCommand(): Command {
         throw new CliError('usage', 'The holders of root sign it anew: tuffet root update --expiration DAYS')
       const task = await output.during('Signing', () => api.submit('POST', 'metadata/online', { roles }))
       const { updated_roles = [] } = detailsOf<{ updated_roles: readonly string[] }>(task)
-      output.done({ task }, `Signed anew: ${updated_roles.join(', ')}.`)
+      output.done({ task }, `Signed anew: ${someOf(updated_roles)}.`)
     })
+}
+
+/** Hash bins may be thousands. */
+function someOf(roles: readonly string[], most = 10): string {
+  const more = roles.length - most
+  return more > 0 ? `${roles.slice(0, most).join(', ')} and ${more} more (--json has all)` : roles.join(', ')
 }

@@ -3,6 +3,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { createKeyFile } from '../../shared/adapters/local/key-file-signer.ts'
 import { artifact } from '../support/api.ts'
 import { post, type Served, serveProcess } from '../support/served.ts'
 import { tuffet } from '../support/tuffet.ts'
@@ -104,6 +105,11 @@ describe('tuffet repair', () => {
   })
 
   it('goes above a number that clients have seen', async () => {
+    const other = join(directory, 'other.pem')
+    await createKeyFile(other)
+    const foreign = await tuffet(['repair', data, '--above', '1000', '--key', other])
+    assert.equal(foreign.code, 1)
+    assert.match(foreign.stderr, /nobody is here to sign timestamp, snapshot \(key [0-9a-f]{64}\)\. .* with --key/)
     const { code, stdout } = await tuffet(['repair', data, '--above', '1000', '--yes'])
     assert.equal(code, 0)
     assert.match(stdout, /It became commit 1001/)

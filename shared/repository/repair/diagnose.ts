@@ -3,6 +3,7 @@ import type { Signed } from '../../tuf/signed.ts'
 import { treeOfCurrent } from '../current.ts'
 import { contradicts } from '../finish.ts'
 import { type Entry, entryName, type StateName, type StoredEntry } from '../journal.ts'
+import { describeKeysNotHeld, keysNotHeld } from '../keys-not-held.ts'
 import { inParallel } from '../parallel.ts'
 import type { Tag } from '../ports.ts'
 import type { Current, Repository } from '../repository.ts'
@@ -98,6 +99,8 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
 
   const commits = head.timestamp === undefined || lost.length > 0 || roles.rebuilt.size > 0 || snapshotIsLost
   const signs = above === undefined ? [...roles.rebuilt.keys()] : onlineRoles(repository, tree)
+  if (commits || above !== undefined) noteMissingKeys(repository, current, notes)
+  if (notes.blocked.length > 0) return notes
   const commit = { above: Math.max(above ?? 0, number, biggestNumber(inventory)), decides: lost, signs }
   return {
     ...notes,
@@ -127,6 +130,15 @@ function noteUnfinished({ entry, root }: Current, published: Signed<Root>, { sta
   if (isRootMissing) notes.steps.push(`Publish root ${root.signed.version}, which commit ${entry.number} has decided.`)
   if (waiting.length > 0)
     notes.steps.push(`Finish commit ${entry.number}: write down how ${waiting.length} of its tasks ended.`)
+}
+
+/** Whatever a commit signs, it signs these two. */
+function noteMissingKeys({ ports }: Repository, current: Current, notes: Notes): void {
+  const lacking = keysNotHeld(current, ports.signers).filter(({ role }) => role === 'timestamp' || role === 'snapshot')
+  if (lacking.length === 0) return
+  notes.blocked.push(
+    `It takes a commit, and nobody is here to sign ${describeKeysNotHeld(lacking)}. Name the files of these keys with --key, as the service has them.`,
+  )
 }
 
 function noteAbove({ ports }: Repository, tree: Tree, above: number, notes: Notes): void {
