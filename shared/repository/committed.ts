@@ -22,30 +22,28 @@ export async function* committedDown(
   top: StoredEntry,
   { newest = top.entry.number, limit, parallel }: Wanted,
 ): AsyncGenerator<Entry> {
-  let at = await entryNear(state, top.entry, newest)
+  let at = top.entry
   let block = new Map<number, Uint8Array>()
   for (let left = limit; ; ) {
     if (at.number <= newest) {
       yield at
       left--
     }
-    const { number } = at.base
+    const far = at.number > newest ? furthestTo(newest, at) : undefined
+    const { number } = far ?? at.base
     if (number === 0 || left === 0) return
-    const expected = number - Math.min(newest, number) + left
+    const expected = far === undefined ? number - Math.min(newest, number) + left : 1
     if (!block.has(number)) block = await readBlock(state, number, Math.min(expected, parallel))
-    at = linkedEntry(at.base, block.get(number), at.number)
+    at = linkedEntry(far ?? at.base, block.get(number), at.number)
   }
 }
 
-/** The lowest entry that links lead to, and that is not below `number`. */
-async function entryNear(state: ObjectStore, top: Entry, number: number): Promise<Entry> {
-  let at = top
-  for (;;) {
-    const links = Object.values(at.earlier ?? {}).filter((link) => link.number >= number)
-    const furthest = links.sort((one, other) => one.number - other.number)[0]
-    if (furthest === undefined) return at
-    at = linkedEntry(furthest, (await state.read(entryName(furthest.number)))?.bytes, at.number)
-  }
+/** The link of this entry that leads furthest down, and not below `number`. */
+function furthestTo(number: number, { earlier = {} }: Entry): Link | undefined {
+  const [furthest] = Object.values(earlier)
+    .filter((link) => link.number >= number)
+    .sort((one, other) => one.number - other.number)
+  return furthest
 }
 
 function linkedEntry(link: Link, bytes: Uint8Array | undefined, above: number): Entry {

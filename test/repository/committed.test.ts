@@ -56,6 +56,20 @@ describe('Committed entries', () => {
     }
   })
 
+  it('are found by few reads below one that has no links: it may stand for one that was lost', async () => {
+    const state = memoryObjectStore()
+    const top = await writeChain(state, upTo(9000))
+    const entry = { ...top.entry, number: 9001, base: { number: 9000, sha256: top.sha256 } }
+    delete (entry as { earlier?: unknown }).earlier
+    let reads = 0
+    const read: ObjectStore['read'] = (name) => {
+      reads++
+      return state.read(name)
+    }
+    assert.deepEqual(await numbersDown({ ...state, read }, { entry, sha256: '' }, { newest: 5, limit: 1 }), [5])
+    assert.ok(reads <= 2 + 3 * 64, `${reads} reads`)
+  })
+
   it('that were edited are not shown, however they are come to', async () => {
     const state = memoryObjectStore()
     const top = await writeChain(state, upTo(200))
