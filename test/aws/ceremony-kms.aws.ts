@@ -118,7 +118,7 @@ describe('a ceremony with a KMS key and a key file', async () => {
     assert.match(stderr, /KMS key alias\/root: DisabledException/)
   })
 
-  it('says that nobody answered, and what is missing: credentials, a region: exit code 3', async () => {
+  it('says what the environment lacks, credentials or a region: exit code 2; and that nobody answered: 3', async () => {
     const nothing = {
       AWS_ACCESS_KEY_ID: '',
       AWS_SECRET_ACCESS_KEY: '',
@@ -130,9 +130,9 @@ describe('a ceremony with a KMS key and a key file', async () => {
       run(['key', 'show', 'kms:alias/root'], '', { AWS_REGION: '', HOME: directory.path }),
       run(['key', 'show', 'kms:alias/root'], '', { AWS_ENDPOINT_URL: 'http://127.0.0.1:9' }),
     ])
-    assert.match(without.stderr, /Could not load credentials/)
-    assert.match(nowhere.stderr, /KMS key alias\/root: .*Region/)
+    assert.match(without.stderr, /Could not load credentials.*Set AWS_PROFILE/)
+    assert.match(nowhere.stderr, /KMS key alias\/root: .*Region.*Set AWS_REGION/)
     assert.match(silent.stderr, /ECONNREFUSED/)
-    assert.deepEqual([without.code, nowhere.code, silent.code], [3, 3, 3])
+    assert.deepEqual([without.code, nowhere.code, silent.code], [2, 2, 3])
   })
 })
