@@ -1,6 +1,6 @@
 import { CarriedMap } from './carried-map.ts'
 import { inOrder } from './code-points.ts'
-import { EditedMap, type Part } from './edited-map.ts'
+import { comma, EditedMap, type Part } from './edited-map.ts'
 import { TufError } from './errors.ts'
 import { OrderedMap, type Piece } from './ordered-map.ts'
 import { ReadOnlyMap } from './read-only-map.ts'
@@ -94,7 +94,6 @@ function partsOf(value: unknown): readonly Part[] {
 
 const controlCharacter = /[^ -\uffff]/
 const partOf = (text: string): Part => ({ bytes: Buffer.from(text), isJson: !controlCharacter.test(text) })
-const comma = partOf(',')
 const partsOfPieces = new WeakMap<Piece<unknown>, Part>()
 
 function partOfPiece(piece: Piece<unknown>): Part {

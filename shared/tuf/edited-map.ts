@@ -20,7 +20,8 @@ interface Written<Value> {
 }
 
 const nothing = { keys: [], values: [], ends: [], bytes: new Uint8Array(), isJson: true }
-const comma: Part = { bytes: Buffer.from(','), isJson: true }
+/** Between members. */
+export const comma: Part = { bytes: Buffer.from(','), isJson: true }
 
 /**
  * A copy of a Map, made to change a little of it. It knows where its entries lie in the document in which it, or the one that it is a

@@ -7,6 +7,7 @@ import { sha256 } from '../../shared/repository/documents.ts'
 import { encodeEntry, entryName, readEntry, type StoredEntry } from '../../shared/repository/journal.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { writeChain } from '../support/chain.ts'
+import { counting } from '../support/counting.ts'
 import { memoryObjectStore } from '../support/memory-object-store.ts'
 import { addRequest, bootstrapped, run } from '../support/repository.ts'
 
@@ -41,17 +42,12 @@ describe('Committed entries', () => {
   it('of long ago are found by reads that history hardly makes more', async () => {
     const state = memoryObjectStore()
     const top = await writeChain(state, upTo(9000))
-    let reads = 0
-    const counted: ObjectStore = {
-      ...state,
-      read(name) {
-        reads++
-        return state.read(name)
-      },
-    }
+    const { around, during } = counting()
+    const counted = around(state)
     for (const newest of [1, 63, 64, 65, 4095, 4096, 4097, 5000, 8999, 9000]) {
-      reads = 0
-      assert.deepEqual(await numbersDown(counted, top, { newest, limit: 1 }), [newest])
+      const found: number[] = []
+      const { reads } = await during(async () => found.push(...(await numbersDown(counted, top, { newest, limit: 1 }))))
+      assert.deepEqual(found, [newest])
       assert.ok(reads <= 2 + 63 + 64, `${reads} reads for ${newest}`)
     }
   })
@@ -61,12 +57,13 @@ describe('Committed entries', () => {
     const top = await writeChain(state, upTo(9000))
     const entry = { ...top.entry, number: 9001, base: { number: 9000, sha256: top.sha256 } }
     delete (entry as { earlier?: unknown }).earlier
-    let reads = 0
-    const read: ObjectStore['read'] = (name) => {
-      reads++
-      return state.read(name)
-    }
-    assert.deepEqual(await numbersDown({ ...state, read }, { entry, sha256: '' }, { newest: 5, limit: 1 }), [5])
+    const { around, during } = counting()
+    const found: number[] = []
+    const from = { entry, sha256: '' }
+    const { reads } = await during(async () =>
+      found.push(...(await numbersDown(around(state), from, { newest: 5, limit: 1 }))),
+    )
+    assert.deepEqual(found, [5])
     assert.ok(reads <= 2 + 3 * 64, `${reads} reads`)
   })
 
