@@ -123,7 +123,7 @@ describe('the layering of the linter', () => {
 
   before(async () => {
     tree = await mkdtemp(join(tmpdir(), 'tuffet-layering-'))
-    for (const path of ['biome.json', 'lint', 'package.json', '.gitignore']) {
+    for (const path of ['biome.json', 'test/lint', 'package.json', '.gitignore']) {
       await cp(join(root, path), join(tree, path), { recursive: true })
     }
     for (const { path, code } of files) {
