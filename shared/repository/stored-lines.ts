@@ -6,26 +6,21 @@ import type { ObjectStore } from './ports.ts'
 
 /** Objects of the state store that hold a value on each line, up to millions of them, and that an entry of the journal names. */
 
-/** Characters that are encoded together: of all lines there can be more than a string may have. */
-const partLength = 4 * 1024 * 1024
-
 /** As JSON, in the order of their paths. */
 export function encodeLines(values: readonly { readonly path: string }[]): Uint8Array {
   const sorted = [...values].sort((one, other) => (one.path < other.path ? -1 : 1))
-  // One after the other, for together the lines take as much memory as the values.
-  return joinLines(sorted.values().map((value) => JSON.stringify(value)))
+  return joinLines(sorted.map((value) => JSON.stringify(value)))
 }
 
-export function joinLines(lines: Iterable<string>): Uint8Array {
-  const parts: Buffer[] = []
-  let part = ''
+/** One after the other into the same memory, for all of them can be more than a string may have. */
+export function joinLines(lines: readonly string[]): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0))
+  let at = 0
   for (const line of lines) {
-    part += `${line}\n`
-    if (part.length < partLength) continue
-    parts.push(Buffer.from(part))
-    part = ''
+    at += bytes.write(line, at)
+    bytes[at++] = 0x0a
   }
-  return Buffer.concat([...parts, Buffer.from(part)])
+  return bytes
 }
 
 /** Parsed as one goes. */
