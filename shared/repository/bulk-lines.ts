@@ -19,18 +19,3 @@ export function* linesOf(
 function startOfText(buffer: Uint8Array): number {
   return buffer.length >= 3 && buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf ? 3 : 0
 }
-
-/** A text that comes in pieces, in pieces that end where a line does. */
-export async function* wholeLines(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let rest: Buffer[] = []
-  for await (const piece of pieces) {
-    const buffer = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
-    const end = buffer.lastIndexOf(0x0a) + 1
-    if (end > 0) {
-      yield Buffer.concat([...rest, buffer.subarray(0, end)])
-      rest = []
-    }
-    if (end < buffer.length) rest.push(buffer.subarray(end))
-  }
-  if (rest.length > 0) yield Buffer.concat(rest)
-}

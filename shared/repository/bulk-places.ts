@@ -66,6 +66,11 @@ export class BulkPlaces {
     return lines
   }
 
+  /** Where each line begins and ends. */
+  *all(): Generator<readonly [start: number, end: number]> {
+    for (let index = 0; index < this.count; index++) yield [this.#get(index, lineStart), this.#get(index, lineEnd)]
+  }
+
   lineNumber(index: number): number {
     return this.#get(index, lineNumber)
   }

@@ -5,6 +5,8 @@ import { BrokenLineError, readCsvLine, readCsvLineAgain, readJsonLine, reasonOf 
 import { linesOf } from './bulk-lines.ts'
 import { BulkPlaces } from './bulk-places.ts'
 import { hasSha256 } from './clients.ts'
+import type { Block } from './journal.ts'
+import { blocksOf } from './stored-lines.ts'
 
 /**
  * A file of artifacts, one on each line: a million of them. Nothing is kept of a line but where it lies, so that memory
@@ -34,6 +36,8 @@ export interface Bulk {
   artifact(index: number): Artifact
   /** For other threads, which read the same memory. */
   share(): SharedBulk
+  /** Of all artifacts, in their order; nothing if they would be too many. */
+  blocks(): Block[] | undefined
 }
 
 /** A file that was read, with where its lines lie. */
@@ -99,6 +103,7 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
     path: (index) => places.path(index),
     artifact,
     share,
+    blocks: () => blocksOf(buffer, places.all()),
   }
 
   function artifact(index: number): Artifact {

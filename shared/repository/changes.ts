@@ -3,10 +3,10 @@ import { type Artifact, withTaskId } from './artifact-rules.ts'
 import { readBulk, readerAgain } from './bulk.ts'
 import { linesOf } from './bulk-lines.ts'
 import { changesOfImport, type Held } from './imported.ts'
-import type { Change, Entry, Imported, Listed, TargetChange } from './journal.ts'
+import type { Block, BlockOfArtifacts, Change, Entry, Imported, Listed, TargetChange } from './journal.ts'
 import { changesListed } from './listed.ts'
 import type { ObjectStore } from './ports.ts'
-import { linesOfPart, readPart } from './stored-lines.ts'
+import { decodeLines, readPart, readStretch } from './stored-lines.ts'
 
 /** What an entry tells of changes: by itself, by the file that it imported, or by a list. */
 export type Told = Pick<Entry, 'changes' | 'imported' | 'listed'>
@@ -39,8 +39,8 @@ export interface ChangesPage {
 const fullPage = 2 * 1024 * 1024
 
 /**
- * The changes from `offset` on, at most `limit`. A file that was imported is read and hashed for each page that holds some of it, but of
- * its lines only those of the page are parsed, and none is kept. Throws RepositoryError 'corrupt' if that file is gone.
+ * The changes from `offset` on, at most `limit`. Of a file only the blocks of the page are read, unless the entry tells of none: then
+ * all of it is. Throws RepositoryError 'corrupt' if that file is gone, or those blocks are not as they were.
  */
 export async function readChanges(
   state: ObjectStore,
@@ -82,8 +82,11 @@ export function fitting(
   return { size, room: left }
 }
 
-async function readListed(state: ObjectStore, { file, sha256, except }: Listed, page: Page) {
-  const { lines } = await linesFrom(state, { name: file, sha256 }, page)
+async function readListed(state: ObjectStore, { file, sha256, except, blocks }: Listed, page: Page) {
+  const { lines } =
+    blocks === undefined
+      ? linesOfPage(await readPart(state, file, sha256), page)
+      : await linesInBlocks(state, file, blocks, page)
   const read: Change[] = lines.map((line) => JSON.parse(line.toString()))
   const looked = fitting(read, 0, read.length, page.room).size
   const others = new Set(except)
@@ -91,17 +94,16 @@ async function readListed(state: ObjectStore, { file, sha256, except }: Listed, 
 }
 
 async function readImported(state: ObjectStore, imported: Imported, page: Page) {
-  const { before: name, beforeSha256, except, addedByTaskId: id } = imported
-  const artifacts = await artifactsFrom(state, imported, page)
-  const paths = new Set<string>(artifacts.map(({ path }) => path))
-  const held = name === undefined ? undefined : await readHeld(state, { name, sha256: beforeSha256 }, paths)
+  const { except, addedByTaskId: id, blocks } = imported
+  const { artifacts, held } =
+    blocks === undefined ? await lookThrough(state, imported, page) : await readBlocks(state, imported, blocks, page)
   const others = new Set<string>(except)
   const changes: Change[] = []
   let looked = 0
   for (let told = 0; looked < artifacts.length && told < page.room; looked++) {
     const { path, info } = artifacts[looked] as Artifact
     if (others.has(path)) continue
-    const before = held?.get(path)
+    const before = held.get(path)
     const after = withTaskId(info, id)
     told += JSON.stringify([path, before, after]).length
     changes.push({ path, after, ...(before && { before }) })
@@ -109,71 +111,90 @@ async function readImported(state: ObjectStore, imported: Imported, page: Page) 
   return { changes, looked }
 }
 
-/** The artifacts from number `offset` on: as many as `limit`, or fewer where they are more than a page takes. */
-async function artifactsFrom(
+/** The artifacts of a page, or fewer where they are more than it takes, and what their paths held before. */
+interface ArtifactsOfPage {
+  readonly artifacts: readonly Artifact[]
+  readonly held: ReadonlyMap<string, TargetFile>
+}
+
+async function readBlocks(
   state: ObjectStore,
-  { bulk, sha256, format, artifacts: total }: Imported,
+  { bulk, format, before: name }: Imported,
+  blocks: readonly BlockOfArtifacts[],
   page: Page,
-): Promise<Artifact[]> {
-  const { lines, count } = await linesFrom(state, { name: bulk, sha256 }, page)
-  if (count === total) return lines.map(readerAgain[format])
-  // Some were left out, for they were broken or said what an earlier one says: which, only all of them tell.
-  const { artifact } = readBulk(await readPart(state, bulk, sha256), format)
-  return Array.from({ length: Math.min(lines.length, total - page.offset) }, (_, index) =>
-    artifact(page.offset + index),
-  )
+): Promise<ArtifactsOfPage> {
+  const { lines, read } = await linesInBlocks(state, bulk, blocks, page)
+  const held = new Map<string, TargetFile>()
+  for (const { before } of read) {
+    if (name === undefined || before === undefined) continue
+    for (const { path, info } of decodeLines<Held>(await readStretch(state, name, before))) held.set(path, info)
+  }
+  return { artifacts: lines.map(readerAgain[format]), held }
+}
+
+/** The same without blocks, from all there is. */
+async function lookThrough(state: ObjectStore, imported: Imported, page: Page): Promise<ArtifactsOfPage> {
+  const { bulk, sha256, format, artifacts: total, before, beforeSha256 } = imported
+  const text = await readPart(state, bulk, sha256)
+  const { lines, count } = linesOfPage(text, page)
+  const length = Math.min(lines.length, total - page.offset)
+  // Some may be left out, for they were broken or said what an earlier one says: which, only all of them tell.
+  const artifacts =
+    count === total
+      ? lines.map(readerAgain[format])
+      : Array.from({ length }, (_, index) => page.offset + index).map(readBulk(text, format).artifact)
+  const held = before === undefined ? undefined : await readPart(state, before, beforeSha256)
+  const found = artifacts.flatMap(({ path }) => (held && findHeld(held, path)) ?? [])
+  return { artifacts, held: new Map(found.map(({ path, info }) => [path, info])) }
 }
 
 /** The lines of a page, empty ones not counted, and how many there are in all. */
-async function linesFrom(
-  state: ObjectStore,
-  { name, sha256 }: { readonly name: string; readonly sha256: string },
-  { offset, limit }: Page,
-): Promise<{ readonly lines: Buffer[]; readonly count: number }> {
+function linesOfPage(text: Buffer, { offset, limit }: Pick<Page, 'offset' | 'limit'>, begin?: number) {
   const lines: Buffer[] = []
   let length = 0
   let count = 0
-  let isBegin = true
-  for await (const text of linesOfPart(state, name, sha256)) {
-    for (const [start, end] of linesOf(text, isBegin ? undefined : 0)) {
-      if (end === start) continue
-      // Twice, for some may be another commit's.
-      if (count >= offset && lines.length < limit && length < 2 * fullPage) {
-        lines.push(Buffer.from(text.subarray(start, end)))
-        length += end - start
-      }
-      count++
+  for (const [start, end] of linesOf(text, begin)) {
+    if (end === start) continue
+    // Twice, for some may be another commit's.
+    if (count >= offset && lines.length < limit && length < 2 * fullPage) {
+      lines.push(text.subarray(start, end))
+      length += end - start
     }
-    isBegin = false
+    count++
   }
   return { lines, count }
 }
 
-/** What these paths held before, from the lines of `encodeHeld`, which are sorted. */
-async function readHeld(
+/** The same from the blocks in which they are, and no others. */
+async function linesInBlocks<Of extends Block>(
   state: ObjectStore,
-  { name, sha256 }: { readonly name: string; readonly sha256: string | undefined },
-  paths: ReadonlySet<string>,
-): Promise<Map<string, TargetFile>> {
-  const sought = [...paths].sort()
-  const found = new Map<string, TargetFile>()
-  let next = 0
-  for await (const lines of linesOfPart(state, name, sha256)) {
-    const { path: last } = heldAt(lines, lineAround(lines, lines.length - 1))
-    for (let path = sought[next]; path !== undefined && path <= last; path = sought[++next]) {
-      const info = findHeld(lines, path)
-      if (info !== undefined) found.set(path, info)
-    }
-    if (next === sought.length) break
+  name: string,
+  blocks: readonly Of[],
+  { offset, limit }: Page,
+) {
+  const lines: Buffer[] = []
+  const read: Of[] = []
+  let [count, length] = [0, 0]
+  for (const block of blocks) {
+    if (lines.length === limit || length >= 2 * fullPage) break
+    const from = Math.max(offset - count, 0)
+    count += block.lines
+    if (from >= block.lines) continue
+    const page = { offset: from, limit: limit - lines.length }
+    const some = linesOfPage(await readStretch(state, name, block), page, 0).lines
+    lines.push(...some)
+    length += some.reduce((sum, line) => sum + line.length, 0)
+    read.push(block)
   }
-  return found
+  return { lines, read }
 }
 
-function findHeld(lines: Buffer, path: string): TargetFile | undefined {
+/** What a path held before, from lines in the order of their paths. */
+function findHeld(lines: Buffer, path: string): Held | undefined {
   for (let low = 0, high = lines.length; low < high; ) {
     const line = lineAround(lines, (low + high) >>> 1)
     const held = heldAt(lines, line)
-    if (held.path === path) return held.info
+    if (held.path === path) return held
     if (held.path < path) low = line[1] + 1
     else high = line[0]
   }

@@ -51,6 +51,26 @@ export interface Link {
   readonly sha256: string
 }
 
+/** Some of the bytes of a file beside an entry, to be read and verified without the others. */
+export interface Stretch {
+  /** Where they begin and end. */
+  readonly start: number
+  readonly end: number
+  /** Of these bytes, in hex. */
+  readonly sha256: string
+}
+
+/** Neighbouring lines, as many as a page of changes may need. */
+export interface Block extends Stretch {
+  /** Empty ones do not count. */
+  readonly lines: number
+}
+
+export interface BlockOfArtifacts extends Block {
+  /** In the file of what they held before, their lines; absent if they held nothing. */
+  readonly before?: Stretch
+}
+
 /** A million changes: see `imported.ts`. */
 export interface Imported {
   /** An object of the state store: the file as it was sent. */
@@ -65,6 +85,11 @@ export interface Imported {
   readonly before?: string
   /** Of that object, in hex; entries before they said so have none. */
   readonly beforeSha256?: string
+  /**
+   * All artifacts, in the order of the file; that of `before` is the same then, and that of the paths without. Entries before
+   * there were blocks have none, nor do those that would have too many.
+   */
+  readonly blocks?: readonly BlockOfArtifacts[]
   /** Paths that later tasks had changed already: they have the last word. */
   readonly except: readonly string[]
 }
@@ -76,6 +101,8 @@ export interface Listed {
   /** Of that object, in hex. */
   readonly sha256: string
   readonly changes: number
+  /** All of them; entries before there were blocks have none. */
+  readonly blocks?: readonly Block[]
   /** Paths that later tasks had changed already: they have the last word. */
   readonly except: readonly string[]
 }

@@ -1,7 +1,8 @@
+import { linesOf } from './bulk-lines.ts'
 import { sha256 } from './documents.ts'
 import type { Change, Listed } from './journal.ts'
 import type { ObjectStore } from './ports.ts'
-import { decodeLines, joinLines, readPart } from './stored-lines.ts'
+import { blocksOf, decodeLines, joinLines, readPart } from './stored-lines.ts'
 
 /** Changes that are too many for an entry of the journal: a file of their own, with one on each line. */
 
@@ -15,7 +16,8 @@ export const lineOf = (change: Change): string => JSON.stringify(change)
 export async function writeList(state: ObjectStore, name: string, lines: readonly string[]): Promise<Listed> {
   const bytes = joinLines([...lines].sort())
   await state.create(name, bytes)
-  return { file: name, sha256: sha256(bytes), changes: lines.length, except: [] }
+  const blocks = blocksOf(bytes, linesOf(bytes))
+  return { file: name, sha256: sha256(bytes), changes: lines.length, ...(blocks && { blocks }), except: [] }
 }
 
 /** Parsed as one goes. Throws RepositoryError 'corrupt' if the file is gone, or has another hash. */

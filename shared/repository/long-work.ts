@@ -2,7 +2,7 @@ import type { Targets } from '../tuf/metadata.ts'
 import type { Artifact } from './artifact-rules.ts'
 import type { SharedBulk } from './bulk.ts'
 import type { Draft } from './draft.ts'
-import type { Held } from './imported.ts'
+import type { HeldByArtifact } from './imported.ts'
 import type { Facts } from './preparation.ts'
 import type { Current, Repository } from './repository.ts'
 import type { Later } from './take-over.ts'
@@ -27,7 +27,7 @@ export interface LongWork {
 /** Plain data, for it may come from another thread. */
 export interface Found {
   /** What paths held that the work has changed. */
-  readonly held: readonly Held[]
+  readonly held: readonly HeldByArtifact[]
   /** Changes to be listed, as lines of `listed.ts`: of targets that are to be there afterwards, and of those that are not. */
   readonly restored: readonly string[]
   readonly removed: readonly string[]

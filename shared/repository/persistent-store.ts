@@ -22,6 +22,7 @@ export function persistent(store: ObjectStore, clock: Pick<Clock, 'sleep'>): Obj
   }
   return {
     read: (name) => persist(() => store.read(name)),
+    range: (name, start, end) => persist(() => store.range(name, start, end)),
     create: (name, bytes) => persist(() => store.create(name, bytes)),
     replace: (name, bytes, tag) => persist(() => store.replace(name, bytes, tag)),
     delete: (name) => persist(() => store.delete(name)),

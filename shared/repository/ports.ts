@@ -26,10 +26,10 @@ export interface ObjectStore {
   /** The object as it is, or nothing if there is none. */
   read(name: string): Promise<Stored | undefined>
   /**
-   * The bytes of the object one after the other, of any lengths, for who does not want all of a large one in memory. Throws
-   * StoreError also while they come. Absent: the store has no better way than `read`.
+   * The bytes of the object from `start` up to `end`, which is above it: as many as there are, or nothing if there is no object.
+   * For who wants a little of a large one.
    */
-  pieces?(name: string): Promise<AsyncIterable<Uint8Array> | undefined>
+  range(name: string, start: number, end: number): Promise<Uint8Array | undefined>
   /**
    * Makes a new object. Throws StoreError 'exists' if there is one with other bytes; one with the same bytes is a
    * success, for it is this very write repeated.

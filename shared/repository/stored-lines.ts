@@ -1,16 +1,10 @@
-import { createHash } from 'node:crypto'
-import { linesOf, wholeLines } from './bulk-lines.ts'
+import { linesOf } from './bulk-lines.ts'
 import { sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
+import type { Block, Stretch } from './journal.ts'
 import type { ObjectStore } from './ports.ts'
 
 /** Objects of the state store that hold a value on each line, up to millions of them, and that an entry of the journal names. */
-
-/** As JSON, in the order of their paths. */
-export function encodeLines(values: readonly { readonly path: string }[]): Uint8Array {
-  const sorted = [...values].sort((one, other) => (one.path < other.path ? -1 : 1))
-  return joinLines(sorted.map((value) => JSON.stringify(value)))
-}
 
 /** One after the other into the same memory, for all of them can be more than a string may have. */
 export function joinLines(lines: readonly string[]): Uint8Array {
@@ -25,45 +19,67 @@ export function joinLines(lines: readonly string[]): Uint8Array {
 
 /** Parsed as one goes. */
 export function* decodeLines<Value>(bytes: Uint8Array): Generator<Value> {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const buffer = bufferOf(bytes)
   for (const [start, end] of linesOf(buffer)) yield JSON.parse(buffer.toString('utf8', start, end))
 }
 
-/** Throws RepositoryError 'corrupt' if it is gone, or has another hash. */
-export async function readPart(state: ObjectStore, name: string, hash?: string): Promise<Uint8Array> {
-  const stored = await state.read(name)
-  if (stored === undefined || (hash !== undefined && sha256(stored.bytes) !== hash)) throw notAsItWas(name)
-  return stored.bytes
-}
+/** As many as a page of changes may have. */
+const mostLines = 5000
+/** Bytes with which a block is full, however few lines it has. */
+const fullBlock = 1024 * 1024
+/** Each takes some 120 bytes of the entry, or twice that. */
+const mostBlocks = 4096
 
 /**
- * The same a few lines at a time, so that no more of it is in memory than the store needs. Throws RepositoryError 'corrupt' when
- * it is gone, or at its end if it has another hash.
+ * Blocks of the lines that begin and end at these places. Other lines lie between two blocks, and empty ones anywhere. Nothing if
+ * the blocks would be more than an entry should hold.
  */
-export async function* linesOfPart(state: ObjectStore, name: string, hash?: string): AsyncGenerator<Buffer> {
-  const pieces = state.pieces === undefined ? await wholeOf(state, name) : await state.pieces(name)
-  if (pieces === undefined) throw notAsItWas(name)
-  const hashed = createHash('sha256')
-  for await (const lines of wholeLines(pieces)) {
-    if (hash !== undefined) hashed.update(lines)
-    yield lines
+export function blocksOf(
+  bytes: Uint8Array,
+  lines: Iterable<readonly [start: number, end: number]>,
+): Block[] | undefined {
+  const buffer = bufferOf(bytes)
+  const blocks: Block[] = []
+  let [start, end, count] = [0, 0, 0]
+  const close = () => {
+    if (count > 0) blocks.push({ start, end, sha256: sha256(buffer.subarray(start, end)), lines: count })
+    count = 0
   }
-  if (hash !== undefined && hashed.digest('hex') !== hash) throw notAsItWas(name)
+  for (const line of lines) {
+    if (count === mostLines || end - start >= fullBlock || !isEmpty(buffer.subarray(end, line[0]))) close()
+    if (blocks.length === mostBlocks) return undefined
+    if (count === 0) start = line[0]
+    end = line[1]
+    count++
+  }
+  close()
+  return blocks
 }
 
-async function wholeOf(state: ObjectStore, name: string): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const stored = await state.read(name)
-  return (
-    stored &&
-    (async function* () {
-      yield stored.bytes
-    })()
-  )
+/** Of what lies between two lines. */
+function isEmpty(between: Buffer): boolean {
+  // The end of the one before, and nothing else.
+  if (between.length <= 2) return true
+  return linesOf(between, 0).every(([start, end]) => start === end)
 }
 
-function notAsItWas(name: string): RepositoryError {
-  return new RepositoryError(
-    'corrupt',
-    `${name}, which tells what a commit changed, is not there as it was. ${mending}`,
-  )
+/** Throws RepositoryError 'corrupt' if it is gone, or has another hash. */
+export async function readPart(state: ObjectStore, name: string, hash?: string): Promise<Buffer> {
+  return asItWas(name, (await state.read(name))?.bytes, hash)
 }
+
+/** The same of some of its bytes. */
+export async function readStretch(
+  state: ObjectStore,
+  name: string,
+  { start, end, sha256: hash }: Stretch,
+): Promise<Buffer> {
+  return asItWas(name, await state.range(name, start, end), hash)
+}
+
+function asItWas(name: string, bytes: Uint8Array | undefined, hash: string | undefined): Buffer {
+  if (bytes !== undefined && (hash === undefined || sha256(bytes) === hash)) return bufferOf(bytes)
+  throw new RepositoryError('corrupt', `${name}, which tells what a commit changed, is not there as it was. ${mending}`)
+}
+
+const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -75,6 +75,7 @@ export async function startDeployed(settings: Settings = {}): Promise<Deployed> 
       await mkdir(join(directory, 'home'), { recursive: true })
       const running = promisify(execFile)(process.execPath, [main, '--api', front.url, ...args], {
         cwd: directory,
+        maxBuffer: Number.POSITIVE_INFINITY,
         // An import goes to the emulator's own address.
         env: { ...process.env, HOME: join(directory, 'home'), NODE_EXTRA_CA_CERTS: ministack.authority ?? '' },
       })

@@ -10,6 +10,7 @@ const bound = fc.constantFrom('', 'a', 'a-', 'b', 'b/', 'b/c', 'b/d', 'b/d/', 'c
 
 const step = fc.oneof(
   fc.record({ do: fc.constant('read' as const), name }),
+  fc.record({ do: fc.constant('range' as const), name, start: fc.nat(3) }),
   fc.record({ do: fc.constant('create' as const), name, content }),
   /** `seen` chooses one of the tags that this name has had so far, hence mostly an old one. */
   fc.record({ do: fc.constant('replace' as const), name, content, seen: fc.nat(5) }),
@@ -47,6 +48,8 @@ function modelAnswer(model: Map<string, string>, tags: Tags, each: Step): unknow
   switch (each.do) {
     case 'read':
       return current
+    case 'range':
+      return current?.slice(each.start, each.start + 2)
     case 'create':
       if (current !== undefined && current !== each.content) return 'exists'
       model.set(each.name, each.content)
@@ -72,6 +75,10 @@ function modelAnswer(model: Map<string, string>, tags: Tags, each: Step): unknow
 async function storeAnswer(store: ObjectStore, tags: Tags, each: Step): Promise<unknown> {
   try {
     switch (each.do) {
+      case 'range': {
+        const bytes = await store.range(each.name, each.start, each.start + 2)
+        return bytes && new TextDecoder().decode(bytes)
+      }
       case 'read': {
         const stored = await store.read(each.name)
         if (stored === undefined) return undefined

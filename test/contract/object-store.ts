@@ -104,17 +104,27 @@ export function objectStoreContract(
       assert.ok(large.equals((await store.read('large'))?.bytes ?? text('')))
     })
 
-    test('gives 5 MB in pieces, if it gives pieces', async (store) => {
-      if (store.pieces === undefined) return
-      assert.equal(await store.pieces('large'), undefined)
+    test('gives a range of 5 MB, as many bytes of it as there are', async (store) => {
+      assert.equal(await store.range('large', 0, 1), undefined)
       const large = Buffer.alloc(5_000_000, 'tuffet ')
       await store.create('large', large)
-      const pieces: Uint8Array[] = []
-      for await (const piece of (await store.pieces('large')) ?? []) pieces.push(piece)
-      assert.ok(large.equals(Buffer.concat(pieces)))
-      // Who has seen enough need not see the rest.
-      for await (const piece of (await store.pieces('large')) ?? []) if (piece.length > 0) break
-      assert.ok(large.equals((await store.read('large'))?.bytes ?? text('')))
+      for (const [start, end] of [
+        [0, 1],
+        [0, 5_000_000],
+        [1, 4_999_999],
+        [4_000_003, 4_100_000],
+        [4_999_998, 6_000_000],
+        [5_000_000, 5_000_001],
+        [6_000_000, 7_000_000],
+      ] as const) {
+        const given = (await store.range('large', start, end)) ?? assert.fail(`nothing from ${start} to ${end}`)
+        assert.ok(large.subarray(start, end).equals(given), `${given.length} bytes from ${start} to ${end}`)
+      }
+      await store.create('empty', text(''))
+      assert.deepEqual((await store.range('empty', 0, 1))?.length, 0)
+      await store.create('short', text('one'))
+      ;(await store.range('short', 1, 3))?.fill(0)
+      assert.equal(asText((await store.range('short', 1, 9)) ?? text('')), 'ne')
     })
 
     test('keeps its own copy: who changes an array changes nothing in the store', async (store) => {

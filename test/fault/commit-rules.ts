@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { sha256 } from '../../shared/repository/documents.ts'
 import type { BootstrapDocument } from '../../shared/repository/found.ts'
-import type { Entry } from '../../shared/repository/journal.ts'
+import type { Entry, Stretch } from '../../shared/repository/journal.ts'
 import { formatExpires, type TargetFile } from '../../shared/tuf/metadata.ts'
 
 type TargetFiles = ReadonlyMap<string, TargetFile>
@@ -58,13 +58,37 @@ const linesIn = (stored: Stored, name: string) =>
     .split('\n')
     .filter((line) => line !== '')
 
-function changesListed({ file, except, changes }: NonNullable<Entry['listed']>, stored: Stored): Change[] {
+/** Each block is what its hash says, and together they have all lines. */
+function blocksAreWhole(
+  blocks: readonly (Stretch & { readonly lines?: number })[],
+  file: string,
+  stored: Stored,
+): void {
+  const bytes = stored(file) ?? new Uint8Array()
+  const texts = blocks.map(({ start, end, sha256: hash, lines }) => {
+    const block = bytes.subarray(start, end)
+    assert.equal(sha256(block), hash, `a block of ${file}`)
+    const text = Buffer.from(block).toString().trimEnd()
+    if (lines !== undefined) assert.equal(text.split('\n').length, lines, `the lines of a block of ${file}`)
+    return text
+  })
+  assert.equal(texts.join('\n'), linesIn(stored, file).join('\n'), `the blocks of ${file}`)
+}
+
+function changesListed({ file, except, changes, blocks }: NonNullable<Entry['listed']>, stored: Stored): Change[] {
+  blocksAreWhole(blocks ?? [], file, stored)
   const all: Change[] = linesIn(stored, file).map((line) => JSON.parse(line))
   assert.equal(all.length, changes, `the changes in ${file}`)
   return all.filter(({ path }) => !except.includes(path))
 }
 
-function changesIn({ bulk, before, except, addedByTaskId }: NonNullable<Entry['imported']>, stored: Stored): Change[] {
+function changesIn(
+  { bulk, before, except, addedByTaskId, blocks = [] }: NonNullable<Entry['imported']>,
+  stored: Stored,
+): Change[] {
+  blocksAreWhole(blocks, bulk, stored)
+  const blocksBefore = blocks.flatMap((block) => block.before ?? [])
+  if (before !== undefined) blocksAreWhole(blocksBefore, before, stored)
   const lines = (name: string) => linesIn(stored, name)
   const held = new Map<string, TargetFile>()
   for (const line of before === undefined ? [] : lines(before)) {

@@ -33,6 +33,7 @@ export function mortal(stores: Record<'metadata' | 'state', ObjectStore>, death:
 
   const dying = (store: ObjectStore): ObjectStore => ({
     read: (name) => step('read', () => store.read(name)),
+    range: (name, start, end) => step('read', () => store.range(name, start, end)),
     create: (name, bytes) => step('write', () => store.create(name, bytes)),
     replace: (name, bytes, tag) => step('write', () => store.replace(name, bytes, tag)),
     delete: (name) => step('write', () => store.delete(name)),

@@ -201,6 +201,7 @@ export function scheduled(scheduler: Scheduler, process: Process, which: string,
     scheduler.turn(process, `${which} ${operation}`, effect, { kind })
   return {
     read: (name) => turn(`read ${name}`, 'read', () => store.read(name)),
+    range: (name, start, end) => turn(`range ${name}`, 'read', () => store.range(name, start, end)),
     create: (name, bytes) => turn(`create ${name}`, 'write', () => store.create(name, bytes)),
     replace: (name, bytes, tag) => turn(`replace ${name}`, 'write', () => store.replace(name, bytes, tag)),
     delete: (name) => turn(`delete ${name}`, 'write', () => store.delete(name)),

@@ -46,6 +46,7 @@ async function counted() {
   }
   const around = (store: ObjectStore): ObjectStore => ({
     read: (name) => trip(() => store.read(name)),
+    range: (name, start, end) => trip(() => store.range(name, start, end)),
     create: (name, bytes) => trip(() => store.create(name, bytes)),
     delete: (name) => trip(() => store.delete(name)),
     list: (prefix, options) => trip(() => store.list(prefix, options)),

@@ -15,6 +15,7 @@ export function counting() {
   const counts: Counts = { signatures: 0, reads: 0, writes: 0, deletes: 0, lists: 0 }
   const around = (store: ObjectStore): ObjectStore => ({
     read: (name) => counted('reads', () => store.read(name)),
+    range: (name, start, end) => counted('reads', () => store.range(name, start, end)),
     create: (name, bytes) => counted('writes', () => store.create(name, bytes)),
     replace: (name, bytes, tag) => counted('writes', () => store.replace(name, bytes, tag)),
     delete: (name) => counted('deletes', () => store.delete(name)),

@@ -22,6 +22,9 @@ export function memoryObjectStore(now: () => number = Date.now): ObjectStore {
       const age = Math.max(0, now() - found.written)
       return { bytes: new Uint8Array(found.bytes), tag: contentTag(found.bytes), age }
     },
+    async range(name, start, end) {
+      return objects.get(name)?.bytes.slice(start, end)
+    },
     async create(name, bytes) {
       const found = objects.get(name)
       if (!found) return put(name, bytes)

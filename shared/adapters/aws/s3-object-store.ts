@@ -79,29 +79,20 @@ export function s3ObjectStore(
     })
   }
 
-  async function pieces(name: string): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const found = await attempt('read', name, async () => {
+  function range(name: string, start: number, end: number): Promise<Uint8Array | undefined> {
+    return attempt('read', name, async () => {
       try {
-        return await client.send(new GetObjectCommand(place(name)))
+        const command = new GetObjectCommand({ ...place(name), Range: `bytes=${start}-${end - 1}` })
+        const { Body } = await client.send(command)
+        if (Body === undefined) throw incomplete('a range without its bytes')
+        return await Body.transformToByteArray()
       } catch (error) {
-        if (serviceError(error).name === 'NoSuchKey') return undefined
+        const { name: code } = serviceError(error)
+        if (code === 'NoSuchKey') return undefined
+        if (code === 'InvalidRange') return new Uint8Array()
         throw error
       }
     })
-    if (found === undefined) return undefined
-    const { Body, ContentLength } = found
-    return (async function* () {
-      let length = 0
-      try {
-        for await (const piece of Body as AsyncIterable<Uint8Array>) {
-          length += piece.length
-          yield piece
-        }
-      } catch (error) {
-        throw asStoreError(error, 'read', `s3://${bucket}/${prefix}${name}`)
-      }
-      if (length !== ContentLength) throw incomplete(`${length} of ${ContentLength} bytes`)
-    })()
   }
 
   /**
@@ -150,7 +141,7 @@ export function s3ObjectStore(
 
   return {
     read,
-    pieces,
+    range,
     create: (name, bytes) => write('create', name, bytes, { IfNoneMatch: '*' }),
     replace: (name, bytes, tag) => write('replace', name, bytes, { IfMatch: tag }),
 

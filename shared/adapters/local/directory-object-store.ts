@@ -53,6 +53,22 @@ export function directoryObjectStore(
     }
   }
 
+  /** Looks at an object as a reader may see it: behind the writes that have begun, and durable. */
+  async function readable<T>(name: string, look: () => Promise<T>): Promise<T | undefined> {
+    if (!isPath(name)) return undefined
+    try {
+      // What is about to come is waited for, lest somebody gets what has passed.
+      await writers.ended(name)
+      const found = await look()
+      // What is there may not be durable yet; nobody shall see what a power cut could take back.
+      await writers.ended(name)
+      if (unsure.size > 0) await settle(dirname(below(root, name)))
+      return found
+    } catch (error) {
+      throw asStoreError(error, `read ${name}`)
+    }
+  }
+
   async function find(name: string): Promise<Remembered | undefined> {
     const path = below(root, name)
     const version = await files.look(path)
@@ -82,21 +98,14 @@ export function directoryObjectStore(
 
   return {
     async read(name) {
-      if (!isPath(name)) return undefined
-      try {
-        // What is about to come is waited for, lest somebody gets what has passed.
-        await writers.ended(name)
-        const found = await find(name)
-        // What is there may not be durable yet; nobody shall see what a power cut could take back.
-        await writers.ended(name)
-        if (unsure.size > 0) await settle(dirname(below(root, name)))
-        if (!found) return undefined
-        const age = Math.max(0, Date.now() - found.version.mtimeMs)
-        return { bytes: found.bytes, tag: found.tag, age }
-      } catch (error) {
-        throw asStoreError(error, `read ${name}`)
-      }
+      const found = await readable(name, () => find(name))
+      if (!found) return undefined
+      const age = Math.max(0, Date.now() - found.version.mtimeMs)
+      return { bytes: found.bytes, tag: found.tag, age }
     },
+
+    range: async (name, start, end) =>
+      (await readable(name, () => files.read(below(root, name), { start, end })))?.bytes,
 
     create: (name, bytes) =>
       write('create', name, async (path) => {

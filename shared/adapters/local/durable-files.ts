@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import {
+  type ByteRange,
   type DirectoryEntry,
   type FileSystem,
   type FileVersion,
@@ -16,8 +17,8 @@ import { atMost } from './taking-turns.ts'
  * `temporary` gives a path that does not exist, on the same file system; a crash may leave a file there.
  */
 export interface DurableFiles {
-  /** Nothing if there is no such file. */
-  read(path: string): Promise<FileContent | undefined>
+  /** All of it, or a range. Nothing if there is no such file. */
+  read(path: string, range?: ByteRange): Promise<FileContent | undefined>
   /** Which version is there, without reading it. */
   look(path: string): Promise<FileVersion | undefined>
   /** What lies in a directory; nothing if there is none. */
@@ -113,11 +114,11 @@ export function durableFiles(fs: FileSystem): DurableFiles {
   }
 
   return {
-    async read(path) {
+    async read(path, range) {
       try {
         return await withFile(path, 'r', undefined, async (file) => {
           const version = await file.stat()
-          return { bytes: await file.readFile(), version }
+          return { bytes: await file.readFile(range), version }
         })
       } catch (error) {
         if (isAbsence(error)) return undefined

@@ -46,8 +46,15 @@ export interface FileVersion {
   readonly mtimeMs: number
 }
 
+/** Bytes of a file: from `start` up to `end`, as many as there are. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
+}
+
 export interface OpenFile {
-  readFile(): Promise<Uint8Array>
+  /** All of it, or a range. */
+  readFile(range?: ByteRange): Promise<Uint8Array>
   stat(): Promise<FileVersion>
   /** After what was written before. */
   writeFile(bytes: Uint8Array): Promise<void>
@@ -80,15 +87,7 @@ export const nodeFileSystem: FileSystem = {
   async open(path, flags, mode) {
     const file = flags === 'wx' ? openSync(path, flags, mode) : await descriptor.open(path, flags, mode)
     return {
-      async readFile() {
-        // At least once, for only that tells a file from a directory.
-        const bytes = Buffer.allocUnsafe(fstatSync(file).size || 1)
-        for (let at = 0; ; ) {
-          const { bytesRead } = await descriptor.read(file, bytes, at, bytes.length - at, null)
-          at += bytesRead
-          if (bytesRead === 0 || at === bytes.length) return bytes.subarray(0, at)
-        }
-      },
+      readFile: (range = { start: 0, end: Number.POSITIVE_INFINITY }) => readRange(file, range),
       stat: async () => fstatSync(file),
       async writeFile(bytes) {
         if (bytes.length < mostOnTheSpot) return writeAll(file, bytes)
@@ -127,6 +126,16 @@ export const nodeFileSystem: FileSystem = {
     }
   },
   stat: async (path) => statSync(path, { throwIfNoEntry: false }),
+}
+
+export async function readRange(file: number, { start, end }: ByteRange): Promise<Uint8Array> {
+  // At least once, for only that tells a file from a directory.
+  const bytes = Buffer.allocUnsafe(Math.max(Math.min(fstatSync(file).size, end) - start, 1))
+  for (let at = 0; ; ) {
+    const { bytesRead } = await descriptor.read(file, bytes, at, bytes.length - at, start + at)
+    at += bytesRead
+    if (bytesRead === 0 || at === bytes.length) return bytes.subarray(0, at)
+  }
 }
 
 /** Waits for the kernel, and for nobody else. */

@@ -21,9 +21,10 @@ export function loggedFiles(fs: FileSystem, log: WriteAheadLog, keptIn: readonly
 
   return {
     ...files,
-    async read(path) {
+    async read(path, range) {
       const file = kept.get(path)
-      return file === undefined ? files.read(path) : { ...file, bytes: new Uint8Array(file.bytes) }
+      if (file === undefined) return files.read(path, range)
+      return { ...file, bytes: new Uint8Array(file.bytes.subarray(range?.start, range?.end)) }
     },
     look: async (path) => kept.get(path)?.version ?? ((await isBeyond(path)) ? undefined : files.look(path)),
     async create(path, bytes, temporary, mode) {

@@ -12,7 +12,7 @@ export function unsyncedFiles(fs: FileSystem): DurableFiles {
   return {
     ...files,
     // Not while it is overwritten: some of both would be read.
-    read: (path) => turns.take(path, () => files.read(path)),
+    read: (path, range) => turns.take(path, () => files.read(path, range)),
     async create(path, bytes, temporary) {
       if ((await files.look(path)) !== undefined) return false
       await fs.place(path, bytes, await temporary())

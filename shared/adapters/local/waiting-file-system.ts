@@ -1,6 +1,6 @@
 import { closeSync, fdatasync, fstatSync, fsync, openSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { type FileSystem, nodeFileSystem, writeAll } from './file-system.ts'
+import { type FileSystem, nodeFileSystem, readRange, writeAll } from './file-system.ts'
 
 const sync = { content: promisify(fdatasync), entries: promisify(fsync) }
 
@@ -13,7 +13,7 @@ export const waitingFileSystem: FileSystem = {
   async open(path, flags, mode) {
     const file = openSync(path, flags, mode)
     return {
-      readFile: async () => readFileSync(file),
+      readFile: async (range) => (range === undefined ? readFileSync(file) : readRange(file, range)),
       stat: async () => fstatSync(file),
       writeFile: async (bytes) => writeAll(file, bytes),
       sync: () => (flags === 'r' ? sync.entries(file) : sync.content(file)),

@@ -7,8 +7,8 @@ import { servedClients } from '../clients.ts'
 import { sha256 } from '../documents.ts'
 import { type Draft, roleFor, setParked } from '../draft.ts'
 import { Refusal } from '../errors.ts'
-import { encodeHeld, type Held } from '../imported.ts'
-import type { Imported } from '../journal.ts'
+import { type HeldByArtifact, writeHeld } from '../imported.ts'
+import type { Block, Imported } from '../journal.ts'
 import { type Found, type Lent, type LongWork, nothingFound, type Planning, type Unit } from '../long-work.ts'
 import { withoutOvertaken } from '../parked.ts'
 import type { Signer } from '../ports.ts'
@@ -40,11 +40,11 @@ export const importArtifacts: Operation<'import_artifacts'> = {
 async function plan(planning: Planning, request: ImportArtifactsRequest): Promise<LongWork> {
   const { repository, at, later, draft, taskId, lent } = planning
   let source = lent === undefined ? await readSource(planning, request) : sourceIn(lent)
-  const { placed, details } = source
+  const { placed, details, blocks } = source
   const parked = new Set<string>(at.parked.changes.filter(({ task }) => task < taskId).map(({ path }) => path))
   const served = servedClients(at.settings.clients)
   const addedByTaskId = request.addTaskIdToCustom ? taskId : undefined
-  const held: Held[] = []
+  const held: HeldByArtifact[] = []
   const overtaken: string[] = []
   const odd: Artifact[] = []
 
@@ -52,11 +52,11 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
     const content = contents.get(role)
     if (content === undefined) throw new Error(`Role ${role} was read before its targets are added.`)
     const targets = new Map<string, TargetFile>(content.targets)
-    const all = Array.from(placed.get(role) ?? [], (index) => source.artifact(index))
+    const all = Array.from(placed.get(role) ?? [], (index) => ({ index, ...source.artifact(index) }))
     const artifacts = later.size === 0 ? all : all.filter(({ path }) => !later.has(path))
-    for (const { path, info } of artifacts) {
+    for (const { index, path, info } of artifacts) {
       const before = targets.get(path)
-      if (before !== undefined) held.push({ path, info: before })
+      if (before !== undefined) held.push({ index, path, info: before })
       if (parked.has(path)) overtaken.push(path)
       targets.set(path, withTaskId(info, addedByTaskId))
     }
@@ -67,17 +67,16 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
     return new Map([[role, { ...content, targets }]])
   }
   const facts = async (number: number, { held, overtaken, odd }: Found) => {
-    const before = held.length > 0 ? encodeHeld(held) : undefined
+    const { state } = repository.ports
     const imported: Imported = {
       bulk: request.bulk,
       sha256: request.sha256,
       format: request.format,
       artifacts: details.imported_artifacts,
       ...(addedByTaskId !== undefined && { addedByTaskId }),
-      ...(before && { before: `${request.bulk}.${number}.before`, beforeSha256: sha256(before) }),
+      ...(await writeHeld(state, `${request.bulk}.${number}.before`, held, blocks)),
       except: [...later.keys()],
     }
-    if (before && imported.before !== undefined) await repository.ports.state.create(imported.before, before)
     const warnings = [...artifactWarnings(served, odd), ...(odd.length < mostOdd ? [] : [moreOdd])]
     return { details, warnings, overtaken, imported }
   }
@@ -95,6 +94,8 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
 interface Source extends Pick<Bulk, 'artifact'> {
   readonly placed: ReadonlyMap<string, Uint32Array>
   readonly details: { readonly imported_artifacts: number; readonly updated_roles: number }
+  /** For the journal; who has borrowed it writes nothing there. */
+  readonly blocks?: readonly Block[] | undefined
   lend(): Lent
 }
 
@@ -105,7 +106,7 @@ async function readSource(planning: Planning, request: ImportArtifactsRequest): 
   const placed = placeArtifacts(planning.draft, bulk, planning.repository.ports.signers)
   const details = { imported_artifacts: bulk.count, updated_roles: placed.size, ...invalidLines(bulk) }
   const lend = () => ({ bulk: bulk.share(), placed: [...placed], details })
-  return { placed, details, lend, artifact: bulk.artifact }
+  return { placed, details, blocks: bulk.blocks(), lend, artifact: bulk.artifact }
 }
 
 function sourceIn(lent: Lent): Source {
