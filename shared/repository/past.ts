@@ -1,8 +1,9 @@
 import type { TargetFile } from '../tuf/metadata.ts'
-import { changesOf, numberOfChanges, type Told } from './changes.ts'
+import { changesOf, numberOfChanges } from './changes.ts'
+import { committedDown } from './committed.ts'
 import type { Current } from './current.ts'
 import { Refusal, RepositoryError } from './errors.ts'
-import { type Entry, entriesAfter } from './journal.ts'
+import type { Entry } from './journal.ts'
 import type { Repository } from './repository.ts'
 
 /**
@@ -20,65 +21,45 @@ export async function readPast(
   current: Current,
   number: number,
 ): Promise<Map<string, TargetFile | undefined>> {
-  return refusingBroken(async () => valuesBefore(repository, await commitsSince(repository, current, number)))
+  return (await readShortPast(repository, current, number, Number.POSITIVE_INFINITY)) ?? new Map()
 }
 
-/** The same, or nothing if more targets than `limit` may have changed since. */
+/** The same, or nothing if more targets than `limit` may have changed since; then it is not read to the end. */
 export async function readShortPast(
   repository: Repository,
   current: Current,
   number: number,
   limit: number,
-): Promise<Past | undefined> {
-  return refusingBroken(async () => {
-    const commits = await commitsSince(repository, current, number)
-    const changes = commits.reduce((sum, told) => sum + numberOfChanges(told), 0)
-    return changes > limit ? undefined : valuesBefore(repository, commits)
-  })
-}
-
-/** What is lost of the journal, or of the files that tell its changes, is no reason to stop everything else. */
-async function refusingBroken<Value>(read: () => Promise<Value>): Promise<Value> {
+): Promise<Map<string, TargetFile | undefined> | undefined> {
+  const past = new Map<string, TargetFile | undefined>()
+  let changes = 0
   try {
-    return await read()
+    // The newest one comes first, and the earliest change has the last word.
+    for await (const entry of commitsSince(repository, current, number)) {
+      changes += numberOfChanges(entry)
+      if (changes > limit) return undefined
+      for (const { path, before } of await changesOf(repository.ports.state, entry)) past.set(path, before)
+    }
   } catch (error) {
+    // What is lost of the journal, or of the files that tell its changes, is no reason to stop everything else.
     if (error instanceof RepositoryError) throw new Refusal(`The journal is broken: ${error.message}`)
     throw error
   }
-}
-
-/** Of what each of these commits has changed. The newest one comes first, and the earliest change has the last word. */
-async function valuesBefore({ ports }: Repository, commits: readonly Told[]) {
-  const past = new Map<string, TargetFile | undefined>()
-  for (const told of commits) for (const { path, before } of await changesOf(ports.state, told)) past.set(path, before)
   return past
 }
 
-/** What the commits above a number tell of changes, the newest one first. */
-async function commitsSince(repository: Repository, { entry }: Current, number: number): Promise<readonly Told[]> {
-  const entries = await readSince(repository, entry.number, number)
-  const commits: Told[] = []
-  let at = entry.number
-  while (at > number) {
-    const one = entries.get(at)
-    if (one === undefined) throw new Refusal(`The journal is broken: commit ${at} is missing.`)
-    commits.push(one)
-    at = one.base.number
-  }
-  if (at !== number || !entries.has(number))
-    throw new Refusal(`There is no commit ${number}. GET /api/v1/commits, or tuffet log, lists those that there are.`)
-  return commits
-}
-
-async function readSince({ ports, limits }: Repository, last: number, number: number) {
-  const entries = new Map<number, Told & Pick<Entry, 'base'>>()
-  for await (const { entry } of entriesAfter(ports.state, number - 1, last, limits.parallel)) {
-    const { changes, imported, listed, base } = entry
-    entries.set(entry.number, { changes, base, ...(imported && { imported }), ...(listed && { listed }) })
-    if (entries.size > most)
+/** The commits above a number, the newest one first. */
+async function* commitsSince({ ports, limits }: Repository, current: Current, number: number): AsyncGenerator<Entry> {
+  const limit = Math.min(Math.max(current.entry.number - number, 0), most) + 1
+  let count = 0
+  for await (const entry of committedDown(ports.state, current, { limit, parallel: limits.parallel })) {
+    if (entry.number === number) return
+    if (entry.number < number) break
+    if (count++ === most)
       throw new Refusal(
         `Commit ${number} is more than ${most} commits ago. Go back in several steps, the last one first.`,
       )
+    yield entry
   }
-  return entries
+  throw new Refusal(`There is no commit ${number}. GET /api/v1/commits, or tuffet log, lists those that there are.`)
 }

@@ -100,8 +100,44 @@ describe('revert', () => {
     await repository.ports.state.delete(entryName(3))
     const { state, error } = await ended(restarted(repository), revert(2))
     assert.equal(state, 'ERRORED')
-    assert.match(error ?? '', /journal is broken: commit 3/)
+    assert.match(error ?? '', /journal is broken: commits\/0+3\.json is missing/)
     assert.equal((await run(repository, addRequest(['z'], 1))).state, 'SUCCESS')
+  })
+
+  it('brings back nothing that an edited journal tells', async () => {
+    const repository = await changed()
+    const { state: store } = repository.ports
+    const { bytes, tag } = (await store.read(entryName(3))) ?? assert.fail()
+    const edited = Buffer.from(bytes).toString().replace('"before":{"length":1,', '"before":{"length":8,')
+    await store.replace(entryName(3), Buffer.from(edited), tag)
+    const { state, error } = await ended(restarted(repository), revert(2))
+    assert.equal(state, 'ERRORED')
+    assert.match(error ?? '', /journal is broken: commits\/0+3\.json is not the one that commit 4 builds on/)
+    assert.deepEqual(await seen(repository), { b: 2, c: 2 })
+  })
+
+  it('reads no more of the journal than it takes to see that it is too much for one cycle', async () => {
+    const entries: string[] = []
+    const noting = <Rest extends readonly unknown[], Result>(work: (name: string, ...rest: Rest) => Result) => {
+      return (name: string, ...rest: Rest) => {
+        if (name.startsWith('commits/')) entries.push(name)
+        return work(name, ...rest)
+      }
+    }
+    const repository = await bootstrapped({
+      limits: { aheadFrom: 8, parallel: 4 },
+      around: (store) => ({ ...store, read: noting(store.read), list: noting(store.list) }),
+    })
+    for (let length = 1; length <= 40; length++) await run(repository, addRequest(['a'], length))
+    for (const [commit, most] of [
+      [38, 4],
+      [2, 14],
+    ] as const) {
+      await submit(repository, { request: revert(commit), principal: 'test' })
+      entries.length = 0
+      await publish(repository)
+      assert.ok(entries.length <= most, `${entries.length} reads for commit ${commit}`)
+    }
   })
 
   it('is refused where it would bring back what clients cannot read', async () => {
