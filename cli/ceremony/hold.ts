@@ -9,7 +9,7 @@ import type { Context } from '../context.ts'
 import { refuseToOverwrite } from '../key-file.ts'
 import { CliError } from '../output.ts'
 import { missing, type Passwords, type Prompter } from '../prompt.ts'
-import { standingOf } from '../root/holders.ts'
+import { asHolder, standingOf } from '../root/holders.ts'
 import { readPayload, savePayload, withRoot, withSignatures } from '../root-payload.ts'
 import { plural } from '../table.ts'
 import { type Asking, decide } from './ask.ts'
@@ -46,7 +46,9 @@ export async function beginCeremony(given: Given, course: Course, hands: Hands):
   const predecessor =
     given.predecessor === undefined ? undefined : await readPredecessor(given.predecessor, given.above)
   const wanted = predecessor === undefined ? given : holdersStay(given, predecessor.last)
-  const decided = await decide(wanted, { ...course, prompter: hands.prompter })
+  // How many holders sign is not decided here where they stay.
+  const trial = course.trial || predecessor !== undefined
+  const decided = await decide(wanted, { ...course, trial, prompter: hands.prompter })
   const targets = await gatherTargetsKeys(given.targets)
   const decisions = { ...decided, ...(targets && { targets }) }
   const sources = given.rootKeys?.length ? given.rootKeys : undefined
@@ -97,9 +99,10 @@ async function openHolders(
   for (const source of sources) {
     const opened = await open(source, passwords)
     if (opened.signer === undefined) throw new CliError('usage', '--public-key signs nothing. Give --key.')
-    if (!roots.some(({ roles }) => roles.root.keyids.includes(keyid(opened.key))))
+    const signer = asHolder(opened.signer, roots)
+    if (signer === undefined)
       throw new CliError('refused', `${opened.source} is key ${keyid(opened.key)}, which is none of this root's.`)
-    rootKeys.push(accept(opened, rootKeys))
+    rootKeys.push(accept({ ...opened, signer }, rootKeys))
   }
   return rootKeys
 }
@@ -114,7 +117,7 @@ async function confirm(
   const body = bootstrapBody.safeParse(payload)
   if (!body.success) throw new CliError('refused', body.error.issues.map(({ message }) => message).join('; '))
   const sources = new Map(
-    rootKeys.map(({ key, source, signer }) => [keyid(key), `${source}${signer ? ' (held)' : ''}`]),
+    rootKeys.map(({ key, source, signer }) => [signer?.keyid ?? keyid(key), `${source}${signer ? ' (held)' : ''}`]),
   )
   const text = review(root, body.data, sources, rootBefore(payload))
   if (assumeDefaults) return output.note(text)
@@ -179,7 +182,7 @@ async function send(payload: Payload, { api, output }: Hands): Promise<Task> {
 function outcome(file: string | undefined, lacking: number, root: Signed<Root>, task: Task | undefined): string {
   const saved = file === undefined ? [] : [`Saved ${file}.`]
   if (lacking > 0) {
-    const next = `tuffet ceremony --continue ${file} --key FILE --send`
+    const next = `tuffet ceremony --continue ${file} --key FILE ${lacking > 1 ? '--later' : '--send'}`
     return [...saved, `${plural(lacking, 'more signature')} to come. The next holder runs:`, `  ${next}`].join('\n')
   }
   if (task !== undefined && /pending/.test(detailsOf<{ bootstrap: string }>(task).bootstrap ?? '')) {

@@ -1,11 +1,10 @@
 import { Refusal } from '../../shared/repository/errors.ts'
 import { checkPredecessor, type ReadPredecessor } from '../../shared/repository/operations/predecessor.ts'
-import type { Metadata, MetadataByType, Root } from '../../shared/tuf/metadata.ts'
-import { decodeSigned, type Signed } from '../../shared/tuf/signed.ts'
-import { verifyThreshold } from '../../shared/tuf/threshold.ts'
-import { type MetadataSource, metadataSource } from '../metadata-source.ts'
+import type { Root } from '../../shared/tuf/metadata.ts'
+import { checkRoot } from '../../shared/tuf/root.ts'
+import { decodeSigned } from '../../shared/tuf/signed.ts'
+import { readForeignRepository } from '../foreign-repository.ts'
 import { CliError, endOnTufError } from '../output.ts'
-import { readRoots } from '../root/trusted.ts'
 import type { Given } from './decisions.ts'
 import type { Payload, PredecessorPayload } from './payload.ts'
 
@@ -18,38 +17,15 @@ export interface Predecessor {
 }
 
 /**
- * Reads what a service has to know of the repository there, and verifies it as a client does; that it may have expired is no
- * reason not to move it. Until then it may have versions up to `above`. Throws CliError.
+ * Reads what a service has to know of the repository there, verified. Until it moves it may have versions up to `above`. Throws
+ * CliError.
  */
 export async function readPredecessor(where: string, above = 0): Promise<Predecessor> {
-  const source = await metadataSource(where)
-  const roots = await readRoots(source)
-  const last = roots.at(-1)?.signed
-  if (last === undefined)
-    throw new CliError('refused', `${source.where} has no 1.root.json. All roots are needed, from the first one on.`)
-  const timestamp = await load(source, 'timestamp', 'timestamp.json', last)
-  const named = timestamp.meta.get('snapshot.json')?.version
-  const snapshot = await load(source, 'snapshot', `${named}.snapshot.json`, last)
+  const { roots, last, timestamp, snapshot } = await readForeignRepository(where)
   const versions = [timestamp.version, snapshot.version, ...[...snapshot.meta.values()].map(({ version }) => version)]
   const highestVersion = versions.reduce((one, other) => Math.max(one, other), above)
   const texts = roots.map(({ bytes }) => Buffer.from(bytes).toString())
   return { last, read: { roots, highestVersion }, payload: { roots: texts, highest_version: highestVersion } }
-}
-
-async function load<Type extends 'timestamp' | 'snapshot'>(
-  source: MetadataSource,
-  type: Type,
-  file: string,
-  { roles, keys }: Root,
-): Promise<MetadataByType[Type]> {
-  const bytes = await source.read(file)
-  if (bytes === undefined)
-    throw new CliError('refused', `${source.where} has no ${file}, which says from where version numbers go on.`)
-  return endOnTufError('not-verified', `${file} is not to be trusted: `, () => {
-    const signed: Signed<MetadataByType[Type] & Metadata> = decodeSigned(type, bytes)
-    verifyThreshold(file, roles[type], keys, signed)
-    return signed.signed
-  })
 }
 
 /** What was given, and the threshold of the holders. Throws CliError 'usage' where it asks for other holders. */
@@ -71,6 +47,11 @@ export function followingRoot({ last, read }: Predecessor, first: Root): Root {
   const holders = [...last.keys].filter(([id]) => root.keyids.includes(id))
   const keys = new Map([...holders, ...first.keys])
   const next = { ...last, ...first, version: last.version + 1, keys, roles: { ...first.roles, root } }
+  endOnTufError(
+    'refused',
+    `The holders of root version ${last.version} stay, and the next root has to be one for every client: `,
+    () => checkRoot(next),
+  )
   try {
     checkPredecessor(read, next)
     return next

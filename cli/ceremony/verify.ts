@@ -6,7 +6,7 @@ import { readBootstrap } from '../../shared/repository/operations/bootstrap.ts'
 import { checkPredecessor, lastRoot } from '../../shared/repository/operations/predecessor.ts'
 import { TufError } from '../../shared/tuf/errors.ts'
 import { expiresAt, type Root } from '../../shared/tuf/metadata.ts'
-import { verifyFirstRoot, verifySuccession } from '../../shared/tuf/root.ts'
+import { checkRoot, verifyFirstRoot, verifySuccession } from '../../shared/tuf/root.ts'
 import { type Signed, signedFromJson } from '../../shared/tuf/signed.ts'
 import { CliError } from '../output.ts'
 import type { Payload } from './payload.ts'
@@ -23,6 +23,7 @@ export async function verifyPayload(payload: Payload, now: Date): Promise<Signed
   }
   try {
     const root = signedFromJson('root', payload.metadata.root)
+    checkRoot(root.signed)
     const { predecessor } = readBootstrap(body.data)
     if (predecessor !== undefined) checkPredecessor(predecessor, root.signed)
     const before = lastRoot(predecessor)

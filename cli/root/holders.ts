@@ -1,3 +1,5 @@
+import type { Signer } from '../../shared/repository/ports.ts'
+import { hasIdentity, keyIdentity } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import type { Signed } from '../../shared/tuf/signed.ts'
 import { goodSignatures } from '../../shared/tuf/threshold.ts'
@@ -18,6 +20,17 @@ export interface Standing {
   readonly holders: readonly Holder[]
   /** Signatures that the root before asks for still (none for the first root), and the new one. */
   readonly missing: { readonly current: number; readonly next: number }
+}
+
+/** The signer, under the keyid that these roots have for its key: other tools spell keys, and name them, otherwise. Nothing if none has it. */
+export function asHolder(signer: Signer, roots: readonly Root[]): Signer | undefined {
+  const identity = keyIdentity(signer.key)
+  for (const { roles, keys } of roots)
+    for (const keyid of roles.root.keyids) {
+      const key = keys.get(keyid)
+      if (key !== undefined && hasIdentity(key, identity)) return { keyid, key, sign: (bytes) => signer.sign(bytes) }
+    }
+  return undefined
 }
 
 export function standingOf(current: Root | undefined, next: Signed<Root>): Standing {

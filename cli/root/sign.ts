@@ -10,7 +10,7 @@ import { savePayload, withRoot } from '../root-payload.ts'
 import { openSigner } from '../signers.ts'
 import { type Change, changesBetween, describeChanges } from './changes.ts'
 import { confirmed, showBefore } from './confirm.ts'
-import { describeStanding, isSigned, missingIn, standingOf } from './holders.ts'
+import { asHolder, describeStanding, isSigned, missingIn, standingOf } from './holders.ts'
 import { readSavedUpdate, savedLines } from './saved-update.ts'
 import { readTrustedRoot } from './trusted.ts'
 import { nothingWaits, readWaitingRoot } from './waiting.ts'
@@ -75,8 +75,8 @@ export async function openHolder(
   passwords: Passwords,
 ): Promise<Signer> {
   const signer = await openSigner(name, passwords)
-  const holders = [current, next].flatMap((root) => root?.roles.root.keyids ?? [])
-  if (holders.includes(signer.keyid)) return signer
+  const holder = asHolder(signer, current === undefined ? [next] : [current, next])
+  if (holder !== undefined) return holder
   throw new CliError('refused', `${name} is key ${signer.keyid}, which may not sign this root.`)
 }
 

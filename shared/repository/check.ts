@@ -1,7 +1,7 @@
 import { delegatedNames } from '../tuf/delegation.ts'
 import type { Delegations, MetaFile, Root } from '../tuf/metadata.ts'
 import type { TopLevelRole } from '../tuf/names.ts'
-import { verifyFirstRoot, verifySuccession } from '../tuf/root.ts'
+import { checkRoot, verifyFirstRoot, verifySuccession } from '../tuf/root.ts'
 import { type DelegatedFile, type Expected, type FileOptions, fileCheck, type Seen } from './check-files.ts'
 import type { CheckReport } from './check-report.ts'
 import { kindsIn } from './clients.ts'
@@ -68,11 +68,12 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
       current = root.signed
       traits.rootVersions = version
     }
-    if (current !== undefined) {
-      check.note('root', `${current.version}.root.json`, current)
-      for (const key of current.keys.values()) traits.schemes.add(key.scheme)
-    }
-    return current
+    const newest = current
+    if (newest === undefined) return undefined
+    const file = `${newest.version}.root.json`
+    check.note('root', file, newest)
+    for (const key of newest.keys.values()) traits.schemes.add(key.scheme)
+    return check.attempt(file, 'untrusted', () => checkRoot(newest)) ? newest : undefined
   }
 
   /** Returns what the snapshot names, as far as there is one. */

@@ -120,7 +120,7 @@ function keyidWarnings(served: readonly Client[], root: Root): string[] {
   if (strict.length === 0 || others.length === 0) return []
   return [
     `${namesOf(strict)} refuses a root with key ${others.join(', ')}: its keyid is not the SHA-256 of all that the root says of it, ` +
-      'as with keys to which rstuf adds a name. Take such fields out of the keys before the next root is signed.',
+      'as with keys to which rstuf adds a name (take such fields out before the next root is signed), or that python-tuf named up to version 3 (bring others).',
   ]
 }
 

@@ -24,6 +24,9 @@ export function keyid(key: Key): string {
   return hash('sha256', canonicalBytes(key))
 }
 
+/** What python-tuf put into every key to make its keyid, up to version 3, and left out of the metadata. */
+const leftOut = { keyid_hash_algorithms: ['sha256', 'sha512'] }
+
 /**
  * True if this is how metadata may name the key. `rstuf` and tuf-on-ci make the keyid before they add fields of their own to the key
  * (`x-rstuf-key-name`, `x-tuf-on-ci-keyowner`): python-tuf, go-tuf and tuf-js find a key under any keyid, tough under the SHA-256 of the whole key only.
@@ -32,7 +35,8 @@ export function isKeyidOf(id: string, key: Key): boolean {
   if (id === keyid(key)) return true
   const { keytype, scheme, keyval, ...others } = key
   const kept = Object.entries(others).filter(([field]) => !field.startsWith('x-'))
-  return id === keyid({ keytype, scheme, keyval, ...Object.fromEntries(kept) })
+  const plain = { keytype, scheme, keyval, ...Object.fromEntries(kept) }
+  return id === keyid(plain) || id === keyid({ ...leftOut, ...plain })
 }
 
 /**
@@ -146,6 +150,16 @@ function methodOf(key: Key) {
 /** What tells two keys apart, whatever keyid or spelling (a compressed point, say) each came under. */
 export function keyIdentity(key: Key): string {
   return canonicalText(publicKeyOf(key).export({ format: 'jwk' }))
+}
+
+/** Whether that is the identity of this key; one that cannot be read has none. */
+export function hasIdentity(key: Key, identity: string): boolean {
+  try {
+    return keyIdentity(key) === identity
+  } catch (error) {
+    if (error instanceof TufError) return false
+    throw error
+  }
 }
 
 function invalid(what: string, cause?: unknown): TufError {

@@ -35,15 +35,14 @@ export function checkRoot(root: Root): void {
   }
 }
 
-/** Throws unless this can be the first root: version 1, signed as it asks itself. TufError 'version', 'threshold' and as `checkRoot`. */
+/** Throws unless clients trust this as the first root: version 1, signed as it asks itself. TufError 'version' or 'threshold'. */
 export function verifyFirstRoot(root: Signed<Root>): void {
-  checkRoot(root.signed)
   if (root.signed.version !== 1)
     throw new TufError('version', `The first root has version 1, not ${root.signed.version}.`)
   verifyThreshold('Root version 1', root.signed.roles.root, root.signed.keys, root)
 }
 
-/** Throws unless these can be the roots of a repository from the first on, each signed as the one before it asks. As `verifySuccession`. */
+/** Throws unless clients follow these roots, from the first on. As `verifySuccession`. */
 export function verifyRoots([first, ...others]: readonly Signed<Root>[]): void {
   if (first === undefined) throw new TufError('version', 'There is no first root.')
   verifyFirstRoot(first)
@@ -55,11 +54,11 @@ export function verifyRoots([first, ...others]: readonly Signed<Root>[]): void {
 }
 
 /**
- * Throws unless `next` can follow `current`: the next version, signed as both ask (specification, section 5.3.4 and 5.3.5).
- * TufError 'version', 'threshold' and as `checkRoot`.
+ * Throws unless clients that trust `current` come to trust `next`: the next version, signed as both ask (specification, section
+ * 5.3.4 and 5.3.5). Whether they can live with it is for `checkRoot` to say: they do not stay with one that another follows.
+ * TufError 'version' or 'threshold'.
  */
 export function verifySuccession(current: Root, next: Signed<Root>): void {
-  checkRoot(next.signed)
   const { version } = next.signed
   if (version !== current.version + 1) {
     throw new TufError('version', `After root version ${current.version} comes ${current.version + 1}, not ${version}.`)

@@ -3,8 +3,13 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { Payload } from '../../cli/ceremony/payload.ts'
+import { verifyPayload } from '../../cli/ceremony/verify.ts'
+import { parseJson } from '../../shared/tuf/json.ts'
+import type { Root } from '../../shared/tuf/metadata.ts'
 import { verifyFirstRoot } from '../../shared/tuf/root.ts'
 import { signedFromJson } from '../../shared/tuf/signed.ts'
+import { makeKey, makeRoot, signRole } from '../support/keys.ts'
 import { type Served, serveProcess } from '../support/served.ts'
 import { tuffet } from '../support/tuffet.ts'
 
@@ -194,5 +199,24 @@ describe('tuffet ceremony', () => {
     const { code, stderr } = await ceremony(['--continue', 'tampered.json', '--send'])
     assert.notEqual(code, 0)
     assert.match(stderr, /1 more signature/)
+  })
+})
+
+describe('what is verified before a root is sent', () => {
+  const holders = [makeKey(), makeKey()]
+  const root = makeRoot({ root: holders, threshold: 2, online: [makeKey('ecdsa')] })
+  const payloadWith = (signed: Root): Payload => {
+    const roles = Object.fromEntries(
+      ['root', 'targets', 'snapshot', 'timestamp'].map((role) => [role, { expiration: 9 }]),
+    )
+    const bins = { expiration: 9, number_of_delegated_bins: 4 }
+    const metadata = { root: parseJson(signRole(signed, holders).bytes) }
+    return { settings: { roles: { ...roles, bins } }, metadata }
+  }
+
+  it('is that clients can live with it, for its holders cannot take it back', async () => {
+    await verifyPayload(payloadWith(root), new Date())
+    const other = verifyPayload(payloadWith({ ...root, consistent_snapshot: false }), new Date())
+    await assert.rejects(other, { code: 'not-verified', message: /consistent_snapshot has to be true/ })
   })
 })

@@ -7,11 +7,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Updater } from 'tuf-js'
+import { decodeSigned } from '../../shared/tuf/signed.ts'
 import { artifact } from '../support/api.ts'
-import { makeKey, type TestKey } from '../support/keys.ts'
+import { makeKey, makeRoot, signRole, type TestKey } from '../support/keys.ts'
 import { type OldRepository, oldRepository } from '../support/predecessor.ts'
 import { post, type Served, serveProcess } from '../support/served.ts'
 import { tuffet } from '../support/tuffet.ts'
+
+const snapshotOf = (files: ReadonlyMap<string, Uint8Array>) =>
+  decodeSigned('snapshot', files.get('41.snapshot.json') ?? Buffer.from('')).signed
 
 /** An address that serves another tool's repository, until it is pointed at the service. */
 describe('tuffet ceremony --predecessor', () => {
@@ -100,23 +104,52 @@ describe('tuffet ceremony --predecessor', () => {
       change(files)
       await mkdir(path(name))
       for (const [file, bytes] of files) await writeFile(path(`${name}/${file}`), bytes)
-      return ceremony('--predecessor', name, '--later')
+      return ceremony('--predecessor', name, '--later', '--out', `${name}.json`)
     }
     const noFirst = await tried('no first', (files) => files.delete('1.root.json'))
     assert.equal(noFirst.code, 1)
     assert.match(noFirst.stderr, /has no 1\.root\.json\. All roots are needed/)
     const noTimestamp = await tried('no timestamp', (files) => files.delete('timestamp.json'))
     assert.equal(noTimestamp.code, 1)
-    assert.match(noTimestamp.stderr, /has no timestamp\.json, which says from where version numbers go on/)
+    assert.match(noTimestamp.stderr, /has no timestamp\.json, which its clients need/)
     const forged = await tried('forged', (files) => {
       const text = Buffer.from(files.get('timestamp.json') ?? '').toString()
       files.set('timestamp.json', Buffer.from(text.replace('"version": 57', '"version": 5')))
     })
     assert.equal(forged.code, 4)
     assert.match(forged.stderr, /timestamp\.json is not to be trusted/)
+    const other = await tried('other version', (files) => {
+      files.set('41.snapshot.json', signRole({ ...snapshotOf(files), version: 40 }, [old.online]).bytes)
+    })
+    assert.equal(other.code, 4)
+    assert.match(other.stderr, /41\.snapshot\.json is version 40, where 41 was named/)
+    const alone = await tried('one holder', (files) => {
+      const holder = makeKey()
+      files.set('1.root.json', signRole(makeRoot({ root: [holder], online: [old.online] }), [holder]).bytes)
+      files.delete('2.root.json')
+    })
+    assert.equal(alone.code, 0, alone.stderr)
+    assert.match(alone.stderr, /1 of 1 keys have to sign a root/)
+    const unfit = await tried('unfit', (files) => {
+      const holder = makeKey()
+      const unreadable = { ...makeKey(), key: { ...holder.key, scheme: 'ed448' } }
+      const root = makeRoot({ root: [holder, unreadable], online: [old.online] })
+      files.set('1.root.json', signRole(root, [holder]).bytes)
+      files.delete('2.root.json')
+    })
+    assert.equal(unfit.code, 1)
+    assert.match(
+      unfit.stderr,
+      /holders of root version 1 stay.*"ed25519" with scheme "ed448" is not one that clients read/,
+    )
   })
 
   it('gathers the signatures of the old holders, who see what they sign, and founds the repository', async () => {
+    const none = await ceremony('--predecessor', url, '--later', '--out', 'unsigned.json')
+    assert.match(
+      none.stdout,
+      /2 more signatures to come.*\n {2}tuffet ceremony --continue unsigned\.json --key FILE --later/,
+    )
     const first = await ceremony('--predecessor', url, '--key', 'third.pem', '--later', '--out', 'payload.json')
     assert.equal(first.code, 0, first.stderr)
     assert.match(first.stderr, /Root version 4, until/)
@@ -182,11 +215,11 @@ describe('tuffet ceremony --predecessor', () => {
 })
 
 describe('A root of a repository that moves here', () => {
-  it('is signed with the service, too, by holders who bring the root before it', async (test) => {
+  it('is signed with the service, too, by holders who bring the root before it, whatever it calls their keys', async (test) => {
     const directory = await mkdtemp(join(tmpdir(), 'tuffet move '))
     test.after(() => rm(directory, { recursive: true }))
     const path = (name: string) => join(directory, name)
-    const old = oldRepository()
+    const old = oldRepository({ odd: true })
     const names = ['third.pem', 'fourth.pem']
     for (const [at, { privateKey }] of old.holders.entries())
       await writeFile(path(names[at] ?? ''), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })

@@ -11,6 +11,7 @@ import { decodeSigned } from '../../shared/tuf/signed.ts'
 import { succeeds } from '../support/delegations.ts'
 import { makeKey, signRole, type TestKey } from '../support/keys.ts'
 import { begin, finish } from '../support/long-work.ts'
+import { oldRepository, rootAfter } from '../support/predecessor.ts'
 import { addRequest, bootstrapped, run, type TestRepository } from '../support/repository.ts'
 
 type Files = Map<string, Uint8Array>
@@ -101,6 +102,24 @@ describe('check', async () => {
       )
     })
   }
+
+  it('finds the newest root unfit for clients, and looks no further; an earlier one is behind them', async () => {
+    const holders = [makeKey(), makeKey()]
+    const old = oldRepository({ odd: true })
+    const files = new Map(old.files)
+    assert.deepEqual(
+      (await check(files, now)).findings.map(({ file, problem }) => [file, problem]),
+      [['3.root.json', 'untrusted']],
+    )
+    const next = rootAfter(old, [old.online], { root: holders })
+    files.set('4.root.json', signRole(next, [...old.holders, ...holders]).bytes)
+    const { findings, traits } = await check(files, now)
+    assert.equal(traits.rootVersions, 4)
+    assert.ok(
+      findings.every(({ problem }) => problem === 'missing'),
+      JSON.stringify(findings),
+    )
+  })
 
   it('finds what has expired, and only that', async () => {
     const { findings } = await check(published, new Date(now.getTime() + 2 * day))

@@ -71,6 +71,19 @@ describe('A repository that moves here', () => {
     assert.equal((await readFounding(repository))?.state, 'finished')
   })
 
+  it('takes roots along that clients have left behind, though nobody could sign such ones today', async () => {
+    const old = oldRepository({ odd: true })
+    const repository = await moved(old)
+    for (const [at, text] of old.roots.entries()) {
+      const stored = await repository.ports.metadata.read(`${at + 1}.root.json`)
+      assert.equal(Buffer.from(stored?.bytes ?? '').toString(), text)
+    }
+    const client = await clientNow(repository)
+    await isClean(repository)
+    await repository.ports.metadata.delete('2.root.json')
+    await repaired(repository, client)
+  })
+
   it('lives on: artifacts, the journal, the next root, a revert', async () => {
     const old = oldRepository()
     const repository = await moved(old)

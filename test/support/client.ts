@@ -13,7 +13,7 @@ import {
   type Targets,
   type Timestamp,
 } from '../../shared/tuf/metadata.ts'
-import { verifyFirstRoot, verifySuccession } from '../../shared/tuf/root.ts'
+import { checkRoot, verifyFirstRoot, verifySuccession } from '../../shared/tuf/root.ts'
 import { decodeSigned, lengthAndHashes, type Signed } from '../../shared/tuf/signed.ts'
 import { verifyThreshold } from '../../shared/tuf/threshold.ts'
 
@@ -97,6 +97,7 @@ export function tufClient(fetch: Fetch, now: () => Date, earlier: Readonly<Trust
       trusted.root = next
     }
     assert.ok(trusted.root, 'there is no 1.root.json')
+    checkRoot(trusted.root.signed)
     notExpired('root', trusted.root, time)
     return trusted.root
   }

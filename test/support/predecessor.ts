@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { parseJson } from '../../shared/tuf/json.ts'
+import { keyid } from '../../shared/tuf/keys.ts'
 import { formatExpires, type Root, specVersion } from '../../shared/tuf/metadata.ts'
 import { lengthAndHashes, type Signed } from '../../shared/tuf/signed.ts'
 import { inAYear, makeKey, makeRoot, signRole, type TestKey } from './keys.ts'
@@ -19,15 +20,27 @@ export interface OldRepository {
   readonly highestVersion: number
 }
 
-/** Three roots, timestamp 57, snapshot 41, targets 12, and a delegated role of version 30 (a target in each), in JSON with line breaks. */
-export function oldRepository(): OldRepository {
-  const [first, second, third, fourth] = [makeKey(), makeKey('ecdsa'), makeKey('rsa'), makeKey()] as const
+/**
+ * Three roots, timestamp 57, snapshot 41, targets 12, and a delegated role of version 30 (a target in each), in JSON with line breaks.
+ * `odd`: of an early python-tuf, with its keyids, without consistent snapshots, and with a key in between that we could not read.
+ */
+export function oldRepository({ odd = false } = {}): OldRepository {
+  const named = (key: TestKey) => (odd ? withEarlyKeyid(key) : key)
+  const [first, second, third, fourth] = [
+    named(makeKey()),
+    named(makeKey('ecdsa')),
+    named(makeKey('rsa')),
+    named(makeKey()),
+  ] as const
   const online = makeKey()
-  const rootOf = (version: number, root: readonly TestKey[]) =>
-    makeRoot({ version, root, threshold: 2, online: [online] })
+  const unreadable = { ...makeKey(), key: { ...online.key, scheme: 'ed448' } }
+  const rootOf = (version: number, root: readonly TestKey[]) => ({
+    ...makeRoot({ version, root, threshold: 2, online: [online] }),
+    consistent_snapshot: !odd,
+  })
   const roots = [
     signRole(rootOf(1, [first, second]), [first, second]),
-    signRole(rootOf(2, [second, third]), [first, second, third]),
+    signRole(rootOf(2, odd ? [second, third, unreadable] : [second, third]), [first, second, third]),
     signRole(rootOf(3, [third, fourth]), [second, third, fourth]),
   ].map(indented)
   const common = { spec_version: specVersion, expires: formatExpires(inAYear()) }
@@ -48,9 +61,9 @@ export function oldRepository(): OldRepository {
     files: new Map([
       ...roots.map((bytes, at) => [`${at + 1}.root.json`, bytes] as const),
       ['timestamp.json', indented(timestamp)],
-      ['41.snapshot.json', snapshot],
-      ['12.targets.json', indented(signRole(targets, [online]))],
-      ['30.legacy.json', indented(signRole(delegated, [online]))],
+      [odd ? 'snapshot.json' : '41.snapshot.json', snapshot],
+      [odd ? 'targets.json' : '12.targets.json', indented(signRole(targets, [online]))],
+      [odd ? 'legacy.json' : '30.legacy.json', indented(signRole(delegated, [online]))],
     ]),
     roots: roots.map((bytes) => bytes.toString()),
     holders: [third, fourth],
@@ -58,6 +71,10 @@ export function oldRepository(): OldRepository {
     former: [first, second],
     highestVersion: 57,
   }
+}
+
+function withEarlyKeyid(made: TestKey): TestKey {
+  return { ...made, keyid: keyid({ ...made.key, keyid_hash_algorithms: ['sha256', 'sha512'] }) }
 }
 
 const targetsOf = (path: string) => new Map([[path, { length: 3, hashes: { sha256: hash('sha256', 'old') } }]])

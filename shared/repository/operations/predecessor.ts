@@ -1,4 +1,4 @@
-import { keyIdentity } from '../../tuf/keys.ts'
+import { hasIdentity, keyIdentity } from '../../tuf/keys.ts'
 import type { Root } from '../../tuf/metadata.ts'
 import { verifyRoots } from '../../tuf/root.ts'
 import { decodeSigned, type Signed } from '../../tuf/signed.ts'
@@ -48,20 +48,17 @@ export function checkPredecessor(predecessor: ReadPredecessor, next: Root): void
  * that do not would miss in our snapshot the delegated roles of the one before, and never refresh again.
  */
 function checkNewKeys(last: Root, next: Root): void {
-  const identities = (root: Root) => {
-    const keyids = [...root.roles.timestamp.keyids, ...root.roles.snapshot.keyids]
-    return new Map(
-      keyids.flatMap((id) => {
-        const key = root.keys.get(id)
-        return key === undefined ? [] : [[keyIdentity(key), id] as const]
-      }),
-    )
-  }
-  const before = identities(last)
-  for (const [identity, keyid] of identities(next)) {
-    if (!before.has(identity)) continue
+  const signing = ({ roles, keys }: Root) =>
+    [...roles.timestamp.keyids, ...roles.snapshot.keyids].flatMap((id) => {
+      const key = keys.get(id)
+      return key === undefined ? [] : [{ id, key }]
+    })
+  const before = signing(last)
+  for (const { id, key } of signing(next)) {
+    const identity = keyIdentity(key)
+    if (!before.some((old) => hasIdentity(old.key, identity))) continue
     throw new Refusal(
-      `Key ${keyid} signs timestamp or snapshot in root version ${last.version} of the predecessor already. Clients refuse a snapshot ` +
+      `Key ${id} signs timestamp or snapshot in root version ${last.version} of the predecessor already. Clients refuse a snapshot ` +
         'without the roles that they know from it, unless its keys are new: name other online keys for both.',
     )
   }
