@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   root: async () => (await import('./commands/root.ts')).rootCommand(),
   artifact: async () => (await import('./commands/artifact.ts')).artifactCommand(),
   import: async () => (await import('./commands/import.ts')).importCommand(),
+  export: async () => (await import('./commands/export.ts')).exportCommand(),
   delegation: async () => (await import('./commands/delegation.ts')).delegationCommand(),
   download: async () => (await import('./commands/download.ts')).downloadCommand(),
   config: async () => (await import('./commands/config.ts')).configCommand(),

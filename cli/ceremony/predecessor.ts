@@ -3,8 +3,8 @@ import { checkPredecessor, type ReadPredecessor } from '../../shared/repository/
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { checkRoot } from '../../shared/tuf/root.ts'
 import { decodeSigned } from '../../shared/tuf/signed.ts'
-import { readForeignRepository } from '../foreign-repository.ts'
 import { CliError, endOnTufError } from '../output.ts'
+import { readRepository } from '../verified-repository.ts'
 import type { Given } from './decisions.ts'
 import type { Payload, PredecessorPayload } from './payload.ts'
 
@@ -21,7 +21,7 @@ export interface Predecessor {
  * CliError.
  */
 export async function readPredecessor(where: string, above = 0): Promise<Predecessor> {
-  const { roots, last, timestamp, snapshot } = await readForeignRepository(where)
+  const { roots, last, timestamp, snapshot } = await readRepository(where)
   const versions = [timestamp.version, snapshot.version, ...[...snapshot.meta.values()].map(({ version }) => version)]
   const highestVersion = versions.reduce((one, other) => Math.max(one, other), above)
   const texts = roots.map(({ bytes }) => Buffer.from(bytes).toString())

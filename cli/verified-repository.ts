@@ -8,7 +8,7 @@ import { CliError, endOnTufError } from './output.ts'
 import { readRoots } from './root/trusted.ts'
 
 /** A TUF repository of any tool, verified as a client does from its first root on; that it may have expired is no reason not to read it. */
-export interface ForeignRepository {
+export interface VerifiedRepository {
   readonly where: string
   readonly roots: readonly Signed<Root>[]
   /** The newest of them. */
@@ -20,7 +20,7 @@ export interface ForeignRepository {
 }
 
 /** Throws CliError. */
-export async function readForeignRepository(where: string): Promise<ForeignRepository> {
+export async function readRepository(where: string): Promise<VerifiedRepository> {
   const source = await metadataSource(where)
   const roots = await readRoots(source)
   const last = roots.at(-1)?.signed
