@@ -1,5 +1,5 @@
 import { TufError } from './errors.ts'
-import { type Key, keyIdentity, verifySignature, verifySignatureAside } from './keys.ts'
+import { type Key, keyIdentity, publicKeyOf, verifySignature, verifySignatureAside } from './keys.ts'
 import type { RoleKeys } from './metadata.ts'
 import type { Signature } from './signed.ts'
 
@@ -52,7 +52,7 @@ export function verifyThreshold(
   keys: ReadonlyMap<string, Key>,
   metadata: SignedBytes,
 ): void {
-  requireEnough(what, role, goodSignatures(role, keys, metadata.signedBytes, metadata.signatures).length)
+  requireEnough(what, role, keys, goodSignatures(role, keys, metadata.signedBytes, metadata.signatures).length)
 }
 
 /** The same in other threads: for many at once, where this one has other work. */
@@ -67,6 +67,7 @@ export async function verifyThresholdAside(
   requireEnough(
     what,
     role,
+    keys,
     countedOnce(
       role,
       made.filter((_, index) => verdicts[index]),
@@ -79,10 +80,24 @@ interface SignedBytes {
   readonly signatures: readonly Signature[]
 }
 
-function requireEnough(what: string, role: RoleKeys, good: number): void {
+function requireEnough(what: string, role: RoleKeys, keys: ReadonlyMap<string, Key>, good: number): void {
   if (good >= role.threshold) return
   throw new TufError(
     'threshold',
-    `${what} has ${good} good signature${good === 1 ? '' : 's'} of the ${role.threshold} that its threshold asks for.`,
+    `${what} has ${good} good signature${good === 1 ? '' : 's'} of the ${role.threshold} that its threshold asks for.${unreadable(role, keys)}`,
   )
+}
+
+/** Whoever looks at such a key sees a signature that others verify. */
+function unreadable({ keyids }: RoleKeys, keys: ReadonlyMap<string, Key>): string {
+  for (const id of keyids) {
+    const key = keys.get(id)
+    try {
+      if (key !== undefined) publicKeyOf(key)
+    } catch (error) {
+      if (error instanceof TufError) return ` Signatures of its key ${id} count for nothing. ${error.message}`
+      throw error
+    }
+  }
+  return ''
 }

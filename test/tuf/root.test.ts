@@ -185,10 +185,12 @@ describe('the next root', () => {
     verifySuccession(odd, next([a, b]))
   })
 
-  test('is not helped by a key that nobody can read', () => {
-    const odd = { ...c.key, keyval: { public: 'AB' } }
-    const root = { keyids: [a.keyid, c.keyid], threshold: 2 }
-    const before = { ...current, keys: new Map([...current.keys, [c.keyid, odd]]), roles: { ...current.roles, root } }
-    refuses('threshold', () => verifySuccession(before, next([a, b, c])), 'by the keys of version 7', '1 good')
+  test('is not helped by a key that nobody can read, and says so', () => {
+    const inHex = { ...d.key, keyval: { public: '04ab' } }
+    const root = { keyids: [a.keyid, d.keyid], threshold: 2 }
+    const keys = new Map([...current.keys, [d.keyid, inHex]])
+    const why = [`Signatures of its key ${d.keyid} count for nothing.`, 'not a PEM']
+    const before = { ...current, keys, roles: { ...current.roles, root } }
+    refuses('threshold', () => verifySuccession(before, next([a, b, d])), 'by the keys of version 7', '1 good', ...why)
   })
 })
