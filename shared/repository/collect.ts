@@ -10,7 +10,6 @@ import {
   entryName,
   findEntry,
   parseFile,
-  readEntry,
   type StateVersions,
   stateObjectName,
   stateWrittenBy,
@@ -114,15 +113,24 @@ async function collectCommits(
   const open: AgedEntry[] = []
 
   for await (const next of entriesAfter(ports.state, from, number, limits.parallel)) {
-    // What others build on was committed, and visible when they began. Entries below it that nobody had built on never were.
-    while (open[0] !== undefined && open[0].entry.number <= next.entry.base.number) {
-      if (!(await settle(open[0], next.entry.base.number, next.age))) return progress
-      open.shift()
-    }
+    // What others build on was committed, and visible when they began.
+    if (!(await settleUpTo(next.entry.base.number, next.age))) return progress
     open.push(next)
   }
-  for (const oldest of open) if (!(await settle(oldest, number, age))) break
+  await settleUpTo(number, age)
   return progress
+
+  /** Up to a committed entry: those below it that nobody had built on never were. False if the time of one has not come. */
+  async function settleUpTo(committed: number, visibleFor: number): Promise<boolean> {
+    const below = open.splice(0, open.findLastIndex(({ entry }) => entry.number <= committed) + 1)
+    const last = below.at(-1)?.entry.number
+    if (last === committed) {
+      for (const oldest of below) if (!(await settle(oldest, committed, visibleFor))) return false
+    }
+    // Its entry is lost, and with it which of these it was built on: they stay.
+    else if (last !== undefined) progress.through = last
+    return true
+  }
 
   /** False if its time has not come. */
   async function settle(oldest: AgedEntry, committed: number, visibleFor: number): Promise<boolean> {
@@ -151,7 +159,7 @@ async function collectCommits(
   async function deleteSuperseded({ entry }: AgedEntry): Promise<number> {
     const decided = stateWrittenBy(entry)
     if (decided.length > 0 && entry.base.number > 0 && before?.number !== entry.base.number)
-      before = (await readEntry(ports.state, entry.base.number)).entry
+      before = await findEntry(ports.state, entry.base.number)
     const versions = before
     const states = versions === undefined ? [] : decided.map((part) => stateObjectName(versions.state[part], part))
     before = entry

@@ -187,10 +187,10 @@ export async function lastClaimed(state: ObjectStore, number: number): Promise<n
   }
 }
 
-/** The entry of a number that may have none. Throws RepositoryError 'corrupt' if it is unreadable. */
+/** The entry of a number that may have none; nothing also where it is spoilt. Throws RepositoryError 'newer'. */
 export async function findEntry(state: ObjectStore, number: number): Promise<Entry | undefined> {
   const stored = await state.read(entryName(number))
-  return stored && decodeDocument<Entry>(entryName(number), stored.bytes)
+  return stored && readableEntry(entryName(number), stored.bytes)
 }
 
 /** The entry of a number that is known to have one. Throws RepositoryError 'corrupt' if it is missing or unreadable. */
@@ -203,7 +203,17 @@ export async function readEntry(state: ObjectStore, number: number): Promise<Sto
   return { entry: decodeDocument<Entry>(name, stored.bytes), sha256: sha256(stored.bytes) }
 }
 
-/** The same for who expects that it may be spoilt. Throws RepositoryError 'corrupt' unless it is an entry, and the one of that name. */
+/** The entry in these bytes; nothing where they are spoilt. Throws RepositoryError 'newer'. */
+export function readableEntry(name: string, bytes: Uint8Array): Entry | undefined {
+  try {
+    return decodeEntry(name, bytes)
+  } catch (error) {
+    if (error instanceof RepositoryError && error.code === 'corrupt') return undefined
+    throw error
+  }
+}
+
+/** The same for who wants to know why. Throws RepositoryError 'corrupt' unless it is an entry, and the one of that name; or 'newer'. */
 export function decodeEntry(name: string, bytes: Uint8Array): Entry {
   const entry = decodeDocument<Partial<Entry> & Document>(name, bytes)
   const { number, base, state, tasks, changes, creates, supersedes } = entry
@@ -228,7 +238,7 @@ export interface AgedEntry {
 
 /**
  * The entries after `number` up to `last`, in order. Reads ahead a little, and further the longer somebody goes on asking.
- * One that was deleted meanwhile is left out.
+ * One that was deleted meanwhile, or is spoilt, is left out.
  */
 export async function* entriesAfter(
   state: ObjectStore,
@@ -245,8 +255,11 @@ export async function* entriesAfter(
       const read = await inParallel(names.slice(from, from + ahead), parallel, async (name) => {
         return { name, stored: await state.read(name) }
       })
-      for (const { name, stored } of read)
-        if (stored !== undefined) yield { name, entry: decodeDocument<Entry>(name, stored.bytes), age: stored.age }
+      for (const { name, stored } of read) {
+        if (stored === undefined) continue
+        const entry = readableEntry(name, stored.bytes)
+        if (entry !== undefined) yield { name, entry, age: stored.age }
+      }
     }
     after = names.length === listedAtOnce ? names.at(-1) : undefined
   }

@@ -1,6 +1,6 @@
 import { expiresAt, versionOf } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
-import { readEntry } from './journal.ts'
+import { findEntry } from './journal.ts'
 import { isOfOnlineKeys } from './keys-not-held.ts'
 import { inParallel } from './parallel.ts'
 import { cacheCommitTime, cachedCommitTime, type Repository } from './repository.ts'
@@ -118,21 +118,33 @@ function halfLife({ signed, expires }: Life): number {
   return (signed.getTime() + expires.getTime()) / 2
 }
 
-async function lifeOf(repository: Repository, current: Current, { role, version, elsewhere }: Signing): Promise<Life> {
-  const { entry, settings } = current
-  const life = expirationOf(settings, role, version) * day
-  if (elsewhere) {
-    const expires = expiresAt((await readRole(repository, current, role)).signed)
-    return { role, version, signed: new Date(expires.getTime() - life), expires }
-  }
-  const signed = version === entry.number ? new Date(entry.time) : await timeOfCommit(repository, version)
-  return { role, version, signed, expires: new Date(signed.getTime() + life) }
+async function lifeOf(repository: Repository, current: Current, signing: Signing): Promise<Life> {
+  const { role, version } = signing
+  const life = expirationOf(current.settings, role, version) * day
+  const signed = await timeOfSignature(repository, current, signing)
+  if (signed !== undefined) return { role, version, signed, expires: new Date(signed.getTime() + life) }
+  const metadata = role === 'snapshot' ? current.snapshot : await readRole(repository, current, role)
+  const expires = expiresAt(metadata.signed)
+  return { role, version, signed: new Date(expires.getTime() - life), expires }
 }
 
-export async function timeOfCommit({ ports, cache }: Repository, number: number): Promise<Date> {
+/** Nothing where only the role itself can tell: it was signed elsewhere, or the entry of its commit is lost. */
+async function timeOfSignature(
+  repository: Repository,
+  { entry }: Current,
+  { version, elsewhere }: Signing,
+): Promise<Date | undefined> {
+  if (elsewhere) return undefined
+  return version === entry.number ? new Date(entry.time) : timeOfCommit(repository, version)
+}
+
+/** When a commit was made; nothing where its entry is lost. */
+export async function timeOfCommit({ ports, cache }: Repository, number: number): Promise<Date | undefined> {
   const known = cachedCommitTime(cache, number)
   if (known !== undefined) return known
-  const time = new Date((await readEntry(ports.state, number)).entry.time)
+  const entry = await findEntry(ports.state, number)
+  if (entry === undefined) return undefined
+  const time = new Date(entry.time)
   cacheCommitTime(cache, number, time)
   return time
 }

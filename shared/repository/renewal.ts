@@ -15,10 +15,11 @@ export interface HeldRole extends Omit<Life, 'signed'> {
   readonly renewFrom: Date
 }
 
-export async function heldRoot(repository: Repository, { root, entry }: Current): Promise<HeldRole> {
+export async function heldRoot(repository: Repository, { root, entry, settings }: Current): Promise<HeldRole> {
   const expires = expiresAt(root.signed)
-  // Its own life, not that of the settings: a single root may be made to live longer or shorter.
-  const life = expires.getTime() - (await timeOfCommit(repository, entry.state.root)).getTime()
+  // Its own life, not that of the settings, as long as the journal tells it: a single root may be made to live longer or shorter.
+  const signed = await timeOfCommit(repository, entry.state.root)
+  const life = signed === undefined ? expirationOf(settings, 'root') * day : expires.getTime() - signed.getTime()
   return { role: 'root', version: root.signed.version, expires, renewFrom: renewFrom(expires, life) }
 }
 

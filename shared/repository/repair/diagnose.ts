@@ -9,7 +9,7 @@ import type { Tag } from '../ports.ts'
 import type { Current, Repository } from '../repository.ts'
 import { inboxName, taskName } from '../task.ts'
 import { canSign, rolesBelow, signersOf, type Tree } from '../tree.ts'
-import { findHead } from './head.ts'
+import { findHead, type Head } from './head.ts'
 import { biggestNumber, type Inventory, notedAhead, takeInventory } from './journal.ts'
 import type { Notes } from './notes.ts'
 import { recoverDays } from './private-state.ts'
@@ -70,6 +70,7 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
   const recovered = await recoverCurrent(repository, published.newest, head, inventory, notes)
   if (recovered === undefined) return notes
   const { lost, snapshotIsLost } = recovered
+  noteHistory(head, notes)
   const tree = treeOfCurrent(recovered.current)
   const roles = await recoverRoles(repository, recovered.current, tree, head.journal, notes)
   if (notes.blocked.length > 0) return notes
@@ -121,6 +122,15 @@ async function contradictedRecords({ ports, limits }: Repository, { entry }: Cur
     return stored !== undefined && contradicts(stored.bytes, entry.number, task) ? [task.id] : []
   })
   return found.flat()
+}
+
+/** Nothing builds on it but what looks back. */
+function noteHistory({ journal: { chain, complete } }: Head, notes: Notes): void {
+  const oldest = chain.at(-1)
+  if (complete || oldest === undefined) return
+  notes.lost.push(
+    `History before commit ${oldest.number}: ${entryName(oldest.base.number)} is missing or spoilt. The service goes on; tuffet log and tuffet revert reach no further back. If a backup has it as it was, put it back.`,
+  )
 }
 
 /** What the commit has decided and nobody has completed. */

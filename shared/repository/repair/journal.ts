@@ -1,11 +1,10 @@
 import { changesOf } from '../changes.ts'
 import { schemaVersion, sha256 } from '../documents.ts'
-import { RepositoryError } from '../errors.ts'
 import {
-  decodeEntry,
   type Entry,
   encodeEntry,
   parseFile,
+  readableEntry,
   type StateName,
   type StoredEntry,
   stateNames,
@@ -15,7 +14,6 @@ import {
 } from '../journal.ts'
 import { inParallel } from '../parallel.ts'
 import type { Repository } from '../repository.ts'
-import { ignoring } from './files.ts'
 
 /** Every name that is stored, and every journal entry that can be read, committed or not. */
 export interface Inventory {
@@ -29,7 +27,7 @@ export async function takeInventory({ ports, limits }: Repository): Promise<Inve
   const names = state.filter((name) => name.startsWith('commits/'))
   const entries = await inParallel(names, limits.parallel, async (name) => {
     const stored = await ports.state.read(name)
-    const entry = stored && ignoring(RepositoryError, () => decodeEntry(name, stored.bytes))
+    const entry = stored && readableEntry(name, stored.bytes)
     return entry && { entry, sha256: sha256(stored.bytes) }
   })
   return {
