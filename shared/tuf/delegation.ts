@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto'
 import { binNames, binOf, type HashBins, hashBins } from './bins.ts'
-import { TufError } from './errors.ts'
 import type { DelegatedRole, Delegations, RoleKeys, SuccinctRoles, Targets } from './metadata.ts'
 import { matchesPattern, type PatternIndex, patternIndex, patternsLike } from './patterns.ts'
 
@@ -115,12 +114,13 @@ function binsOf(succinct: SuccinctRoles): HashBins {
   return { delegation: 'succinct_roles', number: 2 ** succinct.bit_length, namePrefix: succinct.name_prefix }
 }
 
-/** More delegated roles than a client visits (python-tuf's default); stops a search that goes in circles besides. */
+/** Delegated roles that a client visits at most (python-tuf's default) before it gives the target up. */
 const maximumVisited = 32
 
 /**
  * Looks for a target as a client does: depth first, in the order of the delegations, each role once. `load` gives the
- * metadata of a role that the snapshot names. Returns the role that vouches for the path, and what it says.
+ * metadata of a role that the snapshot names. Returns the role that vouches for the path, and what it says; nothing where a client
+ * finds none.
  */
 export async function findTarget<Loaded extends { readonly signed: Targets }>(
   path: string,
@@ -137,8 +137,7 @@ export async function findTarget<Loaded extends { readonly signed: Targets }>(
     if (delegations === undefined) return undefined
     for (const role of rolesTrustedWith(path, delegations)) {
       if (!visited.has(role.name)) {
-        if (visited.size > maximumVisited)
-          throw new TufError('invalid-metadata', `More than ${maximumVisited} roles are trusted with ${path}.`)
+        if (visited.size > maximumVisited) return 'stop'
         visited.add(role.name)
         const found = await search(role.name, await load(role.name))
         if (found !== undefined) return found

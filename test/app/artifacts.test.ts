@@ -112,6 +112,18 @@ describe('POST /artifacts/delete', () => {
   })
 })
 
+describe('GET /artifacts', () => {
+  it('finds nothing where clients give up before they have asked every role', async () => {
+    const api = apiOver(await bootstrapped())
+    const role = (at: number) => ({ name: `role-${at}`, terminating: false, keyids: [], paths: ['shared/*'] })
+    const delegations = { keys: {}, roles: Array.from({ length: 40 }, (_, at) => role(at)) }
+    assert.equal((await api.call('POST /delegations', { body: { delegations } })).status, 202)
+    await api.call('POST /artifacts', { body: { artifacts: [artifact('shared/there')] } })
+    assert.equal((await api.call('GET /artifacts?path=shared/there')).body.data['role'], 'role-0')
+    assert.equal((await api.call('GET /artifacts?path=shared/missing')).status, 404)
+  })
+})
+
 describe('parked artifacts', () => {
   it('are listed, and visible once somebody publishes', async () => {
     const api = apiOver(await bootstrapped())
