@@ -87,16 +87,17 @@ export async function readTarget(
   return { path, role, target, ...origin }
 }
 
-/** Commits from `newest` (the current one if absent) down, at most `limit`. Follows the chain, so it shows committed ones only. */
-export async function readCommits(
+/**
+ * Commits from `newest` (the current one if absent) down, at most `limit`. Follows the chain, so it shows committed ones only. One
+ * after the other, for an entry may have megabytes.
+ */
+export async function* readCommits(
   repository: Repository,
   { newest, limit }: { readonly newest?: number; readonly limit: number },
-): Promise<Entry[]> {
+): AsyncGenerator<Entry> {
   const current = await readCurrent(repository)
-  if (current === undefined) return []
+  if (current === undefined) return
   const { ports, limits } = repository
-  const entries: Entry[] = []
   const wanted = { ...(newest !== undefined && { newest }), limit, parallel: limits.parallel }
-  for await (const entry of committedDown(ports.state, current, wanted)) entries.push(entry)
-  return entries
+  yield* committedDown(ports.state, current, wanted)
 }

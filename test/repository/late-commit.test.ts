@@ -16,7 +16,7 @@ describe('A commit that becomes visible just before a publisher looks, and whose
     })
     await publish(late)
     await publish(late)
-    const commits = await readCommits(repository, { limit: 10 })
+    const commits = await Array.fromAsync(readCommits(repository, { limit: 10 }))
     const ofTask = commits.filter(({ tasks }) => tasks.some(({ id }) => id === task.id))
     assert.equal(ofTask.length, 1)
     assert.equal((await readTask(repository, task.id))?.state, 'SUCCESS')

@@ -92,7 +92,7 @@ describe('A repository that moves here', () => {
     assert.equal((await run(repository, addRequest(['a', 'b'], 2))).state, 'SUCCESS')
     assert.equal((await run(repository, { kind: 'revert', commit: 59 })).state, 'SUCCESS')
     assert.deepEqual(await seen(repository), { a: 1 })
-    const journal = await readCommits(restarted(repository), { limit: 100 })
+    const journal = await Array.fromAsync(readCommits(restarted(repository), { limit: 100 }))
     assert.deepEqual(
       journal.map(({ number }) => number),
       [61, 60, 59, 58],

@@ -51,7 +51,7 @@ describe('a revert of many targets', () => {
     assert.deepEqual({ state, message }, { state: 'SUCCESS', message: 'Revert Processed' })
     assert.deepEqual(details, { commit: 2, restored: 20, removed: 100, updated_roles: 16 })
     assert.deepEqual(await seen(repository), lengths(many(20), 7))
-    const [commit, below] = await readCommits(repository, { limit: 2 })
+    const [commit, below] = await Array.fromAsync(readCommits(repository, { limit: 2 }))
     assert.deepEqual([commit?.base.number, below?.number], [before, before])
     assert.deepEqual([commit?.changes, commit?.listed?.changes], [[], 120])
     assert.deepEqual((await finish(repository, await begin(repository, revert(before)))).state, 'SUCCESS')

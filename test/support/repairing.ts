@@ -29,7 +29,7 @@ export async function repaired(repository: TestRepository, client: Client, optio
   assert.equal((await run(after, addRequest(['after'], 9))).state, 'SUCCESS')
   await client.refresh()
   assert.equal((await client.find('after'))?.length, 9)
-  await assert.doesNotReject(readCommits(after, { limit: 1000 }), 'the journal is one chain')
+  await assert.doesNotReject(Array.fromAsync(readCommits(after, { limit: 1000 })), 'the journal is one chain')
   return { ...notes, commit, current: await readCurrent(after) }
 }
 

@@ -8,15 +8,15 @@ import type { Routes } from '../routes.ts'
 import type { Handler } from './handler.ts'
 
 export const getCommits: Handler<Routes['getCommits']> = async ({ query: { newest, limit } }, { repository }) => {
-  const entries = await readCommits(repository, { ...(newest && { newest }), limit })
-  const all = entries.map((entry) => ({
-    number: entry.number,
-    time: entry.time,
-    tasks: tasksOf(entry),
-    changes: numberOfChanges(entry),
-  }))
+  const all = []
+  const bases: number[] = []
+  for await (const entry of readCommits(repository, { ...(newest && { newest }), limit })) {
+    const { number, time, base } = entry
+    all.push({ number, time, tasks: tasksOf(entry), changes: numberOfChanges(entry) })
+    bases.push(base.number)
+  }
   const commits = all.slice(0, fitting(all, 0, limit).size)
-  const next = entries[commits.length - 1]?.base.number
+  const next = bases[commits.length - 1]
   return jsonAnswer(200, { data: { commits, next: next === 0 ? undefined : next }, message: 'Commits.' })
 }
 
@@ -42,8 +42,8 @@ export const getCommitChanges: Handler<Routes['getCommitChanges']> = async (
 }
 
 async function readCommit(repository: Repository, number: number): Promise<Entry> {
-  const [entry] = await readCommits(repository, { newest: number, limit: 1 })
-  if (entry?.number === number) return entry
+  for await (const entry of readCommits(repository, { newest: number, limit: 1 }))
+    if (entry.number === number) return entry
   const why = `There is no commit ${number}. GET /commits, or tuffet log, lists those that there are; numbers may be left out.`
   throw new ApiError('not-found', 'Commit not found.', why)
 }
