@@ -86,7 +86,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       { rotationGrace, retention },
     )
     const ring = () => void queue.ring('')
-    const preparer = threadedPreparer({ data, keys: keyFiles(data, keys) }, state, log, ring)
+    const preparer = threadedPreparer({ data, keys: keyFiles(data, keys), retention }, state, log, ring)
     queue.listen(async () => {
       // The lock says that no other publisher lives. Not before somebody listens: a full disk is no reason to serve nothing.
       if (!leaseIsFree) await expireLease({ state, hints })

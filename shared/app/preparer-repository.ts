@@ -15,6 +15,8 @@ export interface PreparerWork {
   readonly data: string
   readonly keys: readonly string[]
   readonly taskId: string
+  /** See `Limits`: what work goes on from has to outlast it. */
+  readonly retention: number
   /** Lends the state store; absent: nothing is written there, and no task read. */
   readonly state?: MessagePort
 }
@@ -31,7 +33,7 @@ export function comeAfterPublisher(): void {
  * The repository for threads beside the publisher, which has the directory: nothing here replaces what it writes, and nothing
  * clears away what it has under way.
  */
-export async function repositoryOf({ data, keys, state }: PreparerWork): Promise<Repository> {
+export async function repositoryOf({ data, keys, retention, state }: PreparerWork): Promise<Repository> {
   const ports = {
     metadata: storeIn(join(data, 'metadata')),
     state: stateStore(join(data, 'state'), state),
@@ -39,7 +41,7 @@ export async function repositoryOf({ data, keys, state }: PreparerWork): Promise
     queue: { ring: async () => undefined },
     clock: systemClock(),
   }
-  return openRepository(ports, { cachedRoleBytes: 0 })
+  return openRepository(ports, { cachedRoleBytes: 0, retention })
 }
 
 /** Each file is read or written once: one that is remembered for a while is what garbage collection finds hardest. */

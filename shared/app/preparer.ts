@@ -25,7 +25,7 @@ const pauseBeforeNext = 5_000
  * commit can take it over, or when it has to be tried again.
  */
 export function threadedPreparer(
-  work: Pick<PreparerWork, 'data' | 'keys'>,
+  work: Omit<PreparerWork, 'taskId' | 'state'>,
   state: Lent,
   log: Logger,
   done: () => void,

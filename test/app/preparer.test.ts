@@ -8,6 +8,7 @@ import type { Worker } from 'node:worker_threads'
 import { openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
 import { createKeyFile } from '../../shared/adapters/local/key-file-signer.ts'
 import { threadedPreparer } from '../../shared/app/preparer.ts'
+import { repositoryOf } from '../../shared/app/preparer-repository.ts'
 import { SignerError } from '../../shared/repository/ports.ts'
 import { askToPrepare, holdPreparation } from '../../shared/repository/preparation.ts'
 import { submit } from '../../shared/repository/submit.ts'
@@ -34,7 +35,7 @@ describe('a preparer in a thread of its own', () => {
     process.on('worker', onThread)
     cleanup.defer(() => void process.off('worker', onThread))
     let rung = 0
-    const preparer = threadedPreparer({ data, keys: [key] }, state, recordedLog().log, () => rung++)
+    const preparer = threadedPreparer({ data, keys: [key], retention: 1000 }, state, recordedLog().log, () => rung++)
     cleanup.defer(() => preparer.close())
     const begun = once(process, 'worker') as Promise<[Worker]>
     preparer.begin(id)
@@ -49,13 +50,18 @@ describe('a preparer in a thread of its own', () => {
     assert.equal(rung, 1)
   })
 
+  it('keeps to the time for which the service keeps files', async () => {
+    const { limits } = await repositoryOf({ data: tmpdir(), keys: [], taskId: '', retention: 1000 })
+    assert.equal(limits.retention, 1000)
+  })
+
   it('tells why it failed until it succeeds, or nobody asks any more', async () => {
     await using cleanup = new AsyncDisposableStack()
     const data = await mkdtemp(join(tmpdir(), 'tuffet-preparer-'))
     cleanup.defer(() => rm(data, { recursive: true, force: true }))
     const key = join(data, 'online.pem')
     const state = await openDirectoryObjectStore(join(data, 'state'))
-    const preparer = threadedPreparer({ data, keys: [key] }, state, recordedLog().log, () => {})
+    const preparer = threadedPreparer({ data, keys: [key], retention: 1000 }, state, recordedLog().log, () => {})
     cleanup.defer(() => preparer.close())
     mock.timers.enable({ apis: ['setTimeout'] })
     cleanup.defer(() => mock.timers.reset())
