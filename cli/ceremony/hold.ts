@@ -1,5 +1,4 @@
 import type * as z from 'zod'
-import { bootstrapBody } from '../../shared/app/bootstrap-schemas.ts'
 import type { bootstrap } from '../../shared/app/result-schemas.ts'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
@@ -19,7 +18,7 @@ import { firstRoot, type OnlineKeys, onlineRolesOf, type Payload, payloadOf } fr
 import { followingRoot, holdersStay, readPredecessor, rootBefore } from './predecessor.ts'
 import { review } from './review.ts'
 import { accept, gatherRootKeys, gatherTargetsKeys, open, type RootKey } from './root-keys.ts'
-import { verifyPayload } from './verify.ts'
+import { checkPayload, verifyPayload } from './verify.ts'
 
 /** How a ceremony is to go, as against what it decides. */
 export interface Course extends Pick<Asking, 'assumeDefaults' | 'trial'> {
@@ -63,7 +62,7 @@ export async function beginCeremony(given: Given, course: Course, hands: Hands):
   const first = firstRoot(decisions, keys, online, new Date())
   const root = unsigned(predecessor === undefined ? first : followingRoot(predecessor, first))
   const payload = payloadOf(decisions, root, predecessor?.payload)
-  await confirm(payload, root.signed, rootKeys, course, hands)
+  await confirm(payload, rootKeys, course, hands)
   await finish(payload, await withSignatures(root, signersOf(rootKeys)), course.out, course, hands)
 }
 
@@ -85,7 +84,7 @@ export async function continueCeremony(file: string, given: Given, course: Cours
   }
   const before = rootBefore(payload)
   const rootKeys = await openHolders(given.rootKeys, before ? [before, root.signed] : [root.signed], hands.passwords)
-  if (rootKeys.length > 0) await confirm(payload, root.signed, rootKeys, course, hands)
+  if (rootKeys.length > 0) await confirm(payload, rootKeys, course, hands)
   await finish(payload, await withSignatures(root, signersOf(rootKeys)), course.out ?? file, course, hands)
 }
 
@@ -109,17 +108,15 @@ async function openHolders(
 
 async function confirm(
   payload: Payload,
-  root: Root,
   rootKeys: readonly RootKey[],
   { assumeDefaults }: Course,
   { output, prompter }: Hands,
 ): Promise<void> {
-  const body = bootstrapBody.safeParse(payload)
-  if (!body.success) throw new CliError('refused', body.error.issues.map(({ message }) => message).join('; '))
+  const { request, root, before } = checkPayload(payload)
   const sources = new Map(
     rootKeys.map(({ key, source, signer }) => [signer?.keyid ?? keyid(key), `${source}${signer ? ' (held)' : ''}`]),
   )
-  const text = review(root, body.data, sources, rootBefore(payload))
+  const text = review(root.signed, request, sources, before)
   if (assumeDefaults) return output.note(text)
   if (prompter === undefined) throw missing('The confirmation of what is signed', '--yes')
   // Nobody confirms what they do not see, not even with --quiet.

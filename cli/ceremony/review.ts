@@ -62,7 +62,10 @@ function targetsLines({ roles: { targets } }: Root, signer: (id: string) => stri
 
 function delegationLines(delegations: BootstrapRequest['delegations']): string[] {
   if ('roles' in delegations) {
-    const roles = delegations.roles.map(({ name, paths }) => [`  ${name}`, paths.join(', ')])
+    const roles = delegations.roles.map(({ name, paths, keyids, threshold }) => {
+      const others = keyids.length === 0 ? [] : [`signed by ${threshold} of ${keyids.join(', ')}`]
+      return [`  ${name}`, paths.join(', '), ...others]
+    })
     return [table(roles), reach('paths')]
   }
   const { number, delegation } = delegations

@@ -192,6 +192,34 @@ describe('tuffet ceremony', () => {
     assert.match(again.stderr, /has a repository already/)
   })
 
+  it('shows who else signs a role that a payload delegates to', async () => {
+    const roles = ['--role', 'docs=docs/*', '--later', '--out', 'holders.json']
+    assert.equal((await ceremony(['--yes', ...roles, '--public-key', 'bob.pem.pub', ...held('alice.pem')])).code, 0)
+    const { key, keyid } = makeKey()
+    const changed = JSON.parse(await readFile(path('holders.json'), 'utf8'))
+    const { delegations } = changed.settings.roles
+    delegations.keys = { [keyid]: key }
+    delegations.roles[0].keyids = [keyid]
+    await writeFile(path('holders.json'), JSON.stringify(changed))
+    const { stderr } = await ceremony(['--continue', 'holders.json', '--yes', ...held('bob.pem')])
+    assert.match(stderr, new RegExp(`docs {2}docs/\\* {2}signed by 1 of ${keyid}`))
+  })
+
+  it('signs nothing where another key stands under the keyid that holders compare', async () => {
+    const begun = ['--yes', '--public-key', 'bob.pem.pub', '--public-key', 'carol.pem.pub', '--later']
+    assert.equal((await ceremony([...begun, '--out', 'honest.json', ...held('alice.pem')])).code, 0)
+    const forged = JSON.parse(await readFile(path('honest.json'), 'utf8'))
+    forged.metadata.root.signed.keys[onlineKey] = makeKey().key
+    forged.metadata.root.signatures = []
+    const text = JSON.stringify(forged)
+    await writeFile(path('forged.json'), text)
+    const compared = ['--online-key', onlineKey, '--later', '--yes']
+    const { code, stdout, stderr } = await ceremony(['--continue', 'forged.json', ...compared, ...held('bob.pem')])
+    assert.equal(code, 4, stdout)
+    assert.match(stderr, new RegExp(`keyid ${onlineKey} is not the SHA-256 of its key`))
+    assert.equal(await readFile(path('forged.json'), 'utf8'), text)
+  })
+
   it('sends nothing that was tampered with', async () => {
     const tampered = JSON.parse(await readFile(path('payload.json'), 'utf8'))
     tampered.metadata.root.signed.roles.root.threshold = 1
