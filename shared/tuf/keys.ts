@@ -39,6 +39,23 @@ export function isKeyidOf(id: string, key: Key): boolean {
   return id === keyid(plain) || id === keyid({ ...leftOut, ...plain })
 }
 
+/** Ed25519 keys of small order, without the sign of x: for these anybody can make signatures that some clients take. */
+const pointsOfSmallOrder = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+].map((point) => Buffer.from(point, 'hex'))
+
+function hasSmallOrder(point: Buffer): boolean {
+  const withoutSign = Buffer.from(point)
+  withoutSign[31] = (point[31] ?? 0) & 0x7f
+  return pointsOfSmallOrder.some((small) => small.equals(withoutSign))
+}
+
 /**
  * The key in TUF's form: P-256 as `ecdsa`, Ed25519 as `ed25519`, RSA of at least 2048 bits as `rsa`.
  * Throws TufError 'invalid-key' for any other.
@@ -53,17 +70,15 @@ export function keyFromPublicKey(publicKey: KeyObject): Key {
       }
       return { keytype: 'ecdsa', scheme: 'ecdsa-sha2-nistp256', keyval: { public: pem() } }
     case 'ed25519': {
-      const jwk = publicKey.export({ format: 'jwk' })
-      return {
-        keytype: 'ed25519',
-        scheme: 'ed25519',
-        keyval: { public: Buffer.from(jwk.x ?? '', 'base64url').toString('hex') },
-      }
+      const point = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url')
+      if (hasSmallOrder(point)) throw invalid('anybody can sign for this Ed25519 key')
+      return { keytype: 'ed25519', scheme: 'ed25519', keyval: { public: point.toString('hex') } }
     }
     case 'rsa':
       if ((details?.modulusLength ?? 0) < 2048) {
         throw invalid(`an RSA key needs at least 2048 bits, this one has ${details?.modulusLength}`)
       }
+      if ((details?.publicExponent ?? 0n) < 3n) throw invalid('anybody can sign for an RSA key with this exponent')
       return { keytype: 'rsa', scheme: 'rsassa-pss-sha256', keyval: { public: pem() } }
     default:
       throw invalid(`keys of type ${publicKey.asymmetricKeyType} are refused by clients`)

@@ -72,6 +72,11 @@ describe('a key in metadata', () => {
   })
 })
 
+function rsaWithExponent(e: number): KeyObject {
+  const { n = '' } = createPublicKey(keys.rsa.privateKey).export({ format: 'jwk' })
+  return createPublicKey({ format: 'jwk', key: { kty: 'RSA', n, e: Buffer.from([e]).toString('base64url') } })
+}
+
 const brokenKeys: readonly (readonly [string, Key])[] = [
   [
     'P-384 under the scheme of P-256',
@@ -97,6 +102,10 @@ const brokenKeys: readonly (readonly [string, Key])[] = [
   ['Ed25519 too short', withPublic(keys.ed25519.key, 'ab'.repeat(31))],
   ['Ed25519 too long', withPublic(keys.ed25519.key, 'ab'.repeat(33))],
   ['Ed25519 with a line break', withPublic(keys.ed25519.key, `${keys.ed25519.key.keyval.public}\n`)],
+  ...['00'.repeat(32), `${'00'.repeat(31)}80`, `01${'00'.repeat(31)}`, `ec${'ff'.repeat(31)}`].map(
+    (point): readonly [string, Key] => [`Ed25519 ${point}`, withPublic(keys.ed25519.key, point)],
+  ),
+  ['RSA whose signatures are what is signed', withPublic(keys.rsa.key, pemOf(rsaWithExponent(1)))],
   ['no PEM', withPublic(keys.ecdsa.key, 'not a PEM')],
   ['nothing', withPublic(keys.ecdsa.key, '')],
   ['a PEM without its end', withPublic(keys.ecdsa.key, keys.ecdsa.key.keyval.public.slice(0, 100))],
