@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open, realpath } from 'node:fs/promises'
+import { type FileHandle, open, readlink, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
@@ -77,9 +77,10 @@ async function openWithin(directory: string, path: string): Promise<FileHandle |
   try {
     const root = await realpath(directory)
     const real = await realpath(join(root, targetPath(path)))
-    if (!real.startsWith(root.endsWith(sep) ? root : root + sep)) return undefined
+    const isWithin = (place: string) => place.startsWith(root.endsWith(sep) ? root : root + sep)
+    if (!isWithin(real)) return undefined
     const file = await open(real, readAtOnce)
-    if ((await file.stat()).isFile()) return file
+    if ((await file.stat()).isFile() && isWithin(await placeOf(file, real))) return file
     await file.close()
     return undefined
   } catch (error) {
@@ -89,6 +90,9 @@ async function openWithin(directory: string, path: string): Promise<FileHandle |
     throw error
   }
 }
+
+/** Where the system has opened it, if it says so: a directory on the way may have become a link since that was looked at. */
+const placeOf = (file: FileHandle, otherwise: string) => readlink(`/proc/self/fd/${file.fd}`).catch(() => otherwise)
 
 const maximumRemembered = 10_000
 

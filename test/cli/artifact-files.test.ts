@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { constants } from 'node:fs'
-import { mkdir, mkdtemp, open, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { constants, promises } from 'node:fs'
+import { mkdir, mkdtemp, open, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,6 +79,33 @@ describe('files among the artifacts', () => {
     for (const { statusCode } of none) assert.equal(statusCode, 404)
     assert.equal((await get('small')).payload, 'small')
   })
+  it('stay inside while a directory becomes a link', { skip: process.platform !== 'linux' }, async (test) => {
+    const inside = join(directory, 'changing')
+    const outside = join(directory, 'outside')
+    for (const folder of [join(inside, 'folder'), outside]) {
+      await mkdir(folder, { recursive: true })
+      await writeFile(join(folder, 'file'), folder === outside ? 'outside' : 'inside')
+    }
+    await using served = fastify()
+    serveArtifacts(served, inside)
+    assert.equal((await served.inject('/artifacts/folder/file')).payload, 'inside')
+    const { realpath } = promises
+    const looked = test.mock.method(promises, 'realpath', async (path: string) => {
+      const found = await realpath(path)
+      if (!path.endsWith('file')) return found
+      // Between the look at the way and the opening.
+      await rename(join(inside, 'folder'), join(inside, 'before'))
+      await symlink(outside, join(inside, 'folder'))
+      return found
+    })
+    syncBuiltinESMExports()
+    const { statusCode, payload } = await served.inject('/artifacts/folder/file')
+    looked.mock.restore()
+    syncBuiltinESMExports()
+    assert.equal(looked.mock.callCount(), 2)
+    assert.equal(statusCode, 404, payload)
+  })
+
   it('are all that any address gives, and none breaks the service', async () => {
     const inside = join(directory, 'inside')
     await mkdir(join(inside, 'folder'), { recursive: true })
