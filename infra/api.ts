@@ -17,6 +17,7 @@ import { scopeOf } from '../shared/app/environment.ts'
 import { atLeast, type Permission } from '../shared/app/principal.ts'
 import { prefix, type Route, routes } from '../shared/app/routes.ts'
 import type { ClaimGrants } from '../shared/app/token-claims.ts'
+import { staying } from './storage.ts'
 
 const endpoints: readonly Route[] = Object.values(routes)
 
@@ -82,7 +83,7 @@ export class Api extends Construct {
   }
 
   #stage(props: ApiProps): void {
-    const log = new LogGroup(this, 'AccessLog', { retention: props.logRetentionDays })
+    const log = new LogGroup(this, 'AccessLog', { retention: props.logRetentionDays, removalPolicy: staying })
     new HttpStage(this, 'Stage', {
       httpApi: this.api,
       stageName: '$default',

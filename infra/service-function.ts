@@ -10,6 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { staying } from './storage.ts'
 import { explainWildcards } from './wildcards.ts'
 
 export interface ServiceFunctionProps {
@@ -32,7 +33,7 @@ export class ServiceFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
     super(scope, id)
-    const logGroup = new LogGroup(this, 'Log', { retention: props.logRetentionDays })
+    const logGroup = new LogGroup(this, 'Log', { retention: props.logRetentionDays, removalPolicy: staying })
     const writeLog = new PolicyStatement({
       sid: 'WriteOwnLog',
       effect: Effect.ALLOW,

@@ -26,8 +26,8 @@ export interface StorageProps {
  */
 const undoTime = { metadata: Duration.days(3), state: Duration.days(30) }
 
-/** When the stack goes; but not when it never came to be, or each attempt would leave buckets and keys behind. */
-const staying = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+/** When the stack goes; but not when it never came to be, or each attempt would leave buckets, keys and logs behind. */
+export const staying = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 /**
  * What outlives everything else: the two buckets and the online keys. All of it stays when the stack is destroyed, and

@@ -19,6 +19,14 @@ describe('what holds state', () => {
     )
   })
 
+  it('leaves logs behind in the same way', () => {
+    const logs = resourcesOf({ jwtIssuer: 'https://issuer.example', jwtAudience: ['tuffet'] }).filter(
+      ({ type }) => type === 'AWS::Logs::LogGroup',
+    )
+    assert.equal(logs.length, 5)
+    for (const { id, deletionPolicy } of logs) assert.equal(deletionPolicy, 'RetainExceptOnCreate', id)
+  })
+
   it('gives addresses that others know the same ids, too', () => {
     const known = ['AWS::ApiGatewayV2::Api', 'AWS::CloudFront::Distribution', 'AWS::SQS::Queue']
     assert.deepEqual(
