@@ -19,7 +19,7 @@ import { inParallel } from './parallel.ts'
 import type { Stored } from './ports.ts'
 import { collectRecords } from './records.ts'
 import type { Repository } from './repository.ts'
-import { inboxName, taskIdOf } from './task.ts'
+import { inboxName, taskIdIn } from './task.ts'
 
 /**
  * `collected.json`: how far collection has come. Nothing but a hint: without it, collection begins at the first commit and
@@ -207,7 +207,8 @@ async function collectCommits(
 /** A publisher's request to prepare may come again, if its answer was lost, when the task is long finished. */
 async function collectPreparations({ ports: { state }, limits }: Repository): Promise<void> {
   await inParallel(await state.list('preparations/'), limits.parallel, async (name) => {
-    if ((await state.read(inboxName(taskIdOf(name)))) === undefined) await state.delete(name)
+    const id = taskIdIn(name)
+    if (id !== undefined && (await state.read(inboxName(id))) === undefined) await state.delete(name)
   })
 }
 

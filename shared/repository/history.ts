@@ -5,7 +5,7 @@ import type { Current } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { type Entry, findEntry, type Imported } from './journal.ts'
 import type { ObjectStore } from './ports.ts'
-import { type FinishedTask, taskName } from './task.ts'
+import { type FinishedTask, isTaskId, taskName } from './task.ts'
 
 /** What the journal tells of how a target came to be what it is, by a number of reads that no repository makes grow. */
 export interface Origin {
@@ -123,7 +123,7 @@ function binBefore(
 /** What the target itself says. */
 async function commitOfTask(state: ObjectStore, { path, target }: Held): Promise<number | undefined> {
   const id = target.custom?.['added_by_task_id']
-  if (typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) return undefined
+  if (typeof id !== 'string' || !isTaskId(id)) return undefined
   const stored = await state.read(taskName(id))
   const number = stored && decodeDocument<FinishedTask>(taskName(id), stored.bytes).commit
   const entry = number === undefined ? undefined : await findEntry(state, number)

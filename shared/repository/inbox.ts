@@ -2,7 +2,7 @@ import { decodeDocument, schemaVersion } from './documents.ts'
 import { inParallel } from './parallel.ts'
 import { createUnlessTaken } from './ports.ts'
 import type { Repository } from './repository.ts'
-import { type AcceptedTask, inboxName, spoiltName, taskIdOf, taskName } from './task.ts'
+import { type AcceptedTask, inboxName, spoiltName, taskIdIn, taskName } from './task.ts'
 
 /** A task that is left out, unread: reading it crashed its publishers, or what lies there is no task. */
 export interface PoisonedTask {
@@ -12,10 +12,19 @@ export interface PoisonedTask {
 
 export type WaitingTask = AcceptedTask | PoisonedTask
 
-/** The ids of what waits, in the order of acceptance; no more than one cycle takes. */
-export async function listInbox({ ports, limits }: Repository): Promise<string[]> {
-  const names = await ports.state.list('inbox/', { limit: limits.tasksPerCycle })
-  return names.map(taskIdOf)
+/**
+ * The ids of what waits, in the order of acceptance, at most `limit`: no more than one cycle takes, unless another is named. What
+ * somebody else has put there (a file manager its notes, a console an object for a folder) is nobody's task, and stays.
+ */
+export async function listInbox({ ports, limits }: Repository, limit = limits.tasksPerCycle): Promise<string[]> {
+  const ids: string[] = []
+  for (let after: string | undefined = ''; after !== undefined && ids.length < limit; ) {
+    const wanted = limit - ids.length
+    const names: string[] = await ports.state.list('inbox/', { after, limit: wanted })
+    ids.push(...names.flatMap((name) => taskIdIn(name) ?? []))
+    after = names.length === wanted ? names.at(-1) : undefined
+  }
+  return ids
 }
 
 /**

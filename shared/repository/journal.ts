@@ -179,12 +179,14 @@ export function parseFile(file: string): { readonly version: number; readonly ro
 /** The number of the newest entry after `number`, committed or not; `number` itself if there is none. */
 export async function lastClaimed(state: ObjectStore, number: number): Promise<number> {
   let last = number
-  for (;;) {
-    const names = await state.list('commits/', { after: entryName(last), limit: 1000 })
-    const newest = names.at(-1)
-    if (newest === undefined) return last
-    last = Number.parseInt(newest.slice('commits/'.length), 10)
+  for (let after: string | undefined = entryName(number); after !== undefined; ) {
+    const names: string[] = await state.list('commits/', { after, limit: listedAtOnce })
+    // What somebody else has put there, such as a copy, claims nothing.
+    const newest = names.findLast((name) => /^commits\/\d{12,}\.json$/.test(name))
+    if (newest !== undefined) last = Number.parseInt(newest.slice('commits/'.length), 10)
+    after = names.at(-1)
   }
+  return last
 }
 
 /** The entry of a number that may have none; nothing also where it is spoilt. Throws RepositoryError 'newer'. */

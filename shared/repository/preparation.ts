@@ -3,6 +3,7 @@ import { type Document, decodeDocument, encodeDocument, schemaVersion, sha256, w
 import type { Imported, Listed } from './journal.ts'
 import type { ObjectStore, Signer, Stored } from './ports.ts'
 import type { Current, Repository } from './repository.ts'
+import { taskIdIn } from './task.ts'
 
 /**
  * `preparations/<taskId>.json`: how far the work ahead for one task has come (see `prepare.ts`), and who is at it. A publisher
@@ -173,10 +174,9 @@ export async function holdPreparation(
 /** For the one who knows that no other preparer lives. */
 export async function releasePreparations(state: ObjectStore): Promise<void> {
   for (const name of await state.list('preparations/')) {
-    const stored = await state.read(name)
-    if (stored === undefined) continue
-    const document = decodeDocument<PreparationDocument>(name, stored.bytes)
-    if (document.holder === undefined) continue
-    await state.replace(name, encodeDocument({ ...document, holder: undefined } as Document), stored.tag)
+    const id = taskIdIn(name)
+    const found = id === undefined ? undefined : await readPreparation(state, id)
+    if (found?.document.holder === undefined) continue
+    await state.replace(name, encodeDocument({ ...found.document, holder: undefined } as Document), found.stored.tag)
   }
 }

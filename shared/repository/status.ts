@@ -3,12 +3,12 @@ import { type Current, readCurrent } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { RepositoryError } from './errors.ts'
 import { type BootstrapDocument, bootstrapName } from './found.ts'
-import { acceptedTask } from './inbox.ts'
+import { acceptedTask, listInbox } from './inbox.ts'
 import { firstToExpire, type Life } from './refresh.ts'
 import { type HeldRole, heldOffline, heldRoot } from './renewal.ts'
 import type { Repository } from './repository.ts'
 import { type RotationStanding, readRotation } from './rotation-standing.ts'
-import { inboxName, taskIdOf } from './task.ts'
+import { inboxName } from './task.ts'
 
 /** How far the founding of the repository has come; nothing if nobody has begun. */
 export interface Founding {
@@ -40,11 +40,11 @@ function readBootstrapDocument(bytes: Uint8Array, isFounded: boolean): Bootstrap
 }
 
 /** So early, the inbox holds little else. */
-async function waitingBootstrap({ ports: { state } }: Repository): Promise<Founding | undefined> {
-  for (const name of await state.list('inbox/', { limit: 10 })) {
-    const stored = await state.read(name)
-    const task = stored && acceptedTask(taskIdOf(name), stored.bytes)
-    if (task?.request.kind === 'bootstrap') return { state: 'pre', taskId: task.id }
+async function waitingBootstrap(repository: Repository): Promise<Founding | undefined> {
+  for (const id of await listInbox(repository, 10)) {
+    const stored = await repository.ports.state.read(inboxName(id))
+    const task = stored && acceptedTask(id, stored.bytes)
+    if (task?.request.kind === 'bootstrap') return { state: 'pre', taskId: id }
   }
   return undefined
 }
@@ -103,15 +103,14 @@ export async function readStatus(repository: Repository): Promise<Status> {
 
 const maximumCounted = 1000
 
-async function readWaiting({ ports: { state } }: Repository): Promise<WaitingTasks> {
-  const names = await state.list('inbox/', { limit: maximumCounted + 1 })
-  const count = Math.min(names.length, maximumCounted)
-  const more = names.length > maximumCounted
-  for (const name of names) {
-    const stored = await state.read(inboxName(taskIdOf(name)))
+async function readWaiting(repository: Repository): Promise<WaitingTasks> {
+  const ids = await listInbox(repository, maximumCounted + 1)
+  const count = Math.min(ids.length, maximumCounted)
+  const more = ids.length > maximumCounted
+  for (const id of ids) {
+    const stored = await repository.ports.state.read(inboxName(id))
     // It may have been finished meanwhile, or be no task.
-    if (stored === undefined) continue
-    const task = acceptedTask(taskIdOf(name), stored.bytes)
+    const task = stored && acceptedTask(id, stored.bytes)
     if (task !== undefined) return { count, more, oldest: new Date(task.accepted) }
   }
   return { count: 0, more: false }

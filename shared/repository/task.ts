@@ -237,8 +237,12 @@ export interface FinishedTask extends DecidedTask, Document {
   readonly commit: number
 }
 
+/** Whether this is the id of some task: a UUIDv7 in 32 hex digits. */
+export const isTaskId = (text: string) => /^[0-9a-f]{32}$/.test(text)
+
 export const inboxName = (id: string) => `inbox/${id}.json`
 /** What lay in the inbox under this id and was no task. */
 export const spoiltName = (id: string) => `spoilt/${id}.json`
 export const taskName = (id: string) => `tasks/${id}.json`
-export const taskIdOf = (name: string) => name.slice(name.lastIndexOf('/') + 1, -'.json'.length)
+/** The id of the task after which an object is named, as `inbox/<id>.json` is; nothing for what somebody else has put there. */
+export const taskIdIn = (name: string): string | undefined => /^[a-z]+\/([0-9a-f]{32})\.json$/.exec(name)?.[1]

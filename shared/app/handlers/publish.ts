@@ -4,6 +4,7 @@ import type { Queue } from '../../repository/ports.ts'
 import { type Prepared, prepare } from '../../repository/prepare.ts'
 import { type Published, publish } from '../../repository/publish.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { isTaskId } from '../../repository/task.ts'
 import { tellFailures } from '../failed-tasks.ts'
 import type { Logger } from '../logger.ts'
 import type { Remembered } from '../remembered.ts'
@@ -25,8 +26,6 @@ export interface PublisherService {
 /** How long an invocation may go on yet, as Lambda tells it. */
 export type Deadline = Pick<Context, 'getRemainingTimeInMillis'>
 
-const taskId = /^[0-9a-f]{32}$/
-
 /**
  * Answers the bell. Whatever the messages say, all that waits is published. If that fails they come back, and at last
  * into the dead-letter queue; the tasks themselves wait in the inbox. A message that is no task id is nobody's ring: it
@@ -35,7 +34,7 @@ const taskId = /^[0-9a-f]{32}$/
 export function publishHandler(service: PublisherService) {
   return async ({ Records }: SQSEvent, deadline: Deadline): Promise<SQSBatchResponse> => {
     const { log } = service
-    const rings = Records.filter(({ body }) => taskId.test(body))
+    const rings = Records.filter(({ body }) => isTaskId(body))
     const strange = Records.filter((record) => !rings.includes(record))
     for (const { messageId, body } of strange)
       log.warn({ code: 'no-task-id', messageId, body: body.slice(0, 100) }, 'a message that is not ours')

@@ -1,4 +1,5 @@
 import { waitForTask } from '../../repository/read.ts'
+import { isTaskId } from '../../repository/task.ts'
 import { jsonAnswer } from '../answer.ts'
 import { ApiError } from '../errors.ts'
 import type { Routes } from '../routes.ts'
@@ -10,7 +11,7 @@ const patience = 1000
 
 export const getTask: Handler<Routes['getTask']> = async ({ query }, { repository }) => {
   const id = query.task_id
-  const standing = /^[0-9a-f]{32}$/.test(id) ? await waitForTask(repository, id, patience) : undefined
+  const standing = isTaskId(id) ? await waitForTask(repository, id, patience) : undefined
   if (standing === undefined) {
     const why = `There is no task ${JSON.stringify(id.slice(0, 100))}. Ids have 32 hex digits; finished tasks are kept for 30 days.`
     throw new ApiError('not-found', 'Task not found.', why)
