@@ -4,11 +4,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import { CreateKeyCommand, DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms'
 import { Updater } from 'tuf-js'
+import { clientConfig } from './clients.ts'
 import { type Deployed, startDeployed } from './deployed.ts'
 import { cache } from './emulator.ts'
 
-describe('a stack that is destroyed', () => {
+describe('a stack around what is there', () => {
   const cleanup = new AsyncDisposableStack()
   let deployed: Deployed
   const stage = 'phoenix'
@@ -33,9 +35,37 @@ describe('a stack that is destroyed', () => {
     return (await client.getTargetInfo(path)) !== undefined
   }
 
+  async function onlineKeys() {
+    const { data } = await (await fetch(`${deployed.url}/api/v1/keys`)).json()
+    return data as { keys: object; roles: { timestamp: { keyids: string[] } } }
+  }
+
   const add = (path: string) => deployed.tuffet('artifact', 'add', path, '--length', '1', '--sha256', 'ab'.repeat(32))
 
-  it('leaves buckets and keys behind; around them another one goes on, and clients notice nothing', async () => {
+  it('takes an online key that somebody has made, in the place of one of its own, which stays', async () => {
+    await add('before')
+    const kms = new KMSClient(clientConfig(deployed.ministack))
+    const [used = '', unused] = (deployed.outputs['OnlineKeys'] ?? '').split(',')
+    const asked = new CreateKeyCommand({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' })
+    const made = (await kms.send(asked)).KeyMetadata?.Arn ?? assert.fail()
+    const { MetadataUrl, MetadataBucket } = deployed.outputs
+    await deployed.deploy({ stage, onlineKeys: `${used},${made}` })
+    assert.equal(deployed.outputs['MetadataUrl'], MetadataUrl)
+    assert.equal(deployed.outputs['MetadataBucket'], MetadataBucket)
+    for (const KeyId of [used, unused, made]) {
+      const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }))
+      assert.equal(KeyMetadata?.KeyState, 'Enabled')
+    }
+    const { keys, roles } = await onlineKeys()
+    const other = Object.keys(keys).find((keyid) => !roles.timestamp.keyids.includes(keyid)) ?? assert.fail()
+    const signed = ['--key', 'one.key', '--key', 'two.key', '--yes', '--password-fd', '0']
+    await deployed.tuffet('root', 'update', '--online-key', other, ...signed)
+    assert.deepEqual((await onlineKeys()).roles.timestamp.keyids, [other])
+    await add('by-both-keys')
+    assert.ok(await clientFinds('by-both-keys'))
+  })
+
+  it('that was destroyed: buckets and keys are left; around them another one goes on, and clients notice nothing', async () => {
     await add('before')
     assert.ok(await clientFinds('before'))
     const { MetadataBucket = '', StateBucket = '', OnlineKeys = '', MetadataUrl } = deployed.outputs
