@@ -89,7 +89,7 @@ export class Monitoring extends Construct {
       missing: TreatMissingData.BREACHING,
     })
     this.#alarm('dead-letters', {
-      says: 'A task ended as FAILURE, or the schedule could not deliver',
+      says: 'A task ended as FAILURE, publishing failed for hours, or the schedule could not deliver',
       metric: metrics.deadLetters,
       over: 0,
       minutes: 1,
