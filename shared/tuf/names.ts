@@ -5,7 +5,9 @@ export type RoleName = string & { readonly roleName: unique symbol }
 /** A path that every TUF client can ask for: checked by `targetPath`. */
 export type TargetPath = string & { readonly targetPath: unique symbol }
 
-export const topLevelRoles = ['root', 'targets', 'snapshot', 'timestamp'] as const
+/** The top-level roles but for root. */
+export const rolesBelowRoot = ['targets', 'snapshot', 'timestamp'] as const
+export const topLevelRoles = ['root', ...rolesBelowRoot] as const
 export type TopLevelRole = (typeof topLevelRoles)[number]
 
 const maximumRoleNameLength = 128

@@ -6,6 +6,7 @@ import { stillTrusting } from '../../repository/removed-keys.ts'
 import { type HeldRole, toRenew } from '../../repository/renewal.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { type PublishedStatus, readStatus } from '../../repository/status.ts'
+import { rolesBelowRoot } from '../../tuf/names.ts'
 import { jsonAnswer } from '../answer.ts'
 import { shownTrouble } from '../errors.ts'
 import type { Routes } from '../routes.ts'
@@ -72,7 +73,7 @@ export const getKeys: Handler<Routes['getKeys']> = async (_, service) => {
   const { signers } = repository.ports
   const current = await readCurrent(repository)
   const online = { keyids: signers.slice(0, 1).map(({ keyid }) => keyid), threshold: 1 }
-  const roles = (['targets', 'snapshot', 'timestamp'] as const).map((role) => {
+  const roles = rolesBelowRoot.map((role) => {
     const { keyids, threshold } = current?.root.signed.roles[role] ?? online
     return [role, { keyids, threshold }]
   })

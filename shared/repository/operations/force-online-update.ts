@@ -1,3 +1,4 @@
+import { isTopLevel, rolesBelowRoot } from '../../tuf/names.ts'
 import { type Draft, delegatedRoles, signAgain, treeOfDraft } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import type { LongWork, Planning } from '../long-work.ts'
@@ -12,7 +13,7 @@ import { asTheyAre, isAhead } from './signed-as-they-are.ts'
 /** Signs online roles anew as they are, before they are due: all of them, or those that are named (`bins` names all bins). */
 export const forceOnlineMetadataUpdate: Operation<'force_online_metadata_update'> = {
   refusedMessage: 'Force new online metadata update failed',
-  needs: (draft, request) => rolesNamed(draft, request).filter((role) => !topLevel.includes(role)),
+  needs: (draft, request) => rolesNamed(draft, request).filter((role) => !isTopLevel(role)),
   long: { is: (draft, request, aheadFrom) => rolesNamed(draft, request).length >= aheadFrom, plan },
   apply(draft, request, { signers, prepared }) {
     const named = rolesNamed(draft, request)
@@ -40,8 +41,6 @@ async function plan(
   )
 }
 
-const topLevel = ['targets', 'snapshot', 'timestamp']
-
 /** The roles that the service cannot sign, and those that wait to become such. */
 function offlineOf(draft: Draft, roles: readonly string[], signers: readonly Signer[]): Set<string> {
   const tree = treeOfDraft(draft)
@@ -51,16 +50,16 @@ function offlineOf(draft: Draft, roles: readonly string[], signers: readonly Sig
 
 function rolesNamed(draft: Draft, request: RequestOf<'force_online_metadata_update'>): string[] {
   const delegated = delegatedRoles(draft)
-  if (request.roles.length === 0) return [...topLevel, ...delegated]
-  const known = new Set([...topLevel, ...delegated])
+  if (request.roles.length === 0) return [...rolesBelowRoot, ...delegated]
+  const known = new Set<string>([...rolesBelowRoot, ...delegated])
   const named = request.roles.flatMap((asked) => {
-    if (topLevel.includes(asked)) return [asked]
+    if (isTopLevel(asked)) return [asked]
     return delegated.filter((role) => role === asked || expirationClass(draft.settings, role) === asked)
   })
   const unknown = request.roles.filter((asked) => !known.has(asked) && asked !== 'bins')
   if (unknown.length > 0 || named.length === 0) {
     throw new Refusal(
-      `${request.roles.join(', ')}: not all of these are online roles. Use ${topLevel.join(', ')}, bins or a delegated role.`,
+      `${request.roles.join(', ')}: not all of these are online roles. Use ${rolesBelowRoot.join(', ')}, bins or a delegated role.`,
     )
   }
   return [...new Set(named)]

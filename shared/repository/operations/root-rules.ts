@@ -1,5 +1,6 @@
 import { keyIdentity } from '../../tuf/keys.ts'
 import { expiresAt, formatExpires, type Metadata, type Root } from '../../tuf/metadata.ts'
+import { rolesBelowRoot } from '../../tuf/names.ts'
 import { Refusal } from '../errors.ts'
 import type { Signer } from '../ports.ts'
 import { maximumDays } from '../settings.ts'
@@ -36,7 +37,7 @@ export function checkOnlineKeys(root: Root, signers: readonly Signer[]): void {
 
 export function checkHeld(root: Root, signers: readonly Signer[], advice: string): void {
   const held = new Set(signers.map(({ keyid }) => keyid))
-  for (const role of ['snapshot', 'timestamp', 'targets'] as const) {
+  for (const role of rolesBelowRoot) {
     const { keyids, threshold } = root.roles[role]
     // None of them held: targets is signed offline.
     if (role === 'targets' && !keyids.some((keyid) => held.has(keyid))) continue

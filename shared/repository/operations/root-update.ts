@@ -1,5 +1,6 @@
 import { parseJson } from '../../tuf/json.ts'
 import type { RoleKeys, Root } from '../../tuf/metadata.ts'
+import { rolesBelowRoot, type TopLevelRole } from '../../tuf/names.ts'
 import { checkRoot } from '../../tuf/root.ts'
 import { type Signed, signedFromJson } from '../../tuf/signed.ts'
 import { checkRootFor } from '../client-rules.ts'
@@ -25,8 +26,6 @@ import { giveKeys, keysOfBins, withOnlineKeys } from './delegate.ts'
 import type { Operation, OperationContext, Outcome } from './operation.ts'
 import { checkExpiry, checkHeld, checkOnlineKeys } from './root-rules.ts'
 import { resigning } from './signed-as-they-are.ts'
-
-const onlineRoles = ['targets', 'snapshot', 'timestamp'] as const
 
 export const metadataUpdate: Operation<'metadata_update'> = {
   refusedMessage: 'Metadata Update Failed',
@@ -116,7 +115,7 @@ function giveOnlineKeys(
 
 /** The keys that the service signed with until now, or until an earlier change, and does not sign with any more. */
 function removedKeys({ rotation, root }: Draft, old: ReadonlySet<string>): string[] {
-  const online = new Set(onlineRoles.flatMap((role) => root.signed.roles[role].keyids))
+  const online = new Set(rolesBelowRoot.flatMap((role) => root.signed.roles[role].keyids))
   return [...old.union(new Set(rotation.removed)).difference(online)]
 }
 
@@ -202,9 +201,9 @@ function checkOfflineTargets(draft: Draft, next: Root, signers: readonly Signer[
   )
 }
 
-const onlineKeysChange = (before: Root, after: Root) => keysChange(before, after, onlineRoles)
+const onlineKeysChange = (before: Root, after: Root) => keysChange(before, after, rolesBelowRoot)
 
-function keysChange(before: Root, after: Root, roles: readonly (typeof onlineRoles)[number][]): boolean {
+function keysChange(before: Root, after: Root, roles: readonly TopLevelRole[]): boolean {
   const signers = (root: Root) =>
     JSON.stringify(roles.map((role) => [[...root.roles[role].keyids].sort(), root.roles[role].threshold]))
   return signers(before) !== signers(after)

@@ -1,5 +1,6 @@
 import { parseJson } from '../../tuf/json.ts'
 import type { Root, Targets } from '../../tuf/metadata.ts'
+import { rolesBelowRoot } from '../../tuf/names.ts'
 import type { Signed } from '../../tuf/signed.ts'
 import type { Document } from '../documents.ts'
 import { type BootstrapDocument, bootstrapName } from '../found.ts'
@@ -94,7 +95,8 @@ export async function recoverRotation(
   const versions = Array.from({ length: root.signed.version - 1 }, (_, at) => `${at + 1}.root.json`)
   const roots = await inParallel(versions, limits.parallel, (file) => metadataIn(ports.metadata, 'root', file))
   const previous = roots.at(-1)
-  const canSignAs = (one: Signed<Root>) => topLevel.filter((role) => canSign(groupOf(one.signed, role), ports.signers))
+  const canSignAs = (one: Signed<Root>) =>
+    rolesBelowRoot.filter((role) => canSign(groupOf(one.signed, role), ports.signers))
   const signs = previous !== undefined && new Set(canSignAs(root)).isSubsetOf(new Set(canSignAs(previous)))
   notes.steps.push(
     signs
@@ -109,8 +111,6 @@ export async function recoverRotation(
   }
   return { part, isLost: true }
 }
-
-const topLevel = ['targets', 'snapshot', 'timestamp'] as const
 
 const onlineKeys = (roots: readonly Signed<Root>[]) =>
   new Set(roots.flatMap(({ signed: { roles } }) => [...roles.snapshot.keyids, ...roles.timestamp.keyids]))
