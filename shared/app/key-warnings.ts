@@ -1,8 +1,7 @@
 import { describeKeysNotHeld, type KeysNotHeld } from '../repository/keys-not-held.ts'
 import type { Signer } from '../repository/ports.ts'
+import { day } from '../tuf/metadata.ts'
 import type { Logger } from './logger.ts'
-
-const day = 24 * 60 * 60 * 1000
 
 /** What an operator has to know of keys that the embedded service should hold. */
 export function howToHoldKeys(lacking: readonly KeysNotHeld[], signers: readonly Signer[]): string {

@@ -1,7 +1,6 @@
 import type { HeldRole } from '../repository/renewal.ts'
+import { day } from '../tuf/metadata.ts'
 import type { Logger } from './logger.ts'
-
-const day = 24 * 60 * 60 * 1000
 
 /**
  * Warns of roles that only their holders can sign anew, of each once a day as long as this process lives: whoever asks every

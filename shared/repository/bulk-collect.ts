@@ -1,8 +1,7 @@
+import { day } from '../tuf/metadata.ts'
 import { importsFor, listImports, namesOf, readImport } from './bulk-imports.ts'
 import { readTask } from './read.ts'
 import type { Repository } from './repository.ts'
-
-const day = 24 * 60 * 60 * 1000
 
 /** Imports looked at in one run. */
 const most = 1000

@@ -1,3 +1,4 @@
+import { day } from '../tuf/metadata.ts'
 import type { BulkFormat } from './bulk.ts'
 import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
 import { createUnlessTaken, StoreError } from './ports.ts'
@@ -7,8 +8,6 @@ import type { ImportArtifactsRequest } from './task.ts'
 import { type Announced, bulkName } from './uploads.ts'
 
 /** An import from its beginning to the task that it becomes: what is remembered of it beside its file. */
-
-const day = 24 * 60 * 60 * 1000
 
 /** How long a file may be uploaded and submitted. */
 export const importsFor = 7 * day

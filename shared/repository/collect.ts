@@ -1,4 +1,4 @@
-import { versionOf } from '../tuf/metadata.ts'
+import { day, versionOf } from '../tuf/metadata.ts'
 import { collectImports } from './bulk-collect.ts'
 import { type Current, readCurrent } from './current.ts'
 import { type Document, decodeDocument, schemaVersion, writeDocument } from './documents.ts'
@@ -39,7 +39,7 @@ interface CollectedDocument extends Document {
 const name = 'collected.json'
 
 /** How long an entry that was not committed stays: far more than its publisher or a request in flight can live. */
-const abortedFor = 24 * 60 * 60 * 1000
+const abortedFor = day
 
 export interface CollectOptions {
   /** Takes old records of tasks and of idempotency keys away, too, where no lifecycle rule of the store does. */

@@ -1,7 +1,6 @@
+import { day } from '../tuf/metadata.ts'
 import { inParallel } from './parallel.ts'
 import type { Repository } from './repository.ts'
-
-const day = 24 * 60 * 60 * 1000
 
 /** How long the answer to "how did my task end" stays: longer than any `Idempotency-Key` may bring the task up again. */
 const tasksFor = 30 * day

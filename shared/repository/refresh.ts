@@ -1,4 +1,4 @@
-import { expiresAt, versionOf } from '../tuf/metadata.ts'
+import { day, expiresAt, versionOf } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
 import { findEntry } from './journal.ts'
 import { isOfOnlineKeys } from './keys-not-held.ts'
@@ -6,8 +6,6 @@ import { inParallel } from './parallel.ts'
 import { cacheCommitTime, cachedCommitTime, type Repository } from './repository.ts'
 import { defaultDelegatedExpiration, expirationClass, expirationOf, isReservedName } from './settings.ts'
 import { canSign, onlineGroup, signedBelow } from './tree.ts'
-
-const day = 24 * 60 * 60 * 1000
 
 /** When a role was signed and expires. Its version tells, where that is the number of the commit that signed it. */
 export interface Life {

@@ -1,10 +1,8 @@
-import { expiresAt } from '../tuf/metadata.ts'
+import { day, expiresAt } from '../tuf/metadata.ts'
 import type { Current } from './current.ts'
 import { type Life, signedOffline, timeOfCommit } from './refresh.ts'
 import type { Repository } from './repository.ts'
 import { expirationOf } from './settings.ts'
-
-const day = 24 * 60 * 60 * 1000
 
 /** People have to be found, and have to find their keys. */
 const timeToFindHolders = 90 * day

@@ -1,4 +1,4 @@
-import type { Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
+import { day, type Root, type Snapshot, type Targets, type Timestamp } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
 import type { StoredEntry } from './journal.ts'
 import type { Parked } from './parked.ts'
@@ -76,7 +76,7 @@ export const defaultLimits: Limits = {
   leftToCommit: 64,
   lease: 60_000,
   rotationGrace: 600_000,
-  retention: 24 * 60 * 60_000,
+  retention: day,
   collectEvery: 60 * 60_000,
   cachedRoleBytes: 8 * 1024 * 1024,
   collectedPerCycle: 20_000,

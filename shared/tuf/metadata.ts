@@ -131,7 +131,8 @@ export function formatExpires(date: Date): string {
   throw new TufError('invalid-metadata', `${date.toISOString()} is beyond the years that clients read, 0000 to 9999.`)
 }
 
-const day = 24 * 60 * 60 * 1000
+/** In milliseconds. */
+export const day = 24 * 60 * 60 * 1000
 
 /** When a role expires that is signed now and lives so many days. */
 export const expiresIn = (now: Date, days: number) => formatExpires(new Date(now.getTime() + days * day))

@@ -1,11 +1,10 @@
 import { keyIdentity } from '../../tuf/keys.ts'
-import { expiresAt, formatExpires, type Metadata, type Root } from '../../tuf/metadata.ts'
+import { day, expiresAt, formatExpires, type Metadata, type Root } from '../../tuf/metadata.ts'
 import { rolesBelowRoot } from '../../tuf/names.ts'
 import { Refusal } from '../errors.ts'
 import type { Signer } from '../ports.ts'
 import { maximumDays } from '../settings.ts'
 
-const day = 24 * 60 * 60 * 1000
 /** In ten years there are up to three leap days. */
 const longest = (maximumDays + 3) * day
 

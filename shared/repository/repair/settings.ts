@@ -1,5 +1,5 @@
 import { type HashBins, hashBins, isBinName } from '../../tuf/bins.ts'
-import { type Delegations, expiresAt, type Targets } from '../../tuf/metadata.ts'
+import { type Delegations, day, expiresAt, type Targets } from '../../tuf/metadata.ts'
 import type { Signed } from '../../tuf/signed.ts'
 import { schemaVersion } from '../documents.ts'
 import type { Entry } from '../journal.ts'
@@ -11,8 +11,6 @@ import {
   intermediateRole,
   type Settings,
 } from '../settings.ts'
-
-const day = 24 * 60 * 60 * 1000
 
 type Role = Pick<Signed<Targets>, 'signed'>
 
