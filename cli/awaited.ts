@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { awaitedSignatures } from '../shared/app/result-schemas.ts'
 import { paint } from './output.ts'
+import { inOneLine } from './printable.ts'
 import { fromNow, plural, table } from './table.ts'
 
 /** What waits for the signatures of its holders, as the API shows it. */
@@ -23,5 +24,5 @@ function describeOne({ role, version, expires, groups }: Awaited[number], now: D
     const state = missing === 0 ? 'signed' : `${plural(missing, 'signature')} missing, of ${unsigned.join(', ')}`
     return [`    ${signed.length} of ${threshold}`, ...whose, state]
   })
-  return `  ${role}, version ${version}, ${life}\n${table(rows)}`
+  return `  ${inOneLine(role)}, version ${version}, ${life}\n${table(rows)}`
 }

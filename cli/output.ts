@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { access, constants, stat } from 'node:fs/promises'
 import { styleText } from 'node:util'
 import { TufError } from '../shared/tuf/errors.ts'
+import { printable } from './printable.ts'
 
 /** How a command can end, and the exit code of each ending. */
 export const exitCodes = {
@@ -100,32 +101,32 @@ export function paint(colour: Colour, text: string, stream: NodeJS.WriteStream =
 }
 
 export function createOutput({ json = false, quiet = false }: OutputOptions): Output {
-  const line = (text: string) => process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+  const line = (text: string) => process.stdout.write(printable(text.endsWith('\n') ? text : `${text}\n`))
   // A terminal that says it has no columns has no room for it either.
   const showsProgress = !json && !quiet && process.stderr.isTTY && process.stderr.columns > 0
   return {
     result: (document, text) => line(json ? JSON.stringify(document, undefined, 2) : text),
     async part(documents, text) {
       const said = json ? documents.map((document) => JSON.stringify(document)).join('\n') : text
-      if (said !== '' && !process.stdout.write(`${said}\n`)) await once(process.stdout, 'drain')
+      if (said !== '' && !process.stdout.write(printable(`${said}\n`))) await once(process.stdout, 'drain')
     },
     done(document, text) {
       if (json) this.result(document, text)
       else if (!quiet) line(text)
     },
     note: (text) => {
-      if (!json && !quiet) process.stderr.write(`${text}\n`)
+      if (!json && !quiet) say(text)
     },
-    warn: (text) => process.stderr.write(`${paint('yellow', 'warning:', process.stderr)} ${text}\n`),
+    warn: (text) => say(`${paint('yellow', 'warning:', process.stderr)} ${text}`),
     async during(text, work) {
       if (!showsProgress) return work(() => undefined)
       const { default: ora } = await import('ora')
       // Whoever takes the keyboard takes Ctrl-C with it.
-      const spinner = ora({ text, stream: process.stderr, discardStdin: false }).start()
+      const spinner = ora({ text: printable(text), stream: process.stderr, discardStdin: false }).start()
       let shown = performance.now()
       try {
         return await work((progress) => {
-          spinner.text = progress
+          spinner.text = printable(progress)
           // Work that leaves no time for anything else has to show it here.
           const now = performance.now()
           if (now - shown < 100) return
@@ -139,16 +140,26 @@ export function createOutput({ json = false, quiet = false }: OutputOptions): Ou
   }
 }
 
+/** To whoever watches, on standard error. */
+export function say(text: string): void {
+  process.stderr.write(printable(`${text}\n`))
+}
+
+/** Says what went wrong. */
+export function complain(message: string): void {
+  say(`${paint('red', 'error:', process.stderr)} ${message}`)
+}
+
 /** Says why a command ended early, and returns the exit code. */
 export function reportFailure(error: unknown, { json = false }: OutputOptions): number {
   const known = error instanceof CliError
   const code = known ? error.code : 'refused'
   const message = error instanceof Error ? error.message : String(error)
-  process.stderr.write(`${paint('red', 'error:', process.stderr)} ${message}\n`)
-  if (!known && error instanceof Error && process.env['TUFFET_DEBUG']) process.stderr.write(`${error.stack}\n`)
+  complain(message)
+  if (!known && error instanceof Error && process.env['TUFFET_DEBUG']) say(`${error.stack}`)
   if (json) {
     const details = known ? error.details : {}
-    process.stdout.write(`${JSON.stringify({ error: { code, message }, ...details }, undefined, 2)}\n`)
+    process.stdout.write(printable(`${JSON.stringify({ error: { code, message }, ...details }, undefined, 2)}\n`))
   }
   return exitCodes[code]
 }

@@ -1,7 +1,9 @@
 import { stripVTControlCharacters } from 'node:util'
+import { inOneLine } from './printable.ts'
 
-/** Rows as columns of equal width, two spaces apart. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Rows as columns of equal width, two spaces apart; each stays in its line, whatever its cells hold. */
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(inOneLine))
   const widths: number[] = []
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width(cell))

@@ -8,6 +8,7 @@ import type { Context } from '../context.ts'
 import { refuseToOverwrite } from '../key-file.ts'
 import { CliError } from '../output.ts'
 import { missing, type Passwords, type Prompter } from '../prompt.ts'
+import { showBefore } from '../root/confirm.ts'
 import { asHolder, standingOf } from '../root/holders.ts'
 import { readPayload, savePayload, withRoot, withSignatures } from '../root-payload.ts'
 import { plural } from '../table.ts'
@@ -110,18 +111,17 @@ async function confirm(
   payload: Payload,
   rootKeys: readonly RootKey[],
   { assumeDefaults }: Course,
-  { output, prompter }: Hands,
+  hands: Hands,
 ): Promise<void> {
+  const { prompter } = hands
   const { request, root, before } = checkPayload(payload)
   const sources = new Map(
     rootKeys.map(({ key, source, signer }) => [signer?.keyid ?? keyid(key), `${source}${signer ? ' (held)' : ''}`]),
   )
   const text = review(root.signed, request, sources, before)
-  if (assumeDefaults) return output.note(text)
-  if (prompter === undefined) throw missing('The confirmation of what is signed', '--yes')
-  // Nobody confirms what they do not see, not even with --quiet.
-  process.stderr.write(`${text}\n`)
-  if (!(await prompter.confirm('Is all this right, the keyids too?', false)))
+  if (!assumeDefaults && prompter === undefined) throw missing('The confirmation of what is signed', '--yes')
+  showBefore(text, { yes: assumeDefaults }, hands)
+  if (!assumeDefaults && !(await prompter?.confirm('Is all this right, the keyids too?', false)))
     throw new CliError('refused', 'Not confirmed. Nothing was signed.')
 }
 

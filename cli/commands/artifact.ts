@@ -5,7 +5,7 @@ import { type ApiClient, detailsOf, type Task } from '../api-client.ts'
 import { collectTargets, sha256Digest, wholeNumber } from '../arguments.ts'
 import { type ArtifactOptions, type ArtifactToAdd, artifactsFrom } from '../artifacts.ts'
 import { contextOf } from '../context.ts'
-import { CliError, exitCodes, paint } from '../output.ts'
+import { CliError, complain, exitCodes, paint } from '../output.ts'
 import { plural, short, table } from '../table.ts'
 
 export function artifactCommand(): Command {
@@ -151,7 +151,7 @@ function showCommand(): Command {
       if (found.length === 0) throw new CliError('refused', messages.join('\n'))
       const document = paths.length === 1 ? found[0] : [...found, ...missing]
       output.result(document, found.map(describe).join('\n\n'))
-      for (const message of messages) process.stderr.write(`${paint('red', 'error:', process.stderr)} ${message}\n`)
+      for (const message of messages) complain(message)
       if (missing.length > 0) process.exitCode = exitCodes.refused
     })
 }

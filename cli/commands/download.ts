@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import { Command } from 'commander'
 import { siblingUrl } from '../api-client.ts'
 import { type Context, contextOf, folderUrl } from '../context.ts'
-import { CliError, exitCodes, paint } from '../output.ts'
+import { CliError, complain, exitCodes, paint } from '../output.ts'
 import { plural, short, table } from '../table.ts'
 import type { Downloaded, TufClient } from '../tuf-client.ts'
 
@@ -85,7 +85,7 @@ function report(outcomes: readonly Outcome[], { trust }: TufClient, { output }: 
   )
   const rows = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [row(outcome)]))
   output.done({ trust, files }, rows.length > 0 ? table(rows) : 'Nothing was written.')
-  for (const { error } of failures) process.stderr.write(`${paint('red', 'error:', process.stderr)} ${error.message}\n`)
+  for (const { error } of failures) complain(error.message)
   if (failures.length > 0) process.exitCode = Math.max(...failures.map(({ error }) => exitCodes[error.code]))
 }
 

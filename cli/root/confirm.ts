@@ -1,4 +1,4 @@
-import { CliError, type Output } from '../output.ts'
+import { CliError, type Output, say } from '../output.ts'
 import { missing, type Prompter } from '../prompt.ts'
 
 interface Confirming {
@@ -22,5 +22,5 @@ export async function confirmed(text: string, options: Confirmed, hands: Confirm
 /** Nobody confirms what they do not see, not even with --quiet. */
 export function showBefore(text: string, { yes = false }: Confirmed, { output, prompter }: Confirming): void {
   if (yes || prompter === undefined) output.note(text)
-  else process.stderr.write(`${text}\n`)
+  else say(text)
 }
