@@ -14,6 +14,10 @@ export const passwordFd = () =>
     wholeNumber(0),
   )
 
+/** What somebody is shown is compared with what clients read, which is verified from this root on. */
+export const trustedRoot = () =>
+  new Option('--root <file>', 'a root that you trust (default: the first that is published)')
+
 export const yes = () => new Option('-y, --yes', 'confirm')
 
 export function handsOf(command: Command, { passwordFd }: PasswordOption) {

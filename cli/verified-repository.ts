@@ -1,11 +1,11 @@
 import type { Key } from '../shared/tuf/keys.ts'
 import type { MetadataByType, RoleKeys, Root, Snapshot, Timestamp } from '../shared/tuf/metadata.ts'
 import type { TopLevelRole } from '../shared/tuf/names.ts'
-import { decodeSigned, type Signed } from '../shared/tuf/signed.ts'
-import { verifyThreshold } from '../shared/tuf/threshold.ts'
+import type { Signed } from '../shared/tuf/signed.ts'
 import { type MetadataSource, metadataSource } from './metadata-source.ts'
-import { CliError, endOnTufError } from './output.ts'
+import { CliError } from './output.ts'
 import { readRoots } from './root/trusted.ts'
+import { readVerified } from './verified-metadata.ts'
 
 /** A TUF repository of any tool, verified as a client does from its first root on; that it may have expired is no reason not to read it. */
 export interface VerifiedRepository {
@@ -58,13 +58,8 @@ async function load<Type extends Exclude<TopLevelRole, 'root'>>(
   file: string,
   { signers, keys, version }: Expected,
 ): Promise<MetadataByType[Type]> {
-  const bytes = await source.read(file)
-  if (bytes === undefined) throw new CliError('refused', `${source.where} has no ${file}, which its clients need.`)
-  const metadata = endOnTufError('not-verified', `${file} is not to be trusted: `, () => {
-    const signed = decodeSigned(type, bytes)
-    verifyThreshold(file, signers, keys, signed)
-    return signed.signed
-  })
+  const metadata = await readVerified(source, type, file, { role: signers, keys })
+  if (metadata === undefined) throw new CliError('refused', `${source.where} has no ${file}, which its clients need.`)
   if (version === undefined || metadata.version === version) return metadata
   throw new CliError(
     'not-verified',

@@ -5,7 +5,7 @@ import { collect, delegatedRole, keyNames, numberOfBins, wholeNumber } from '../
 import { contextOf } from '../context.ts'
 import type { AddOptions, RemoveOptions, UpdateOptions } from '../delegation/change.ts'
 import type { SignOptions } from '../delegation/sign.ts'
-import { handsOf, type PasswordOption, passwordFd, yes } from '../holder.ts'
+import { handsOf, type PasswordOption, passwordFd, trustedRoot, yes } from '../holder.ts'
 
 export function delegationCommand(): Command {
   return new Command('delegation')
@@ -105,6 +105,7 @@ function signCommand(): Command {
     .argument('<role>')
     .option('--key <key>', 'your private key; repeatable', collect)
     .addOption(passwordFd())
+    .addOption(trustedRoot())
     .addOption(yes())
     .addHelpText('after', `\n${keyNames}\n\nExample:\n  $ tuffet delegation sign project --key alice.pem`)
     .action(async (role: string, options: SignOptions & PasswordOption, command: Command) => {

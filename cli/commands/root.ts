@@ -1,8 +1,8 @@
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { maximumDays } from '../../shared/repository/settings.ts'
 import { collect, keyNames, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
-import { handsOf, type PasswordOption, passwordFd, yes } from '../holder.ts'
+import { handsOf, type PasswordOption, passwordFd, trustedRoot, yes } from '../holder.ts'
 import type { SendOptions } from '../root/send.ts'
 import type { SignOptions } from '../root/sign.ts'
 import type { StatusOptions } from '../root/standing.ts'
@@ -18,8 +18,6 @@ export function rootCommand(): Command {
     .addCommand(statusCommand())
     .addCommand(cancelCommand())
 }
-
-const trustedRoot = () => new Option('--root <file>', 'a root that you trust (default: the first that is published)')
 
 function updateCommand(): Command {
   return new Command('update')

@@ -1,19 +1,23 @@
 import type * as z from 'zod'
 import type { pending, status } from '../../shared/app/result-schemas.ts'
-import { type Targets, versionOf } from '../../shared/tuf/metadata.ts'
-import { decodeSigned, type Signed, signedFromJson } from '../../shared/tuf/signed.ts'
+import type { Json } from '../../shared/tuf/json.ts'
+import { isKeyidOf, keyid } from '../../shared/tuf/keys.ts'
+import type { Targets } from '../../shared/tuf/metadata.ts'
+import { type Signed, signedFromJson } from '../../shared/tuf/signed.ts'
 import { type ApiClient, detailsOf } from '../api-client.ts'
 import { type Awaited, describeAwaited } from '../awaited.ts'
 import type { Hands } from '../ceremony/hold.ts'
-import { type MetadataSource, metadataSource } from '../metadata-source.ts'
+import { metadataSource } from '../metadata-source.ts'
 import { CliError, endOnTufError } from '../output.ts'
 import { missing } from '../prompt.ts'
 import { confirmed } from '../root/confirm.ts'
 import { openSigner } from '../signers.ts'
 import { describeContent } from './content.ts'
+import { publishedRole } from './published.ts'
 
 export interface SignOptions {
   readonly key?: readonly string[]
+  readonly root?: string
   readonly yes?: boolean
 }
 
@@ -21,7 +25,7 @@ export interface SignOptions {
 export async function signRole(role: string, options: SignOptions, hands: Hands): Promise<void> {
   const { api, output, passwords, prompter, metadataUrl } = hands
   const { metadata, awaited } = await readWaiting(api, role)
-  const published = await publishedRole(await metadataSource(metadataUrl.href), role)
+  const published = await publishedRole(await metadataSource(metadataUrl.href), role, options.root)
   if (options.key === undefined && prompter === undefined) throw missing('The key', '--key')
   const names = options.key ?? [(await prompter?.text('File with your key (or kms:…, or pkcs11:…)')) ?? '']
   const signers = []
@@ -34,7 +38,7 @@ export async function signRole(role: string, options: SignOptions, hands: Hands)
     signers.push(signer)
   }
   const ids = signers.map(({ keyid }) => keyid).join(' and ')
-  const content = describeContent(role, metadata.signed, published?.signed)
+  const content = describeContent(role, metadata.signed, published)
   await confirmed(`${content}\n\nSign it with key ${ids}`, options, hands)
 
   const tasks = []
@@ -70,25 +74,22 @@ async function readWaiting(api: ApiClient, role: string) {
     const those = names.length === 0 ? 'Nothing does.' : `These do: ${names.join(', ')}.`
     throw new CliError('refused', `No metadata of role ${role} waits for signatures. ${those}`)
   }
-  return { metadata: decoded(() => signedFromJson('targets', json), `What waits of role ${role}`), awaited }
+  return { metadata: readContent(role, json), awaited }
 }
 
 async function readAwaited(api: ApiClient): Promise<Awaited> {
   return (await api.get<z.infer<typeof status>>('status')).data.awaited_signatures
 }
 
-/** What clients read of a role now; nothing if they do not know it. */
-async function publishedRole(source: MetadataSource, role: string): Promise<Signed<Targets> | undefined> {
-  const timestamp = await source.read('timestamp.json')
-  if (timestamp === undefined) return undefined
-  const above = decoded(() => decodeSigned('timestamp', timestamp), 'timestamp.json').signed.meta.get('snapshot.json')
-  const bytes = await source.read(`${above?.version}.snapshot.json`)
-  const snapshot = bytes && decoded(() => decodeSigned('snapshot', bytes), 'The snapshot')
-  const file = `${snapshot && versionOf(snapshot.signed, role)}.${role}.json`
-  const found = await source.read(file)
-  return found && decoded(() => decodeSigned('targets', found), file)
-}
-
-function decoded<Value>(decode: () => Value, what: string): Value {
-  return endOnTufError('not-verified', `${what} cannot be read: `, decode)
+/** Holders compare keyids, so each of them has to be that of the key behind it. */
+function readContent(role: string, json: Json): Signed<Targets> {
+  return endOnTufError('not-verified', `What waits of role ${role} cannot be read: `, () => {
+    const metadata = signedFromJson('targets', json)
+    for (const [id, key] of metadata.signed.delegations?.keys ?? []) {
+      if (isKeyidOf(id, key)) continue
+      const why = `What waits of role ${role} names a key ${id}, whose keyid is ${keyid(key)}. Sign nothing; ask its operator.`
+      throw new CliError('not-verified', why)
+    }
+    return metadata
+  })
 }

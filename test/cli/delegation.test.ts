@@ -102,7 +102,7 @@ describe('tuffet delegation', () => {
   it('shows what an artifact for it changes, signs that, or gives it up', async () => {
     assert.match(await add('project/a'), /Waits: Role project is pending signatures/)
     const { stderr } = await delegation(['sign', 'project', '--key', 'ann.pem', '--key', 'bob.pem', '-y'])
-    assert.match(stderr, / {2}\+ project\/a {2}9 bytes {2}sha256/)
+    assert.match(stderr, / {2}\+ project\/a {2}9 bytes {2}sha256 [0-9a-f]{64}\n/)
     assert.equal((await role('project')).targets, 1)
     await add('project/b')
     assert.match(await works(['cancel', 'project', '-y']), /is given up/)
