@@ -21,7 +21,9 @@ export async function sendRoot(file: string, options: SendOptions, hands: Hands)
   const { api, metadataUrl } = hands
   const { payload, current, next } = await readSavedUpdate(file, { ...options, metadataUrl })
   const changes = changesBetween(current, next.signed)
-  await confirmed(describeChanges(changes), options, hands)
+  // No signature covers it.
+  const besides = payload.compromised ? ['It is sent as --compromised: online keys that go stop signing at once.'] : []
+  await confirmed([describeChanges(changes), ...besides].join('\n'), options, hands)
   const update = { current, next: next.signed, standing: standingOf(current, next), changes }
   const waiting = await readWaitingRoot(api, current)
   const isSame = waiting !== undefined && canonicalText(waiting.signed) === canonicalText(next.signed)
