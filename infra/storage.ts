@@ -52,6 +52,8 @@ export class Storage extends Construct {
     this.state = this.#bucket('State', props.stateBucketName, undoTime.state, [
       { id: 'finished-tasks', prefix: 'tasks/', expiration: Duration.days(30) },
       { id: 'idempotency', prefix: 'idempotency/', expiration: Duration.days(7) },
+      // S3 steps over each task that was deleted, and over its delete marker, whenever the inbox is listed: with each commit.
+      { id: 'done-tasks', prefix: 'inbox/', noncurrentVersionExpiration: Duration.days(1) },
       // Replaced with each commit, and S3 slows down where one object has millions of versions. Nobody wants an old one back.
       { id: 'old-leases', prefix: 'lease.json', noncurrentVersionExpiration: Duration.days(1) },
     ])

@@ -36,8 +36,8 @@ describe('a stack around what is there', () => {
   }
 
   async function onlineKeys() {
-    const { data } = await (await fetch(`${deployed.url}/api/v1/keys`)).json()
-    return data as { keys: object; roles: { timestamp: { keyids: string[] } } }
+    type Shown = { data: { keys: object; roles: { timestamp: { keyids: string[] } } } }
+    return ((await (await fetch(`${deployed.url}/api/v1/keys`)).json()) as Shown).data
   }
 
   const add = (path: string) => deployed.tuffet('artifact', 'add', path, '--length', '1', '--sha256', 'ab'.repeat(32))

@@ -69,6 +69,7 @@ describe('what holds state', () => {
       .map(({ Prefix, NoncurrentVersionExpiration }) => [Prefix, NoncurrentVersionExpiration])
     assert.deepEqual(undone, [
       // Each commit leaves one behind.
+      ['inbox/', { NoncurrentDays: 1 }],
       ['lease.json', { NoncurrentDays: 1 }],
       [undefined, { NoncurrentDays: 30 }],
     ])
