@@ -1,7 +1,7 @@
 /**
- * `node bench/cost.ts`: what a month on AWS costs, every cent of it, from unit prices and from the counts that
- * `test/repository/counts.test.ts` and `test/aws/counts.aws.ts` assert. us-east-1, US dollars, list prices of November 2026, no free allowances but
- * where it says so, and without downloads by clients.
+ * `node bench/cost.ts`: what one publish and a month on AWS cost, every cent of it, from unit prices and from the counts that
+ * `test/repository/counts.test.ts` and `test/aws/counts.aws.ts` assert: a calculation, not a bill. us-east-1, US dollars, list prices of November 2026
+ * (https://aws.amazon.com/SERVICE/pricing/), no free allowances but where it says so, and without downloads by clients.
  */
 
 const perMillion = (dollars: number) => dollars / 1e6
@@ -20,6 +20,19 @@ const price = {
   metric: 0.3,
   logGigabyte: 0.5,
   schedule: perMillion(1),
+} as const
+
+/**
+ * Requests of one artifact from the post to the empty inbox, by functions that are warm. `test/aws/counts.aws.ts` holds the functions to
+ * it, but for receipt and deletion of the message, which Lambda's event source asks for.
+ */
+export const onePublish = {
+  'S3 put': 7,
+  'S3 list': 2,
+  'S3 get': 4,
+  'S3 delete': 1,
+  'KMS Sign': 3,
+  'SQS SendMessage': 1,
 } as const
 
 /** What there is, whatever happens. */
@@ -45,6 +58,30 @@ export interface Load {
 
 /** Seconds of a function, as this script assumes them; an emulator cannot tell. */
 const seconds = { accept: 0.05, commit: 0.35, lookAround: 0.1 }
+
+/**
+ * Bytes of log, what Lambda and API Gateway say of themselves included: of a request that is taken in, a run that commits, and a minute
+ * of the refresher.
+ */
+const logged = { request: 1_500, commit: 1_500, minute: 1_000 }
+
+/** Dollars for a million publishes of one artifact each, with how many requests there are for each. */
+function publishCost(): [what: string, count: number, dollars: number][] {
+  const gigabyteSeconds = seconds.accept * gigabytes.api + seconds.commit * gigabytes.publisher
+  const bytes = logged.request + logged.commit
+  const rows: [string, number, number][] = [
+    ['API Gateway: requests', 1, price.apiRequest],
+    ['Lambda: runs', 2, price.lambdaRequest],
+    ['Lambda: GB-seconds', gigabyteSeconds, price.lambdaGigabyteSecond],
+    ['S3: puts and lists', onePublish['S3 put'] + onePublish['S3 list'], price.put],
+    ['S3: gets', onePublish['S3 get'], price.get],
+    ['S3: deletions', onePublish['S3 delete'], 0],
+    ['KMS: signatures', onePublish['KMS Sign'], price.signature],
+    ['SQS: requests', onePublish['SQS SendMessage'] + 2, price.queueRequest],
+    ['CloudWatch: bytes of log', bytes, price.logGigabyte / 1e9],
+  ]
+  return rows.map(([what, count, each]) => [what, count, count * each * 1e6])
+}
 
 /** Dollars a month, by what they are for. */
 function monthlyCost({ bins, changesADay, changesPerRequest, requestsPerCommit }: Load): Map<string, number> {
@@ -92,15 +129,17 @@ function monthlyCost({ bins, changesADay, changesPerRequest, requestsPerCommit }
   costs.set('Scheduler', minutesOfMonth * price.schedule)
   costs.set('CloudWatch: alarms', (fixed.alarms - free.alarms) * price.alarm)
   costs.set('CloudWatch: metrics', (fixed.metrics - free.metrics) * price.metric)
-  // A line of 600 bytes for each request, run and commit.
-  costs.set('CloudWatch: logs', ((2 * requests + commits + minutesOfMonth) * 600 * price.logGigabyte) / 1e9)
+  const logBytes = requests * logged.request + commits * logged.commit + minutesOfMonth * logged.minute
+  costs.set('CloudWatch: logs', (logBytes * price.logGigabyte) / 1e9)
   return costs
 }
 
 const bins = 16_384
 const loads: Readonly<Record<string, Load>> = {
   idle: { bins, changesADay: 0, changesPerRequest: 1, requestsPerCommit: 1 },
-  '1,000 changes a day': { bins, changesADay: 1_000, changesPerRequest: 1, requestsPerCommit: 1 },
+  '100 changes a day': { bins, changesADay: 100, changesPerRequest: 1, requestsPerCommit: 1 },
+  '1,000 a day': { bins, changesADay: 1_000, changesPerRequest: 1, requestsPerCommit: 1 },
+  '100,000 a day': { bins, changesADay: 100_000, changesPerRequest: 1, requestsPerCommit: 1 },
   '1,000,000 a day, one by one': { bins, changesADay: 1_000_000, changesPerRequest: 1, requestsPerCommit: 4 },
   '1,000,000 a day by the thousand, 256 bins': {
     bins: 256,
@@ -110,7 +149,18 @@ const loads: Readonly<Record<string, Load>> = {
   },
 }
 
-function table(): string {
+function tableOfPublish(): string {
+  const rows = publishCost()
+  const sum = rows.reduce((total, [, , dollars]) => total + dollars, 0)
+  return [
+    '| one publish of one artifact | count | $ a million |',
+    '|---|--:|--:|',
+    ...rows.map(([what, count, dollars]) => `| ${what} | ${count} | ${dollars.toFixed(2)} |`),
+    `| **sum** | | **${sum.toFixed(2)}** |`,
+  ].join('\n')
+}
+
+function tableOfMonth(): string {
   const columns = Object.entries(loads).map(([name, load]) => ({ name, costs: monthlyCost(load) }))
   const lines = [...(columns[0]?.costs.keys() ?? [])].map((line) => [
     line,
@@ -126,4 +176,4 @@ function table(): string {
   return [head, `|---|${columns.map(() => '--:|').join('')}`, ...body].join('\n')
 }
 
-if (import.meta.main) console.log(table())
+if (import.meta.main) console.log(`${tableOfPublish()}\n\n${tableOfMonth()}`)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { onePublish as reckoned } from '../../bench/cost.ts'
 import { variables } from '../../shared/app/environment.ts'
 import { defaultLimits } from '../../shared/repository/repository.ts'
 import { binOf, hashBins } from '../../shared/tuf/bins.ts'
@@ -69,6 +70,13 @@ describe('what the functions ask of AWS', () => {
 
     it('one artifact: published by a publisher that is warm', async () => {
       assert.deepEqual(await publishing(functions.publish), onePublished)
+    })
+
+    it('one artifact: as bench/cost.ts reckons', () => {
+      const names = new Set([...Object.keys(takenIn), ...Object.keys(onePublished)])
+      const counts: Requests[] = [takenIn, onePublished]
+      const sum = (name: string) => counts.reduce((total, count) => total + (count[name] ?? 0), 0)
+      assert.deepEqual(Object.fromEntries([...names].map((name) => [name, sum(name)])), reckoned)
     })
 
     it('one artifact: taken in by an API that has just started', async () => {
