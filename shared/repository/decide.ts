@@ -57,10 +57,9 @@ export async function decide(
   task: WaitingTask,
   { now, broken, unfit, targetsWait }: Batch,
 ): Promise<DecidedTask | 'next commit' | 'unprepared'> {
-  if ('poisoned' in task) {
-    await leavePrepared(repository, draft, task.id)
-    return poisoned(task, now)
-  }
+  const known = unfit.get(task.id)
+  if ('poisoned' in task || broken.has(task.id) || known !== undefined) await leavePrepared(repository, draft, task.id)
+  if ('poisoned' in task) return poisoned(task, now)
   if (broken.has(task.id)) return failed(task, now)
   const { request, id: taskId } = task
   if (request.kind === 'bootstrap') {
@@ -72,8 +71,7 @@ export async function decide(
     )
   }
   const operation = operationFor(request)
-  const found = unfit.get(taskId)
-  if (found !== undefined) return refused(task, now, operation.refusedMessage, found)
+  if (known !== undefined) return refused(task, now, operation.refusedMessage, known)
   const context = contextOf(repository, current, task, now)
   try {
     // A revert has to undo what waits, too. So it is signed ahead itself, which leaves alone what later tasks change until then.
@@ -154,9 +152,10 @@ async function decidePrepared(
   }
   const later = await stillGood(repository, current, document, task)
   if (later === undefined || document.facts === undefined) return 'unprepared'
+  // Also if it is refused: then nothing is taken over, and all of it is collected.
+  endPreparation(draft, task.id, document)
   const outcome = operation.apply(draft, task.request, { ...context, prepared: document.facts })
   await takeOver(repository, current, draft, document, later)
-  endPreparation(draft, task.id, document)
   return succeeded(task, context.now, withSizeWarnings(outcome, draft, task.id))
 }
 
@@ -172,6 +171,7 @@ function withSizeWarnings(outcome: Outcome, draft: Draft, taskId: string): Outco
     throw error instanceof Refusal ? new Unfit(taskId, error) : error
   }
 }
+
 /** Reads roles, and has the draft know them. Those that it knows already are left as they are. */
 export async function loadRoles(repository: Repository, current: Current, into: Draft, roles: Iterable<string>) {
   const missing = [...new Set(roles)].filter((role) => !into.roles.has(role))

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { collect } from '../../shared/repository/collect.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
+import { entryName } from '../../shared/repository/journal.ts'
 import { StoreError } from '../../shared/repository/ports.ts'
 import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
+import { day } from '../../shared/tuf/metadata.ts'
 import { clientNow, clientOf, isClean, seen } from '../support/client.ts'
 import { counting } from '../support/counting.ts'
 import { customRole, delegation, sign, signatureFor, succeeds } from '../support/delegations.ts'
@@ -237,4 +240,25 @@ it('bins below a role that is signed offline get the new key ahead of the commit
   const client = await clientNow(both)
   assert.ok(await client.find('held/1'))
   await isClean(both)
+})
+
+it('what was signed ahead for a task that is refused in the end goes with time', async () => {
+  const { both } = await holdingBoth()
+  const holder = makeKey()
+  await succeeds(both, delegation('add', [customRole('project')]))
+  const id = await begin(both, { kind: 'force_online_metadata_update', roles: ['bins', 'project'] })
+  assert.equal(await prepare(both, id), 'ready')
+  await submitBefore(both, id, delegation('update', [customRole('project', { holders: [holder] })], [holder]))
+  await publish(both)
+  const { state, error = '' } = await ended(both, id)
+  assert.equal(state, 'ERRORED')
+  assert.match(error, /project: signed offline/)
+  const [number] = (await readCurrent(both))?.entry.prepared?.claimed ?? []
+  const left = async () => (await both.ports.metadata.list(`${number}.`)).length
+  assert.equal(await left(), bins + 1)
+  await run(both, addRequest(['later']))
+  both.pass(2 * day)
+  await collect(both)
+  assert.equal(await left(), 0)
+  assert.equal(await both.ports.state.read(entryName(number ?? 0)), undefined)
 })
