@@ -103,7 +103,7 @@ function understood(waiting: readonly WaitingTask[], upkeep: Upkeep): readonly W
   if (strange === undefined || 'poisoned' in strange) return waiting
   if (at === 0 && upkeep.due.length === 0 && !upkeep.endRotation)
     throw new RepositoryError(
-      'corrupt',
+      'newer',
       `${inboxName(strange.id)} asks for ${JSON.stringify(strange.request.kind)}, which this version does not know. It and what came after it wait. Upgrade.`,
     )
   return waiting.slice(0, at)

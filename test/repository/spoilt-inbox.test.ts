@@ -95,7 +95,7 @@ describe('A task that somebody has spoilt in the inbox', () => {
       // No crash is counted, so however often it is met it is not set aside.
       for (let run = 0; run < 5; run++) {
         await assert.rejects(publish(repository), {
-          code: 'corrupt',
+          code: 'newer',
           message: `inbox/${later}.json asks for "${kind}", which this version does not know. It and what came after it wait. Upgrade.`,
         })
       }
@@ -109,7 +109,7 @@ describe('A task that somebody has spoilt in the inbox', () => {
       publish(repository, (published) => {
         refreshed += published.refreshed
       }),
-      { code: 'corrupt' },
+      { code: 'newer' },
     )
     assert.notEqual(refreshed, 0)
     await spoil(repository, later, written)
