@@ -1,8 +1,8 @@
 import { readCurrent } from './current.ts'
 import { nothingFound } from './long-work.ts'
 import { readPreparation, structureOf } from './preparation.ts'
-import { baseOfRound, planned } from './prepare.ts'
 import type { Repository } from './repository.ts'
+import { baseOfRound, planned } from './rounds.ts'
 import { changedAfter } from './take-over.ts'
 import { type Made, makeUnits, type Share } from './units.ts'
 

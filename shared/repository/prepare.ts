@@ -1,29 +1,12 @@
-import { decodeSigned } from '../tuf/signed.ts'
 import { readCurrent } from './current.ts'
-import { decodeDocument, schemaVersion, sha256 } from './documents.ts'
-import { type Draft, draftFrom } from './draft.ts'
+import { decodeDocument } from './documents.ts'
 import { isNoTasksFault, Refusal, RepositoryError } from './errors.ts'
-import { type Entry, encodeEntry, entryName, lastClaimed, readEntry } from './journal.ts'
-import type { LongWork, Planning } from './long-work.ts'
-import { operationFor } from './operations/index.ts'
-import { inParallel } from './parallel.ts'
-import { createUnlessTaken } from './ports.ts'
-import {
-  type HeldPreparation,
-  holdPreparation,
-  LostHold,
-  type PreparationDocument,
-  preparedVersions,
-  type Round,
-  structureOf,
-  type Whole,
-} from './preparation.ts'
+import { type HeldPreparation, holdPreparation, LostHold, structureOf } from './preparation.ts'
 import type { Current, Repository } from './repository.ts'
-import { signAhead } from './sign-ahead.ts'
-import { isComplete } from './signing.ts'
-import { changedAfter, changedSince, type Later, outdated, stillGood } from './take-over.ts'
+import { baseOfRound, catchUp, firstRound, OutOfTime, planned } from './rounds.ts'
+import { changedAfter, stillGood } from './take-over.ts'
 import { type AcceptedTask, inboxName, taskName } from './task.ts'
-import { allMade, type Helper, makeUnits, newTurns, type Share, turnsIn } from './units.ts'
+import type { Helper } from './units.ts'
 
 /**
  * Work on so many roles that short commits must not wait for it is done ahead: their metadata is signed and written
@@ -43,27 +26,23 @@ export type Prepared =
 
 /** How many begin in a row and die, or fail, before the task counts as one that cannot be done. */
 const maximumBegun = 5
-/** Rounds after the first make anew what changed during the one before, until that is little. */
-const maximumRounds = 4
-/** Roles made from one note of progress to the next. */
-const notedEvery = 256
 
-/**
- * Throws StoreError, SignerError or RepositoryError; what is there already stays for the next one. Most of the work is divided with
- * a helper, if there is one.
- */
-export async function prepare(
-  repository: Repository,
-  taskId: string,
-  { until, helper }: { readonly until?: Date; readonly helper?: Helper | undefined } = {},
-): Promise<Prepared> {
+export interface PrepareOptions {
+  /** No more is begun after this, by the repository's clock. */
+  readonly until?: Date
+  /** Shares most of the work. */
+  readonly helper?: Helper | undefined
+}
+
+/** Throws StoreError, SignerError or RepositoryError; what is made already stays for the next one. */
+export async function prepare(repository: Repository, taskId: string, options: PrepareOptions = {}): Promise<Prepared> {
   const stored = await repository.ports.state.read(inboxName(taskId))
   if (stored === undefined) return 'gone'
   const task = decodeDocument<AcceptedTask>(inboxName(taskId), stored.bytes)
   const held = await holdPreparation(repository, taskId)
   if (held === 'busy' || held === 'gone') return held
   try {
-    const end = await prepareOrSayWhy(repository, task, held, until, helper)
+    const end = await prepareOrSayWhy(repository, task, held, options)
     await held.release()
     return end
   } catch (error) {
@@ -78,11 +57,10 @@ async function prepareOrSayWhy(
   repository: Repository,
   task: AcceptedTask,
   held: HeldPreparation,
-  until: Date | undefined,
-  helper: Helper | undefined,
+  options: PrepareOptions,
 ): Promise<Prepared> {
   try {
-    if (held.document.begun <= maximumBegun) return await prepareHeld(repository, task, held, until, helper)
+    if (held.document.begun <= maximumBegun) return await prepareHeld(repository, task, held, options)
     await held.note({ phase: 'ready', broken: true })
     return 'ready'
   } catch (error) {
@@ -91,20 +69,17 @@ async function prepareOrSayWhy(
       await held.note({ phase: 'ready', refusal: { message: error.message, details: error.details } })
       return 'ready'
     }
-    // The next one tries again, but not for ever.
+    // A store or a key may fail for long, and is no reason to give the task up. All else is tried only so often.
     if (isNoTasksFault(error)) await held.note({ begun: 0 }).catch(() => undefined)
     throw error
   }
 }
 
-class OutOfTime extends Error {}
-
 async function prepareHeld(
   repository: Repository,
   task: AcceptedTask,
   held: HeldPreparation,
-  until: Date | undefined,
-  helper: Helper | undefined,
+  { until, helper }: PrepareOptions,
 ): Promise<'ready' | 'gone'> {
   const isOver = () => until !== undefined && repository.ports.clock.now() > until
   const inTime = () => {
@@ -131,30 +106,9 @@ async function prepareHeld(
   }
 }
 
-/** Then somebody who had not seen it yet has asked for it again, and nobody would end what is begun now. */
+/** A publisher that had not seen it yet may ask for it once more, and nobody would ever take over what is begun then. */
 async function isDecided({ ports }: Repository, { entry }: Current, id: string): Promise<boolean> {
   return entry.tasks.some((task) => task.id === id) || (await ports.state.read(taskName(id))) !== undefined
-}
-
-/** What the first round was begun on; nothing if there is none, or if it rests on something that has changed. */
-export async function baseOfRound(
-  repository: Repository,
-  current: Current,
-  { rounds: [first] }: PreparationDocument,
-): Promise<Current | undefined> {
-  const { metadata, state } = repository.ports
-  if (first === undefined) return undefined
-  // What it was begun on may be collected soon.
-  const age = repository.ports.clock.now().getTime() - new Date(first.time).getTime()
-  if (first.roles === undefined && age > repository.limits.retention / 2) return undefined
-  if ((await state.read(entryName(first.number))) === undefined) return undefined
-  if (first.base === current.entry.number) return current
-  const stored = await metadata.read(`${first.snapshot}.snapshot.json`)
-  const snapshot = stored && decodeSigned('snapshot', stored.bytes)
-  const { roles, keys } = current.root.signed
-  // By a key that does not count any more, it may have been; then the roles are too.
-  if (snapshot === undefined || !isComplete(snapshot, [{ roleKeys: roles.snapshot, keys }])) return undefined
-  return { ...current, ...(await readEntry(state, first.base)), snapshot }
 }
 
 async function beginAnew({ ports }: Repository, current: Current, held: HeldPreparation): Promise<Current> {
@@ -165,126 +119,4 @@ async function beginAnew({ ports }: Repository, current: Current, held: HeldPrep
     abandoned: [...abandoned, ...rounds.map(({ number }) => number)],
   })
   return current
-}
-
-export function planned(
-  repository: Repository,
-  task: AcceptedTask,
-  at: Current,
-  later: Later,
-  threads: Pick<Planning, 'lends' | 'lent'>,
-): Promise<LongWork> {
-  const { long } = operationFor(task.request)
-  if (long === undefined) throw new Error(`Nothing of ${task.request.kind} is done ahead.`)
-  const { id: taskId, principal } = task
-  const { signers, clock } = repository.ports
-  const context = { taskId, principal, signers, now: clock.now(), baseNumber: at.entry.number }
-  return long.plan({ repository, at, later, draft: draftFrom(at), taskId, ...threads }, task.request, context)
-}
-
-interface FirstRound {
-  readonly task: AcceptedTask
-  readonly at: Current
-  readonly work: LongWork
-  readonly held: HeldPreparation
-  readonly isOver: () => boolean
-  readonly helper: Helper | undefined
-}
-
-/** Makes every role, or what is left of them. Throws OutOfTime when what was made is noted down, and the next one goes on behind it. */
-async function firstRound(repository: Repository, { task, at, work, held, isOver, helper }: FirstRound): Promise<void> {
-  const { units } = work
-  const roles = units.flatMap(({ makes }) => makes)
-  const isResumed = held.document.rounds.length > 0
-  if (!isResumed) {
-    const round = await claimRound(repository, task, at, roles)
-    await held.note({ rounds: [round], phase: 'preparing', done: 0, total: roles.length })
-  }
-  const [round] = held.document.rounds
-  if (round === undefined) throw new Error('The round was claimed.')
-  const order = sha256(roles.join('\n'))
-  const before = held.document.whole?.order === order ? held.document.whole : nothingWhole
-  const turns = newTurns(units.slice(0, before.units))
-  let noted = 0
-  let noting = Promise.resolve()
-  const onMade = (done: number) => {
-    if (Math.floor(done / notedEvery) > Math.floor(noted / notedEvery)) {
-      noted = done
-      noting = noting.then(() => held.note({ done, begun: 0 }))
-    }
-    return noting
-  }
-  const share: Share = { task, round, isResumed, turns, lent: helper && work.lend?.() }
-  const own = makeUnits(repository, at, work, share, { isOver, onMade, again: before.telling })
-  const { telling = [], found, ...made } = await allMade(helper === undefined ? [own] : [own, helper(share)])
-  await noting
-  const nearCaps = { ...before.nearCaps, ...made.nearCaps }
-  const taken = turnsIn(turns).taken(units)
-  if (taken < units.length || (before.telling.length > 0 && isOver())) {
-    const whole = { units: taken, order, telling: [...before.telling, ...telling], nearCaps }
-    await held.note({ whole, ...(taken > before.units && { begun: 0 }) })
-    throw new OutOfTime('Out of time.')
-  }
-  const parkedBy = [...new Set(at.parked.changes.map((change) => change.task))]
-  const known = { ...(await work.facts(round.number, found)), nearCaps, parkedBy }
-  await held.note({ rounds: [{ ...round, roles }], done: roles.length, begun: 0, facts: known, whole: undefined })
-}
-
-const nothingWhole: Omit<Whole, 'order'> = { units: 0, telling: [], nearCaps: {} }
-
-/** Makes anew what has changed meanwhile, until that is little; false if all of it has become of no use. */
-async function catchUp(
-  repository: Repository,
-  task: AcceptedTask,
-  draft: Draft,
-  held: HeldPreparation,
-  inTime: () => void,
-): Promise<boolean> {
-  for (;;) {
-    const { rounds, structure, abandoned } = held.document
-    const last = rounds.at(-1)
-    const current = await readCurrent(repository)
-    if (last === undefined || current === undefined) return false
-    const later: Later | undefined = await changedSince(repository, current, last.base, structure)
-    if (later === undefined) return false
-    const { leftToCommit, preparedAtOnce } = repository.limits
-    if (rounds.length >= maximumRounds || later.size <= leftToCommit) return true
-    const anew = await outdated(repository, current, draft, preparedVersions(held.document), later)
-    if (anew.size <= leftToCommit) return true
-    inTime()
-    const round = await claimRound(repository, task, current, [...anew.keys()])
-    // Until it is whole it is of no use to anybody but the collector.
-    await held.note({ abandoned: [...abandoned, round.number] })
-    const write = signAhead(repository, draft, current, round, false)
-    await inParallel([...anew], preparedAtOnce, ([role, content]) => write(role, content))
-    await held.note({ rounds: [...rounds, { ...round, roles: [...anew.keys()] }], abandoned })
-  }
-}
-
-/** A number of its own for the files of these roles: no commit will have it, nor another round. */
-async function claimRound(
-  { ports: { state, clock } }: Repository,
-  task: AcceptedTask,
-  at: Current,
-  roles: readonly string[],
-): Promise<Round> {
-  for (let number = at.entry.number; ; ) {
-    number = (await lastClaimed(state, number)) + 1
-    const time = clock.now().toISOString()
-    const entry: Entry = {
-      schema: schemaVersion,
-      number,
-      base: { number: at.entry.number, sha256: at.sha256 },
-      nonce: clock.newId(),
-      time,
-      tasks: [],
-      changes: [],
-      creates: roles.map((role) => `${number}.${role}.json`),
-      supersedes: [],
-      state: at.entry.state,
-      prepares: task.id,
-    }
-    if (await createUnlessTaken(state, entryName(number), encodeEntry(entry)))
-      return { number, time, base: at.entry.number, snapshot: at.snapshot.signed.version }
-  }
 }
