@@ -18,8 +18,8 @@ export function canonicalBytes(value: unknown): Uint8Array {
 }
 
 /**
- * True if these very bytes, which `canonicalBytes` made, are known to be JSON as they are: control characters stand as they
- * are in canonical JSON, and escaped in JSON.
+ * True if `canonicalBytes` has made these very bytes, and they are JSON as well. They are not where a string holds a control
+ * character, which canonical JSON leaves as it is and JSON escapes.
  */
 export function isJson(bytes: Uint8Array): boolean {
   return json.has(bytes)
@@ -37,7 +37,7 @@ export interface Roomy {
 const roomy = new WeakMap<Uint8Array, Roomy>()
 const room = { before: 2048, after: 64 }
 
-/** The room around bytes that `canonicalBytes` has put together from pieces. It is whose who asks first: nobody else gets it. */
+/** The room around bytes that `canonicalBytes` has put together from pieces. Whoever asks first gets it, and nobody after. */
 export function takeRoom(bytes: Uint8Array): Roomy | undefined {
   const taken = roomy.get(bytes)
   roomy.delete(bytes)
@@ -59,8 +59,8 @@ function joined(parts: readonly Part[]): Uint8Array {
 }
 
 /**
- * As far as it is a member of `value` itself, an OrderedMap has its pieces serialised once, however often they are written, an
- * EditedMap what changed in it, and a CarriedMap nothing.
+ * Maps that are members of `value` itself are not serialised anew as a whole: of an OrderedMap each piece is once, however often
+ * it is written; of an EditedMap what has changed; of a CarriedMap nothing.
  */
 function partsOf(value: unknown): readonly Part[] {
   const isInPieces =

@@ -28,7 +28,7 @@ export function rolesTrustedWith(path: string, delegations: Delegations): Truste
   return [...new Set(found)].sort((one, other) => one - other).flatMap((at) => roles[at] ?? [])
 }
 
-/** Where the roles of a delegation are in its list, so that nobody has to go through 16,384 hash bins, or patterns, for each path. */
+/** The places of roles in a delegation's list, which spares going through 16,384 hash bins, or patterns, for each path. */
 interface RoleIndex {
   /** By the length of a hash prefix, then by the prefix. */
   readonly byHash: ReadonlyMap<number, ReadonlyMap<string, readonly number[]>>
@@ -114,7 +114,7 @@ function binsOf(succinct: SuccinctRoles): HashBins {
   return { delegation: 'succinct_roles', number: 2 ** succinct.bit_length, namePrefix: succinct.name_prefix }
 }
 
-/** Delegated roles that a client visits at most (python-tuf's default) before it gives the target up. */
+/** Delegated roles that a client visits (specification, section 5.6.7.1; python-tuf's default) before it gives the target up. */
 const maximumVisited = 32
 
 /**

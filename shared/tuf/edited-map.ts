@@ -24,9 +24,9 @@ const nothing = { keys: [], values: [], ends: [], bytes: new Uint8Array(), isJso
 export const comma: Part = { bytes: Buffer.from(','), isJson: true }
 
 /**
- * A copy of a Map, made to change a little of it. It knows where its entries lie in the document in which it, or the one that it is a
- * copy of, was written last: to write a hash bin again takes what changes in it, and the other bytes are carried over. So values
- * never change themselves.
+ * A copy of a Map in which a little is to change. It knows where each entry lies in the document in which it, or the Map that it was
+ * copied from, was last written. So to write a hash bin again costs what changes in it; all other bytes are carried over. A value
+ * must never be changed itself.
  */
 export class EditedMap<Value> extends ReadOnlyMap<Value> {
   #written: Written<Value>
@@ -67,7 +67,7 @@ export class EditedMap<Value> extends ReadOnlyMap<Value> {
     this.#entries = undefined
   }
 
-  /** For who goes through all of them. */
+  /** All entries, for whoever goes through them. */
   protected get known(): ReadonlyMap<string, Value> {
     if (this.#entries === undefined) {
       const { keys, values } = this.#written
@@ -82,7 +82,7 @@ export class EditedMap<Value> extends ReadOnlyMap<Value> {
   }
 
   /**
-   * Its members in code-point order with commas between them. `write` is asked of those alone that were not written yet; they
+   * Its members in code-point order with commas between them. `write` is called only for those that were not written yet; they
    * count as written once the last part is told where it was placed.
    */
   parts(write: (key: string, value: Value) => string, encode: (text: string) => Part): readonly Part[] {

@@ -132,7 +132,7 @@ export function verifySignature(key: Key, bytes: Uint8Array, signature: string):
   }
 }
 
-/** The same in another thread: for many at once, where this one has other work. */
+/** The same on another thread: for many signatures at once, while this one has other work. */
 export function verifySignatureAside(key: Key, bytes: Uint8Array, signature: string): Promise<boolean> {
   return new Promise((resolve) => {
     if (!isHex(signature)) return resolve(false)

@@ -1,12 +1,12 @@
 /** Values by the patterns that they stand under. */
 export interface PatternIndex<Value> {
-  /** Those under a pattern that could match, for how many segments it has and what it begins with. */
+  /** Those under a pattern that could match, going by how many segments it has and what it begins with. */
   like(path: string): (readonly [pattern: string, value: Value])[]
   /** Those under a pattern that matches. */
   matching(path: string): Value[]
 }
 
-/** Thousands of patterns need not be gone through for each path: a look for each segment that comes before the first wildcard is enough. */
+/** Spares going through thousands of patterns for each path: it takes one look-up for each segment. */
 export function patternIndex<Value>(entries: Iterable<readonly [pattern: string, value: Value]>): PatternIndex<Value> {
   const byBeginning = new Map<string, (readonly [string, Value])[]>()
   for (const entry of entries) {
@@ -31,7 +31,7 @@ export function patternIndex<Value>(entries: Iterable<readonly [pattern: string,
 
 const indexes = new WeakMap<readonly string[], PatternIndex<undefined>>()
 
-/** Of these patterns, which are remembered, those that could match. */
+/** Those of these patterns that could match. The index of a list is made once. */
 export function patternsLike(path: string, patterns: readonly string[]): string[] {
   const index = indexes.get(patterns) ?? patternIndex(patterns.map((pattern) => [pattern, undefined]))
   indexes.set(patterns, index)

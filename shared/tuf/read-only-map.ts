@@ -1,4 +1,4 @@
-/** A ReadonlyMap whose entries lie in another one, which its class finds or makes. */
+/** A ReadonlyMap over the entries of another one, which the class that extends it finds or makes. */
 export abstract class ReadOnlyMap<Value> implements ReadonlyMap<string, Value> {
   protected abstract readonly known: ReadonlyMap<string, Value>
 

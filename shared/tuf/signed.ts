@@ -69,9 +69,10 @@ function asJson(canonical: Uint8Array): Uint8Array {
 
 /**
  * Reads a role's file. Throws TufError 'invalid-json', 'invalid-metadata', or 'not-canonical' where a field that we do not
- * know holds what cannot be signed. No signature is verified: see `threshold.ts`. Where it will be, `isSigned` spares a big file
- * that lies as it was signed from being put into canonical form once more: it says whether enough signatures over these bytes
- * are good.
+ * know holds what cannot be signed. No signature is verified: see `threshold.ts`.
+ *
+ * `isSigned` says whether enough signatures over these bytes are good. It spares a big file that is laid out as it was signed from
+ * being put into canonical form once more.
  */
 export function decodeSigned<Type extends TopLevelRole>(
   type: Type,
@@ -79,8 +80,8 @@ export function decodeSigned<Type extends TopLevelRole>(
   isSigned?: (signed: Pick<Signed, 'signedBytes' | 'signatures'>) => boolean,
 ): Signed<MetadataByType[Type]> {
   const known = (signatures: readonly Signature[]) => {
-    const lying = isSigned && partsOfFile(bytes)
-    return lying && isSigned({ signedBytes: lying.signed, signatures }) ? lying.signed : undefined
+    const parts = isSigned && partsOfFile(bytes)
+    return parts && isSigned({ signedBytes: parts.signed, signatures }) ? parts.signed : undefined
   }
   return { ...readEnvelope(type, parseJson(bytes), known), bytes }
 }
@@ -128,9 +129,9 @@ const front = /^\{"_type":"targets","expires":"([-\d:TZ]+)","spec_version":"(1(?
 const back = /\},"version":(\d+)\}$/
 
 /**
- * The file of a role that lists targets and delegates to nobody, laid out as `assemble` does; nothing if it is another. Its targets
- * are not read, and `signedBytes` are as they lie in the file: only a signature over them that is good shows that they are what
- * was signed, and so canonical. A field that we do not know, if it stands behind the targets, is carried with them.
+ * Reads the file of a role that lists targets and delegates to nobody, if it is laid out as `assemble` does it; otherwise nothing. Its
+ * targets are left unread, and `signedBytes` are as they lie in the file: only a good signature over them shows that they are what
+ * was signed, and so canonical. Fields that we do not know are carried with the targets, if they stand behind them.
  */
 export function carryTargets(bytes: Uint8Array): Signed<Targets> | undefined {
   const parts = partsOfFile(bytes)

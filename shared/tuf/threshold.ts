@@ -4,8 +4,8 @@ import type { RoleKeys } from './metadata.ts'
 import type { Signature } from './signed.ts'
 
 /**
- * The keyids of `role` whose signature over `bytes` is good, each key once: one key counts once even under two keyids
- * (specification, section 4.2.1), and of several signatures under one keyid only the first is looked at.
+ * The keyids of `role` that have a good signature over `bytes`. A threshold counts keys (specification, section 4.3), so a key
+ * counts once even where it stands under two keyids. Of several signatures under one keyid only the first is looked at.
  */
 export function goodSignatures(
   role: RoleKeys,
@@ -55,7 +55,7 @@ export function verifyThreshold(
   requireEnough(what, role, keys, goodSignatures(role, keys, metadata.signedBytes, metadata.signatures).length)
 }
 
-/** The same in other threads: for many at once, where this one has other work. */
+/** The same on other threads: for many signatures at once, while this one has other work. */
 export async function verifyThresholdAside(
   what: string,
   role: RoleKeys,
