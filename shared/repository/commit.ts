@@ -30,7 +30,7 @@ export interface Base {
   readonly current?: Current
   /** The `timestamp.json` that the commit replaces; absent: there is none. */
   readonly timestampTag?: Tag
-  /** The number of the commit has to be above this one: absent, above the base's. */
+  /** The number of the commit has to be above this one; absent: above the base's. */
   readonly above?: number
 }
 
@@ -101,7 +101,7 @@ export async function commit(
     }
     const snapshot = await sign<Snapshot>('snapshot', snapshotOf(base.current?.snapshot.signed, draft, number))
     const creating = metadata.create(`${number}.snapshot.json`, snapshot.bytes)
-    // Meanwhile, for to hash a long one takes about as long as to write it.
+    // While it is written: to hash a long one takes about as long.
     const [timestamp] = await Promise.all([signTimestamp(snapshot), creating])
     return { snapshot, timestamp }
   }

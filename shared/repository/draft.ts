@@ -23,7 +23,7 @@ export interface Draft {
   parked: Parked
   signing: Signing
   rotation: Rotation
-  /** The files that the snapshot names which this draft was made from: none ever leaves it. */
+  /** What the snapshot that this draft was made from names: no role ever leaves it (specification, section 5.5.5). */
   readonly inSnapshot: ReadonlyMap<string, MetaFile>
   /** What clients see now of the roles that were loaded. */
   readonly published: Map<string, Signed<Targets>>

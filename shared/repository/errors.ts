@@ -40,7 +40,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What breaks a rule of TUF is refused, with the same reason. */
+/** Turns a TufError into a Refusal with the same reason. */
 export function refuseTufErrors<Value>(decide: () => Value): Value {
   try {
     return decide()

@@ -26,7 +26,7 @@ export interface Lease {
   readonly poisoned?: string
   /** True once it is over: another publisher may have begun. */
   isOver(): boolean
-  /** Has more time from now on, if half of it is used up. */
+  /** Extends it, once half of its time is used up. */
   renew(): Promise<void>
   /**
    * Lets others in. Who releases it looks at the inbox once more: a publisher that was sent away has seen a task there.
@@ -43,8 +43,8 @@ const crashesOfPoison = 3
 const longAgo = new Date(0).toISOString()
 
 /**
- * Takes the lease for these tasks, to build on commit `base` (0: on none); nothing if another publisher holds it, who will look at the inbox once
- * more after its commit. Whether that has been, while the lease was read, only `timestamp.json` can tell.
+ * Takes the lease for these tasks, to build on commit `base` (0: on none). Nothing if another publisher holds it: that one looks at
+ * the inbox once more after its commit. Only `timestamp.json` tells whether that commit came while the lease was read.
  */
 export async function takeLease(
   repository: Repository,
@@ -69,7 +69,7 @@ export async function takeLease(
   }
 }
 
-/** For the one who knows that no other publisher lives: a lease that is still held is that of a crashed one. */
+/** For a process that knows that no other publisher lives: whoever holds the lease still has crashed. */
 export async function expireLease(ports: Pick<Ports, 'state' | 'hints'>): Promise<void> {
   const store = storeOf(ports)
   const stored = await store.read(name)

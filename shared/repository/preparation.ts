@@ -27,7 +27,7 @@ export interface PreparationDocument extends Document {
   readonly structure: string
   /** A later one has the last word about a role. */
   readonly rounds: readonly Round[]
-  /** Of the first round, what preparers that ran out of time have made of it. */
+  /** What preparers that ran out of time have made of the first round. */
   readonly whole?: Whole | undefined
   /** Numbers of rounds that are of no use any more. */
   readonly abandoned: readonly number[]
@@ -171,7 +171,7 @@ export async function holdPreparation(
   }
 }
 
-/** For the one who knows that no other preparer lives. */
+/** For a process that knows that no other preparer lives: whoever holds one still has crashed. */
 export async function releasePreparations(state: ObjectStore): Promise<void> {
   for (const name of await state.list('preparations/')) {
     const id = taskIdIn(name)

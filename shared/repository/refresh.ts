@@ -91,7 +91,7 @@ function rolesWithTargets({ ports }: Repository, current: Current) {
   })
 }
 
-/** The life of each kind of online role that ends first: what a person wants to know of when things expire. */
+/** Of each kind of online role the life that ends first, which is what a person wants to know of them. */
 export async function firstToExpire(repository: Repository, current: Current): Promise<Life[]> {
   const oldest = queuesByAge(repository, current).flatMap((queue) => queue.slice(0, 1))
   const lives = await inParallel(oldest, repository.limits.parallel, (signing) => lifeOf(repository, current, signing))

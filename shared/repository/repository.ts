@@ -37,31 +37,31 @@ export interface Repository {
 export interface Limits {
   /** Tasks taken from the inbox at once. */
   readonly tasksPerCycle: number
-  /** Bytes of requests taken from the inbox at once; one task is always taken. */
+  /** Bytes of requests taken from the inbox at once; one task is taken however big it is. */
   readonly bytesPerCycle: number
-  /** Roles re-signed before they expire at once; the rest waits for the next run. */
+  /** Roles signed again at once because they are half spent; the rest waits for the next run. */
   readonly refreshedPerCycle: number
   /** Writes and signatures under way at once. */
   readonly parallel: number
   /** The same while work is done ahead, beside short commits. */
   readonly preparedAtOnce: number
-  /** Of so many roles in one commit the signatures are verified on the spot; of more by other threads, which takes longer for each. */
+  /** Up to so many roles in one commit have their signatures verified on the spot; more of them on other threads, at a higher price each. */
   readonly verifiedHere: number
-  /** From so many roles on they are signed ahead of the commit: see `prepare.ts`. */
+  /** A task that signs so many roles or more has them signed ahead of its commit: see `prepare.ts`. */
   readonly aheadFrom: number
-  /** So many of them, changed meanwhile, are left to the commit; of more another round is made first. */
+  /** Of these roles up to so many that have changed meanwhile are left to the commit; more of them take another round first. */
   readonly leftToCommit: number
-  /** Milliseconds that a publisher has the inbox to itself, and after which a silent one counts as crashed. */
+  /** Milliseconds that a publisher, or a preparer, has the work to itself; one that is silent for longer counts as crashed. */
   readonly lease: number
   /** Milliseconds that old online keys go on signing after the root with the new ones became visible. */
   readonly rotationGrace: number
-  /** Milliseconds that files stay after a commit that supersedes them became visible: clients may be about to read them. */
+  /** Milliseconds that files stay once a commit that supersedes them is visible: clients may be about to read them. */
   readonly retention: number
   /** Milliseconds from one collection of what is not needed any more to the next. */
   readonly collectEvery: number
   /** Bytes of role files that are kept in memory because they may be asked for again. */
   readonly cachedRoleBytes: number
-  /** Objects deleted by one collection, about; the rest waits for the next run. */
+  /** About how many objects one collection deletes; the rest waits for the next run. */
   readonly collectedPerCycle: number
 }
 
@@ -88,17 +88,17 @@ export interface RoleRead {
   readonly signers: SigningGroup
 }
 
-/** Saves reading; never decides anything. Role files never change, so what was read once holds. */
+/** Spares reading, and decides nothing. Role files never change, so what was read once holds. */
 export interface Cache {
   current?: Current
   /** Clients could read it once. */
   isFounded?: boolean
-  /** What this process has made last, visible or not: it is once `timestamp.json` has the bytes of its timestamp. */
+  /** What this process made last. It is visible once `timestamp.json` has the bytes of its timestamp. */
   upcoming?: Upcoming
   /** By file name, the least recently used first. */
   readonly roles: Map<string, Signed<Targets>>
   roleBytes: number
-  /** The one that was read last. */
+  /** The role that was read last. */
   lastRead?: RoleRead
   /** SHA-256 of the entry of the last commit that this process has seen finished: see `finish`. */
   finished?: string
@@ -127,7 +127,7 @@ export function openRepository(ports: Ports, limits: Partial<Limits> = {}): Repo
   }
 }
 
-/** Those that are asked for are of roles that were signed longest ago; with each commit there is one more that nobody may ever ask for. */
+/** Asked for are those of the roles that were signed longest ago; each commit adds one that nobody may ever ask for. */
 const mostCommitTimes = 4096
 
 export function cachedCommitTime(cache: Cache, number: number): Date | undefined {

@@ -11,16 +11,16 @@ import { expirationOf } from './settings.ts'
 import type { SigningGroup } from './signing.ts'
 import { canSign, heldBy, signersOf } from './tree.ts'
 
-/** How long the bytes of a role may be to be remembered: an empty hash bin's are. */
+/** Of roles up to so many bytes the signatures are remembered, in case another one has the same bytes: empty hash bins have. */
 const shortBytes = 1024
 
-/** From so many bytes on they are hashed by another thread. */
+/** From so many bytes on a role is hashed, and verified, on another thread. */
 const longBytes = 64 * 1024
 
 /**
  * A function that dates and signs a role of this draft, checks its own work against the role's keys and threshold, and
- * signs equal bytes only once. With `checks`, those that take long go on in other threads, and have to be awaited there before
- * anybody may see what was signed.
+ * signs equal bytes only once. With `checks`, checking what takes long goes on in other threads: its promises are added there, and
+ * have to be awaited before anybody may see what was signed.
  */
 export function signer({ ports, limits }: Repository, draft: Draft, now: Date, checks?: Promise<void>[]) {
   const tree = treeOfDraft(draft)

@@ -14,8 +14,8 @@ import type { Operation } from './operation.ts'
 import { isOnline, refusePending } from './waiting.ts'
 
 /**
- * Spreads the targets over another number of hash bins, with one commit. The bins that are no more stay in the snapshot as they
- * were last: clients take no snapshot that has lost a role.
+ * Spreads the targets over another number of hash bins, with one commit. Bins that are no more stay in the snapshot as they were
+ * last, for clients take no snapshot that has lost a role (specification, section 5.5.5).
  */
 export const changeBins: Operation<'change_bins'> = {
   refusedMessage: 'Update Settings Failed',
