@@ -85,7 +85,8 @@ export async function continueCeremony(file: string, given: Given, course: Cours
   }
   const before = rootBefore(payload)
   const rootKeys = await openHolders(given.rootKeys, before ? [before, root.signed] : [root.signed], hands.passwords)
-  if (rootKeys.length > 0) await confirm(payload, rootKeys, course, hands)
+  // What is sent is more than what was signed: no signature covers how long roles live, or to whom targets delegates.
+  if (rootKeys.length > 0 || course.send) await confirm(payload, rootKeys, course, hands)
   await finish(payload, await withSignatures(root, signersOf(rootKeys)), course.out ?? file, course, hands)
 }
 
@@ -119,10 +120,12 @@ async function confirm(
     rootKeys.map(({ key, source, signer }) => [signer?.keyid ?? keyid(key), `${source}${signer ? ' (held)' : ''}`]),
   )
   const text = review(root.signed, request, sources, before)
-  if (!assumeDefaults && prompter === undefined) throw missing('The confirmation of what is signed', '--yes')
+  if (rootKeys.length > 0 && !assumeDefaults && prompter === undefined)
+    throw missing('The confirmation of what is signed', '--yes')
   showBefore(text, { yes: assumeDefaults }, hands)
-  if (!assumeDefaults && !(await prompter?.confirm('Is all this right, the keyids too?', false)))
-    throw new CliError('refused', 'Not confirmed. Nothing was signed.')
+  if (assumeDefaults || prompter === undefined) return
+  if (!(await prompter.confirm('Is all this right, the keyids too?', false)))
+    throw new CliError('refused', 'Not confirmed. Nothing was done.')
 }
 
 const signersOf = (rootKeys: readonly RootKey[]) => rootKeys.flatMap(({ signer }) => signer ?? [])

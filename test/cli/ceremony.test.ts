@@ -228,6 +228,14 @@ describe('tuffet ceremony', () => {
     assert.notEqual(code, 0)
     assert.match(stderr, /1 more signature/)
   })
+
+  it('shows what is sent where nobody signs any more: the settings are in no signature', async () => {
+    const tampered = JSON.parse(await readFile(path('payload.json'), 'utf8'))
+    tampered.settings.roles.timestamp.expiration = 3650
+    await writeFile(path('tampered.json'), JSON.stringify(tampered))
+    const { stderr } = await ceremony(['--continue', 'tampered.json', '--send'])
+    assert.match(stderr, /timestamp +3,650 days/)
+  })
 })
 
 describe('what is verified before a root is sent', () => {
