@@ -11,7 +11,7 @@ import { simulate } from './simulation.ts'
 const seeds = 500
 
 describe('The simulated service', () => {
-  it(`keeps its promises in ${seeds} seeds, whatever goes wrong`, { timeout: 170_000 }, async () => {
+  it(`keeps its promises in ${seeds} seeds, whatever goes wrong`, { timeout: 600_000 }, async () => {
     // Not in this process, for the test runner follows every promise, and these are many.
     const program = fileURLToPath(new URL('simulate.ts', import.meta.url))
     const child = spawn(process.execPath, [program, '--seeds', String(seeds), '--processes', '2'])
@@ -43,7 +43,7 @@ finder.on('exit', () => {
 
 describe('The simulation finds out when', () => {
   for (const [name, { promise }] of found) {
-    it(name, { timeout: 170_000 }, async (test) => {
+    it(name, { timeout: 600_000 }, async (test) => {
       const tried = await promise
       assert.ok(tried > 0, '500 seeds have not found it')
       test.diagnostic(`caught after ${tried} seeds`)
