@@ -1,11 +1,11 @@
 import { canonicalText } from '../tuf/canonical.ts'
 import type { TargetPath } from '../tuf/names.ts'
 import type { Artifact } from './artifact-rules.ts'
+import type { Block } from './blocks.ts'
 import { BrokenLineError, readCsvLine, readCsvLineAgain, readJsonLine, reasonOf } from './bulk-line.ts'
 import { linesOf } from './bulk-lines.ts'
 import { BulkPlaces } from './bulk-places.ts'
 import { hasSha256 } from './clients.ts'
-import type { Block } from './journal.ts'
 import { blocksOf } from './stored-lines.ts'
 
 /**

@@ -1,8 +1,9 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import { withTaskId } from './artifact-rules.ts'
+import type { Block, BlockOfArtifacts } from './blocks.ts'
 import { readBulk } from './bulk.ts'
 import { sha256 } from './documents.ts'
-import type { Block, BlockOfArtifacts, Change, Imported } from './journal.ts'
+import type { Change, Imported } from './journal.ts'
 import { createUnlessTaken, type ObjectStore } from './ports.ts'
 import { decodeLines, joinLines, readPart } from './stored-lines.ts'
 

@@ -1,4 +1,5 @@
 import type { TargetFile } from '../tuf/metadata.ts'
+import type { Block, BlockOfArtifacts } from './blocks.ts'
 import type { BulkFormat } from './bulk.ts'
 import { type Document, decodeDocument, encodeDocument, sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
@@ -49,26 +50,6 @@ export interface Link {
   readonly number: number
   /** Of the bytes of that entry, in hex. */
   readonly sha256: string
-}
-
-/** Some of the bytes of a file beside an entry, to be read and verified without the others. */
-export interface Stretch {
-  /** Where they begin and end. */
-  readonly start: number
-  readonly end: number
-  /** Of these bytes, in hex. */
-  readonly sha256: string
-}
-
-/** Neighbouring lines, as many as a page of changes may need. */
-export interface Block extends Stretch {
-  /** Empty ones do not count. */
-  readonly lines: number
-}
-
-export interface BlockOfArtifacts extends Block {
-  /** In the file of what they held before, their lines; absent if they held nothing. */
-  readonly before?: Stretch
 }
 
 /** A million changes: see `imported.ts`. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import type { Stretch } from '../../shared/repository/blocks.ts'
 import { sha256 } from '../../shared/repository/documents.ts'
 import type { BootstrapDocument } from '../../shared/repository/found.ts'
-import type { Entry, Stretch } from '../../shared/repository/journal.ts'
+import type { Entry } from '../../shared/repository/journal.ts'
 import { formatExpires, type TargetFile } from '../../shared/tuf/metadata.ts'
 
 type TargetFiles = ReadonlyMap<string, TargetFile>
