@@ -2,7 +2,7 @@ import { keysOfDelegated } from '../../shared/tuf/delegation.ts'
 import { type Targets, versionOf } from '../../shared/tuf/metadata.ts'
 import type { MetadataSource } from '../metadata-source.ts'
 import { readTrustedRoot } from '../root/trusted.ts'
-import { readVerified, type Trusted } from '../verified-metadata.ts'
+import { readBelow } from '../verified-repository.ts'
 
 /**
  * What clients read of a role now, verified from the root on: a service in the wrong hands must not decide what a holder takes for
@@ -10,16 +10,11 @@ import { readVerified, type Trusted } from '../verified-metadata.ts'
  */
 export async function publishedRole(source: MetadataSource, role: string, root?: string): Promise<Targets | undefined> {
   const trusted = (await readTrustedRoot(source, root))?.signed
-  if (trusted === undefined) return undefined
-  const { roles, keys } = trusted
-  const timestamp = await readVerified(source, 'timestamp', 'timestamp.json', { role: roles.timestamp, keys })
-  const version = timestamp?.meta.get('snapshot.json')?.version
-  const snapshot = await readVerified(source, 'snapshot', `${version}.snapshot.json`, { role: roles.snapshot, keys })
-  if (snapshot === undefined) return undefined
-  const read = (name: string, signers: Trusted) =>
-    readVerified(source, 'targets', `${versionOf(snapshot, name)}.${name}.json`, signers)
-  const targets = await read('targets', { role: roles.targets, keys })
-  if (role === 'targets' || targets?.delegations === undefined) return role === 'targets' ? targets : undefined
-  const delegated = keysOfDelegated(role, targets.delegations)
-  return delegated && read(role, { role: delegated, keys: targets.delegations.keys })
+  if (trusted === undefined || (await source.read('timestamp.json')) === undefined) return undefined
+  const { snapshot, targets } = await readBelow(source, trusted)
+  if (versionOf(snapshot, role) === undefined) return undefined
+  const top = await targets('targets', trusted.roles.targets, trusted.keys)
+  if (role === 'targets') return top
+  const delegated = top.delegations && keysOfDelegated(role, top.delegations)
+  return top.delegations && delegated && targets(role, delegated, top.delegations.keys)
 }
