@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { canonicalBytes } from '../shared/tuf/canonical.ts'
+import { formatExpires } from '../shared/tuf/expiry.ts'
 import { type Json, parseJson } from '../shared/tuf/json.ts'
 import { type Key, keyFromPublicKey, keyid } from '../shared/tuf/keys.ts'
-import { formatExpires, type Root, specVersion } from '../shared/tuf/metadata.ts'
+import { type Root, specVersion } from '../shared/tuf/metadata.ts'
 import { assemble } from '../shared/tuf/signed.ts'
 
 /** An embedded service in a process of its own, as a team would run it. */

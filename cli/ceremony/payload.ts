@@ -1,8 +1,9 @@
 import type { ClientId } from '../../shared/repository/clients.ts'
 import type { BinDelegation } from '../../shared/tuf/bins.ts'
+import { expiresIn } from '../../shared/tuf/expiry.ts'
 import { type JsonObject, parseJson } from '../../shared/tuf/json.ts'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
-import { expiresIn, type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
+import { type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
 import type { Signed } from '../../shared/tuf/signed.ts'
 import type { RootPayload } from '../root-payload.ts'
 

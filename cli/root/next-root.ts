@@ -1,5 +1,6 @@
+import { formatExpires } from '../../shared/tuf/expiry.ts'
 import { type Key, keyIdentity, keyid as keyidOf } from '../../shared/tuf/keys.ts'
-import { formatExpires, type RoleKeys, type Root } from '../../shared/tuf/metadata.ts'
+import type { RoleKeys, Root } from '../../shared/tuf/metadata.ts'
 import { topLevelRoles } from '../../shared/tuf/names.ts'
 import { onlineRoles } from '../ceremony/payload.ts'
 import { CliError } from '../output.ts'

@@ -1,6 +1,6 @@
 import { describeKeysNotHeld, type KeysNotHeld } from '../repository/keys-not-held.ts'
 import type { Signer } from '../repository/ports.ts'
-import { day } from '../tuf/metadata.ts'
+import { day } from '../tuf/expiry.ts'
 import type { Logger } from './logger.ts'
 
 /** What an operator has to know of keys that the embedded service should hold. */

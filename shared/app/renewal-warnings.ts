@@ -1,5 +1,5 @@
 import type { HeldRole } from '../repository/renewal.ts'
-import { day } from '../tuf/metadata.ts'
+import { day } from '../tuf/expiry.ts'
 import type { Logger } from './logger.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { day } from '../tuf/metadata.ts'
+import { day } from '../tuf/expiry.ts'
 import { importsFor, listImports, namesOf, readImport } from './bulk-imports.ts'
 import { readTask } from './read.ts'
 import type { Repository } from './repository.ts'

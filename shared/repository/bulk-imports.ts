@@ -1,4 +1,4 @@
-import { day } from '../tuf/metadata.ts'
+import { day } from '../tuf/expiry.ts'
 import type { BulkFormat } from './bulk.ts'
 import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
 import { createUnlessTaken, StoreError } from './ports.ts'

@@ -1,14 +1,8 @@
 import { keysOfDelegated, rolesTrustedWith } from '../tuf/delegation.ts'
 import { TufError } from '../tuf/errors.ts'
+import { expiresAt } from '../tuf/expiry.ts'
 import type { Key } from '../tuf/keys.ts'
-import {
-  type Delegations,
-  expiresAt,
-  type MetadataByType,
-  type MetaFile,
-  type RoleKeys,
-  type Targets,
-} from '../tuf/metadata.ts'
+import type { Delegations, MetadataByType, MetaFile, RoleKeys, Targets } from '../tuf/metadata.ts'
 import type { TopLevelRole } from '../tuf/names.ts'
 import { decodeSigned, lengthAndHashes, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold } from '../tuf/threshold.ts'

@@ -1,4 +1,5 @@
-import { day, versionOf } from '../tuf/metadata.ts'
+import { day } from '../tuf/expiry.ts'
+import { versionOf } from '../tuf/metadata.ts'
 import { collectImports } from './bulk-collect.ts'
 import { type Current, readCurrent } from './current.ts'
 import { type Document, decodeDocument, schemaVersion, writeDocument } from './documents.ts'

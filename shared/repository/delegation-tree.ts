@@ -1,6 +1,7 @@
 import { binNames, type HashBins, isBinName } from '../tuf/bins.ts'
+import { expiresAt } from '../tuf/expiry.ts'
 import type { Key } from '../tuf/keys.ts'
-import { type Delegations, expiresAt, type RoleKeys } from '../tuf/metadata.ts'
+import type { Delegations, RoleKeys } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
 import { inParallel } from './parallel.ts'
 import { firstToExpire } from './refresh.ts'

@@ -1,4 +1,4 @@
-import { day } from '../tuf/metadata.ts'
+import { day } from '../tuf/expiry.ts'
 import { inParallel } from './parallel.ts'
 import type { Repository } from './repository.ts'
 

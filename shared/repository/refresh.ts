@@ -1,4 +1,5 @@
-import { day, expiresAt, versionOf } from '../tuf/metadata.ts'
+import { day, expiresAt } from '../tuf/expiry.ts'
+import { versionOf } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
 import { findEntry } from './journal.ts'
 import { isOfOnlineKeys } from './keys-not-held.ts'

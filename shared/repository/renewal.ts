@@ -1,4 +1,4 @@
-import { day, expiresAt } from '../tuf/metadata.ts'
+import { day, expiresAt } from '../tuf/expiry.ts'
 import type { Current } from './current.ts'
 import { type Life, signedOffline, timeOfCommit } from './refresh.ts'
 import type { Repository } from './repository.ts'

@@ -1,4 +1,5 @@
-import { day, type Root, type Snapshot, type Targets, type Timestamp } from '../tuf/metadata.ts'
+import { day } from '../tuf/expiry.ts'
+import type { Root, Snapshot, Targets, Timestamp } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
 import type { StoredEntry } from './journal.ts'
 import type { Parked } from './parked.ts'

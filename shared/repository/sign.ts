@@ -1,5 +1,6 @@
 import { canonicalBytes } from '../tuf/canonical.ts'
-import { expiresIn, type Metadata, type Targets } from '../tuf/metadata.ts'
+import { expiresIn } from '../tuf/expiry.ts'
+import type { Metadata, Targets } from '../tuf/metadata.ts'
 import { assemble, decodeSigned, type Signed } from '../tuf/signed.ts'
 import { verifyThreshold, verifyThresholdAside } from '../tuf/threshold.ts'
 import { type Draft, treeOfDraft } from './draft.ts'

@@ -1,5 +1,6 @@
 import { inside, integer, inWords, list, map, object, optional, type Place, text } from './decode.ts'
 import { TufError } from './errors.ts'
+import { expiresAt } from './expiry.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Key } from './keys.ts'
 import { isTopLevel, type TopLevelRole, topLevelRoles } from './names.ts'
@@ -17,7 +18,7 @@ interface Common {
   readonly spec_version: string
   /** From 1 on. */
   readonly version: number
-  /** `YYYY-MM-DDTHH:MM:SSZ`, nothing else: see `expiresAt`. */
+  /** `YYYY-MM-DDTHH:MM:SSZ`, nothing else: see `expiry.ts`. */
   readonly expires: string
   readonly [field: string]: unknown
 }
@@ -105,37 +106,6 @@ export interface MetadataByType {
   snapshot: Snapshot
   timestamp: Timestamp
 }
-
-const expiresFormat = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
-
-/** When the role expires. Throws TufError 'invalid-metadata' unless it is written as every client reads it. */
-export function expiresAt(metadata: Pick<Common, 'expires'>): Date {
-  const date = new Date(metadata.expires)
-  if (
-    !expiresFormat.test(metadata.expires) ||
-    Number.isNaN(date.getTime()) ||
-    formatExpires(date) !== metadata.expires
-  ) {
-    throw new TufError(
-      'invalid-metadata',
-      `expires has to read YYYY-MM-DDTHH:MM:SSZ, not ${JSON.stringify(metadata.expires)}.`,
-    )
-  }
-  return date
-}
-
-/** Whole seconds and a Z: fractions and offsets each break a client. Throws TufError 'invalid-metadata' beyond the year 9999. */
-export function formatExpires(date: Date): string {
-  const text = `${date.toISOString().slice(0, 19)}Z`
-  if (expiresFormat.test(text)) return text
-  throw new TufError('invalid-metadata', `${date.toISOString()} is beyond the years that clients read, 0000 to 9999.`)
-}
-
-/** In milliseconds. */
-export const day = 24 * 60 * 60 * 1000
-
-/** When a role expires that is signed now and lives so many days. */
-export const expiresIn = (now: Date, days: number) => formatExpires(new Date(now.getTime() + days * day))
 
 /** The signed part of a role's metadata. Throws TufError 'invalid-metadata' that says where it is not as it should be. */
 export function decodeMetadata<Type extends TopLevelRole>(type: Type, json: Json): MetadataByType[Type] {

@@ -3,7 +3,8 @@ import type { Stretch } from '../../shared/repository/blocks.ts'
 import { sha256 } from '../../shared/repository/documents.ts'
 import type { BootstrapDocument } from '../../shared/repository/found.ts'
 import type { Entry } from '../../shared/repository/journal.ts'
-import { formatExpires, type TargetFile } from '../../shared/tuf/metadata.ts'
+import { formatExpires } from '../../shared/tuf/expiry.ts'
+import type { TargetFile } from '../../shared/tuf/metadata.ts'
 
 type TargetFiles = ReadonlyMap<string, TargetFile>
 

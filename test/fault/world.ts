@@ -12,9 +12,10 @@ import type {
   TaskRequest,
 } from '../../shared/repository/task.ts'
 import type { BinDelegation } from '../../shared/tuf/bins.ts'
+import { formatExpires } from '../../shared/tuf/expiry.ts'
 import { type Json, parseJson } from '../../shared/tuf/json.ts'
 import { keyFromPublicKey, keyid } from '../../shared/tuf/keys.ts'
-import { formatExpires, type Root, specVersion, type Targets } from '../../shared/tuf/metadata.ts'
+import { type Root, specVersion, type Targets } from '../../shared/tuf/metadata.ts'
 import { roleName, targetPath } from '../../shared/tuf/names.ts'
 import type { Signed } from '../../shared/tuf/signed.ts'
 import { makeRoot, signatureBy, signRole, type TestKey } from '../support/keys.ts'

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import { checkRepository } from '../../shared/repository/check.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { delegatedNames, findTarget, keysOfDelegated } from '../../shared/tuf/delegation.ts'
-import {
-  expiresAt,
-  type MetadataByType,
-  type MetaFile,
-  type RoleKeys,
-  type Root,
-  type Snapshot,
-  type TargetFile,
-  type Targets,
-  type Timestamp,
+import { expiresAt } from '../../shared/tuf/expiry.ts'
+import type {
+  MetadataByType,
+  MetaFile,
+  RoleKeys,
+  Root,
+  Snapshot,
+  TargetFile,
+  Targets,
+  Timestamp,
 } from '../../shared/tuf/metadata.ts'
 import { checkRoot, verifyFirstRoot, verifySuccession } from '../../shared/tuf/root.ts'
 import { decodeSigned, lengthAndHashes, type Signed } from '../../shared/tuf/signed.ts'

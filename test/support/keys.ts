@@ -1,7 +1,8 @@
 import { constants, generateKeyPairSync, type KeyObject, sign as nodeSign } from 'node:crypto'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
+import { formatExpires } from '../../shared/tuf/expiry.ts'
 import { type Key, keyFromPublicKey, keyid } from '../../shared/tuf/keys.ts'
-import { formatExpires, type Metadata, type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
+import { type Metadata, type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
 import { assemble, type Signature, type Signed } from '../../shared/tuf/signed.ts'
 
 export type KeyKind = 'ed25519' | 'ecdsa' | 'rsa'

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
+import { formatExpires } from '../../shared/tuf/expiry.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { keyid } from '../../shared/tuf/keys.ts'
-import { formatExpires, type Root, specVersion } from '../../shared/tuf/metadata.ts'
+import { type Root, specVersion } from '../../shared/tuf/metadata.ts'
 import { lengthAndHashes, type Signed } from '../../shared/tuf/signed.ts'
 import { inAYear, makeKey, makeRoot, signRole, type TestKey } from './keys.ts'
 

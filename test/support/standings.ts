@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { formatExpires } from '../../shared/tuf/expiry.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
-import { formatExpires, specVersion, type Targets } from '../../shared/tuf/metadata.ts'
+import { specVersion, type Targets } from '../../shared/tuf/metadata.ts'
 import { apiOver, artifact, bootstrapBody, type TestApi } from './api.ts'
 import { decided, signatureOf } from './holders.ts'
 import { inAYear, makeKey, makeRoot, signRole, type TestKey } from './keys.ts'

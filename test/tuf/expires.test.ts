@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { expiresAt, expiresIn, formatExpires } from '../../shared/tuf/metadata.ts'
+import { expiresAt, expiresIn, formatExpires } from '../../shared/tuf/expiry.ts'
 import { refuses } from '../support/tuf-errors.ts'
 
 describe('expires', () => {

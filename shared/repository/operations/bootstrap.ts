@@ -1,6 +1,7 @@
 import { binNames, delegateBins, hashBins } from '../../tuf/bins.ts'
+import { expiresAt, expiresIn } from '../../tuf/expiry.ts'
 import { parseJson } from '../../tuf/json.ts'
-import { expiresAt, expiresIn, type Root, type Targets } from '../../tuf/metadata.ts'
+import type { Root, Targets } from '../../tuf/metadata.ts'
 import { checkRoot } from '../../tuf/root.ts'
 import { decodeSigned, type Signature, type Signed, signedFromJson, unsigned } from '../../tuf/signed.ts'
 import { checkRootFor } from '../client-rules.ts'

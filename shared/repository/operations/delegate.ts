@@ -1,14 +1,8 @@
 import { binNames, delegateBins, hashBins } from '../../tuf/bins.ts'
 import { everyPath } from '../../tuf/delegation.ts'
+import { formatExpires } from '../../tuf/expiry.ts'
 import type { Key } from '../../tuf/keys.ts'
-import {
-  type DelegatedRole,
-  type Delegations,
-  formatExpires,
-  type RoleKeys,
-  specVersion,
-  type Targets,
-} from '../../tuf/metadata.ts'
+import { type DelegatedRole, type Delegations, type RoleKeys, specVersion, type Targets } from '../../tuf/metadata.ts'
 import {
   type Draft,
   noteChanges,

@@ -1,5 +1,6 @@
+import { day, expiresAt, formatExpires } from '../../tuf/expiry.ts'
 import { keyIdentity } from '../../tuf/keys.ts'
-import { day, expiresAt, formatExpires, type Metadata, type Root } from '../../tuf/metadata.ts'
+import type { Metadata, Root } from '../../tuf/metadata.ts'
 import { rolesBelowRoot } from '../../tuf/names.ts'
 import { Refusal } from '../errors.ts'
 import type { Signer } from '../ports.ts'

@@ -1,5 +1,6 @@
 import { canonicalText } from '../../tuf/canonical.ts'
-import { expiresAt, expiresIn, type Targets } from '../../tuf/metadata.ts'
+import { expiresAt, expiresIn } from '../../tuf/expiry.ts'
+import type { Targets } from '../../tuf/metadata.ts'
 import { type Signed, unsigned } from '../../tuf/signed.ts'
 import { adoptTrial, type Draft, NextCommit, roleOf, setSigning, treeOfDraft, trialOf } from '../draft.ts'
 import { Refusal } from '../errors.ts'

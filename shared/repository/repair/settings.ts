@@ -1,5 +1,6 @@
 import { type HashBins, hashBins, isBinName } from '../../tuf/bins.ts'
-import { type Delegations, day, expiresAt, type Targets } from '../../tuf/metadata.ts'
+import { day, expiresAt } from '../../tuf/expiry.ts'
+import type { Delegations, Targets } from '../../tuf/metadata.ts'
 import type { Signed } from '../../tuf/signed.ts'
 import { schemaVersion } from '../documents.ts'
 import type { Entry } from '../journal.ts'
