@@ -146,7 +146,7 @@ async function finish(
 
   const file = fileOf(out, course.send && lacking <= 0)
   if (file !== undefined) await savePayload(file, payload, root)
-  const task = course.send && lacking <= 0 ? await send(payload, hands) : undefined
+  const task = course.send && lacking <= 0 ? await sendOrSave(payload, root, file, hands) : undefined
   const document = {
     ...(file !== undefined && { payload: file }),
     threshold: root.signed.roles.root.threshold,
@@ -160,6 +160,22 @@ async function finish(
 
 function fileOf(out: string | undefined, sent: boolean): string | undefined {
   return out ?? (sent ? undefined : 'payload.json')
+}
+
+/** What the holders have signed is not to go with a request that fails. */
+async function sendOrSave(payload: Payload, root: Signed<Root>, file: string | undefined, hands: Hands): Promise<Task> {
+  try {
+    return await send(payload, hands)
+  } catch (cause) {
+    if (file !== undefined || !(cause instanceof CliError)) throw cause
+    const unsent = `payload-${Date.now()}.json`
+    await savePayload(unsent, payload, root)
+    const next = `tuffet ceremony --continue ${unsent} --send`
+    throw new CliError(cause.code, `${cause.message}\nWhat was signed is saved. To send it again:\n  ${next}`, {
+      cause,
+      details: { ...cause.details, payload: unsent },
+    })
+  }
 }
 
 async function allowLater(lacking: number, { later }: Course, { prompter }: Hands): Promise<void> {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -162,6 +165,21 @@ describe('tuffet ceremony', () => {
     const other = await ceremony(['--yes', ...held('alice.pem', 'bob.pem'), '--online-key', 'ab'.repeat(32)])
     assert.equal(other.code, 4)
     assert.match(other.stderr, /Somebody may be in between/)
+  })
+
+  it('saves what was signed where sending fails', async () => {
+    const front = createServer(async ({ method = '', url = '' }, answer) => {
+      if (method === 'POST') answer.writeHead(403).end('{"detail":"Not you."}')
+      else answer.end(await (await fetch(new URL(url, served.url))).text())
+    })
+    await once(front.listen(0, '127.0.0.1'), 'listening')
+    const api = `http://127.0.0.1:${(front.address() as AddressInfo).port}`
+    const sent = await ceremony(['--api', api, '--yes', '--send', '--json', ...held('alice.pem', 'bob.pem')])
+    front.close()
+    assert.equal(sent.code, 1, sent.stderr)
+    const { error, payload: saved } = JSON.parse(sent.stdout)
+    assert.match(error.message, new RegExp(`^Not you\\.[^]*--continue ${saved} --send$`))
+    assert.equal((await payload(saved)).root.signatures.length, 2)
   })
 
   it('gathers signatures one after the other, and sends what is complete and nothing else', async () => {
