@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { type Bulk, type BulkFormat, readBulk } from '../shared/repository/bulk.ts'
+import { type Bulk, type BulkFormat, readBulk } from '../shared/repository/bulk/bulk.ts'
 import { maximumBulkBytes } from '../shared/repository/uploads.ts'
 import { CliError, unreadable } from './output.ts'
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { CheckHelper, HelpedCheck } from '../shared/repository/check.ts'
+import type { CheckHelper, HelpedCheck } from '../shared/repository/check/check.ts'
 import { CliError } from './output.ts'
 
 export interface CheckShare {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { type DelegatedFile, fileCheck } from '../shared/repository/check-files.ts'
+import { type DelegatedFile, fileCheck } from '../shared/repository/check/files.ts'
 import type { CheckShare, CheckTold } from './check-helper.ts'
 import { filesIn } from './metadata-source.ts'
 import { CliError } from './output.ts'

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { CheckReport } from '../../shared/repository/check-report.ts'
+import type { CheckReport } from '../../shared/repository/check/report.ts'
 import type { ClientId, Verdict } from '../../shared/repository/clients.ts'
 import type { ApiClient } from '../api-client.ts'
 import { contextOf } from '../context.ts'
@@ -27,10 +27,10 @@ export function checkCommand(): Command {
         { sizeWarnings, slownessWarnings },
         { checkHelper },
       ] = await Promise.all([
-        import('../../shared/repository/check.ts'),
-        import('../../shared/repository/check-journal.ts'),
+        import('../../shared/repository/check/check.ts'),
+        import('../../shared/repository/check/journal.ts'),
         import('../metadata-source.ts'),
-        import('../../shared/repository/unused-files.ts'),
+        import('../../shared/repository/check/unused-files.ts'),
         import('../../shared/repository/clients.ts'),
         import('../../shared/repository/client-rules.ts'),
         import('../check-helper.ts'),

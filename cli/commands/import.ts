@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import type * as z from 'zod'
 import type { begunImport, importStanding } from '../../shared/app/result-schemas.ts'
-import { type Bulk, type BulkFormat, bulkFormats } from '../../shared/repository/bulk.ts'
+import { type Bulk, type BulkFormat, bulkFormats } from '../../shared/repository/bulk/bulk.ts'
 import type { ApiClient, Task } from '../api-client.ts'
 import { type BulkFile, readBulkFile } from '../bulk-file.ts'
 import { type Context, contextOf } from '../context.ts'

@@ -77,7 +77,7 @@ interface Repaired {
 async function repairAndCheck(repository: Repository, { plan }: Diagnosis): Promise<Repaired> {
   const [{ repair }, { checkRepository }] = await Promise.all([
     import('../../shared/repository/repair/repair.ts'),
-    import('../../shared/repository/check.ts'),
+    import('../../shared/repository/check/check.ts'),
   ])
   const commit = plan && (await repair(repository, plan))
   const { metadata, clock } = repository.ports

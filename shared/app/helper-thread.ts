@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { help } from '../repository/help.ts'
-import type { Share } from '../repository/units.ts'
+import { help } from '../repository/ahead/help.ts'
+import type { Share } from '../repository/ahead/units.ts'
 import { comeAfterPublisher, type PreparerWork, repositoryOf } from './preparer-repository.ts'
 import { asPlain, type Told } from './thread-errors.ts'
 

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { bulkFormats } from '../repository/bulk.ts'
+import { bulkFormats } from '../repository/bulk/bulk.ts'
 import { example, optional, wholeNumber, withDefault } from './schemas.ts'
 
 const sha256 = z

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
-import { prepare } from '../repository/prepare.ts'
-import type { Helper } from '../repository/units.ts'
+import { prepare } from '../repository/ahead/prepare.ts'
+import type { Helper } from '../repository/ahead/units.ts'
 import { comeAfterPublisher, type PreparerWork, repositoryOf } from './preparer-repository.ts'
 import { fromPlain, type Told } from './thread-errors.ts'
 

@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import type { Prepared } from '../repository/prepare.ts'
+import type { Prepared } from '../repository/ahead/prepare.ts'
 import { type Lent, lendStore } from './lent-store.ts'
 import type { Logger } from './logger.ts'
 import type { PreparerWork } from './preparer-repository.ts'

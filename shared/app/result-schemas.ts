@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { bulkFormats } from '../repository/bulk.ts'
+import { bulkFormats } from '../repository/bulk/bulk.ts'
 import { binDelegations } from '../tuf/bins.ts'
 import { untouchedObject } from './schemas.ts'
 

@@ -1,6 +1,6 @@
+import type { Made } from '../repository/ahead/units.ts'
 import { Refusal, RepositoryError, type RepositoryErrorCode } from '../repository/errors.ts'
 import { SignerError, StoreError } from '../repository/ports.ts'
-import type { Made } from '../repository/units.ts'
 
 /** What one thread tells the other of the work that it was asked for. */
 export type Told = { readonly made: Made } | { readonly failed: PlainError }

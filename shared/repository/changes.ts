@@ -1,13 +1,13 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import { type Artifact, withTaskId } from './artifact-rules.ts'
 import type { Block, BlockOfArtifacts } from './blocks.ts'
-import { readBulk, readerAgain } from './bulk.ts'
-import { linesOf } from './bulk-lines.ts'
+import { readBulk, readerAgain } from './bulk/bulk.ts'
+import { linesOf } from './bulk/lines.ts'
+import { decodeLines, readPart, readStretch } from './bulk/stored-lines.ts'
 import { changesOfImport, type Held } from './imported.ts'
 import type { Change, Entry, Imported, Listed, TargetChange } from './journal.ts'
 import { changesListed } from './listed.ts'
 import type { ObjectStore } from './ports.ts'
-import { decodeLines, readPart, readStretch } from './stored-lines.ts'
 
 /** What an entry tells of changes: by itself, by the file that it imported, or by a list. */
 export type Told = Pick<Entry, 'changes' | 'imported' | 'listed'>

@@ -1,6 +1,6 @@
 import { type Root, specVersion, type TargetFile, type Targets } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
-import { emptyTraits } from './check-report.ts'
+import { emptyTraits } from './check/report.ts'
 import { oddKeyids, readingWarnings, refuseWithoutSha256, sizeWarnings, slownessWarnings } from './client-rules.ts'
 import {
   type Client,

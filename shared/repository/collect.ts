@@ -1,6 +1,6 @@
 import { day } from '../tuf/expiry.ts'
 import { versionOf } from '../tuf/metadata.ts'
-import { collectImports } from './bulk-collect.ts'
+import { collectImports } from './collect-imports.ts'
 import { type Current, readCurrent } from './current.ts'
 import { type Document, decodeDocument, schemaVersion, writeDocument } from './documents.ts'
 import { RepositoryError } from './errors.ts'

@@ -1,11 +1,11 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import { withTaskId } from './artifact-rules.ts'
 import type { Block, BlockOfArtifacts } from './blocks.ts'
-import { readBulk } from './bulk.ts'
+import { readBulk } from './bulk/bulk.ts'
+import { decodeLines, joinLines, readPart } from './bulk/stored-lines.ts'
 import { sha256 } from './documents.ts'
 import type { Change, Imported } from './journal.ts'
 import { createUnlessTaken, type ObjectStore } from './ports.ts'
-import { decodeLines, joinLines, readPart } from './stored-lines.ts'
 
 /** What a path held before an import. */
 export interface Held {

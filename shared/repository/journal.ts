@@ -1,6 +1,6 @@
 import type { TargetFile } from '../tuf/metadata.ts'
 import type { Block, BlockOfArtifacts } from './blocks.ts'
-import type { BulkFormat } from './bulk.ts'
+import type { BulkFormat } from './bulk/bulk.ts'
 import { type Document, decodeDocument, encodeDocument, sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
 import { inParallel } from './parallel.ts'

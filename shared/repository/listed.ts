@@ -1,8 +1,8 @@
-import { linesOf } from './bulk-lines.ts'
+import { linesOf } from './bulk/lines.ts'
+import { blocksOf, decodeLines, joinLines, readPart } from './bulk/stored-lines.ts'
 import { sha256 } from './documents.ts'
 import type { Change, Listed } from './journal.ts'
 import type { ObjectStore } from './ports.ts'
-import { blocksOf, decodeLines, joinLines, readPart } from './stored-lines.ts'
 
 /** Changes that are too many for an entry of the journal: a file of their own, with one on each line. */
 

@@ -1,6 +1,6 @@
 import type { Targets } from '../tuf/metadata.ts'
 import type { Artifact } from './artifact-rules.ts'
-import type { SharedBulk } from './bulk.ts'
+import type { SharedBulk } from './bulk/bulk.ts'
 import type { Draft } from './draft.ts'
 import type { HeldByArtifact } from './imported.ts'
 import type { Facts } from './preparation.ts'

@@ -4,7 +4,7 @@ import type { Key } from '../tuf/keys.ts'
 import type { TargetFile } from '../tuf/metadata.ts'
 import type { RoleName, TargetPath } from '../tuf/names.ts'
 import type { Signature } from '../tuf/signed.ts'
-import type { BulkFormat } from './bulk.ts'
+import type { BulkFormat } from './bulk/bulk.ts'
 import type { ClientId } from './clients.ts'
 import type { Document } from './documents.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { addArtifactsBody } from '../../shared/app/artifact-schemas.ts'
-import { readBulk } from '../../shared/repository/bulk.ts'
+import { readBulk } from '../../shared/repository/bulk/bulk.ts'
 import type { Json } from '../../shared/tuf/json.ts'
 
 const hex = (length: number) =>

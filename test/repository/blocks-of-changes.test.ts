@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { readBulk } from '../../shared/repository/bulk.ts'
+import { readBulk } from '../../shared/repository/bulk/bulk.ts'
 import { changesOf, readChanges } from '../../shared/repository/changes.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { sha256 } from '../../shared/repository/documents.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { collectImports } from '../../shared/repository/bulk-collect.ts'
-import { beginImport, decideTask, namesOf } from '../../shared/repository/bulk-imports.ts'
 import { collect } from '../../shared/repository/collect.ts'
+import { collectImports } from '../../shared/repository/collect-imports.ts'
 import { encodeDocument, schemaVersion } from '../../shared/repository/documents.ts'
+import { beginImport, decideTask, namesOf } from '../../shared/repository/imports.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type BulkFormat, readBulk, artifactsOf as sharedArtifacts } from '../../shared/repository/bulk.ts'
+import { type BulkFormat, readBulk, artifactsOf as sharedArtifacts } from '../../shared/repository/bulk/bulk.ts'
 
 const sha256 = 'ab'.repeat(32)
 const sha512 = 'cd'.repeat(64)

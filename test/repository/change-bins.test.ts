@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { prepare } from '../../shared/repository/ahead/prepare.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
-import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { clientNow, isClean, seen } from '../support/client.ts'
 import { customRole, delegation } from '../support/delegations.ts'

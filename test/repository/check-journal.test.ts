@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { checkJournal } from '../../shared/repository/check-journal.ts'
+import { checkJournal } from '../../shared/repository/check/journal.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { entryName, stateNames, stateObjectName } from '../../shared/repository/journal.ts'
 import { taskName } from '../../shared/repository/task.ts'

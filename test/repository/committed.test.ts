@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { checkJournal } from '../../shared/repository/check-journal.ts'
+import { checkJournal } from '../../shared/repository/check/journal.ts'
 import { committedDown, type Wanted } from '../../shared/repository/committed.ts'
 import { sha256 } from '../../shared/repository/documents.ts'
 import { encodeEntry, entryName, readEntry, type StoredEntry } from '../../shared/repository/journal.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { prepare } from '../../shared/repository/ahead/prepare.ts'
 import type { Ports } from '../../shared/repository/ports.ts'
-import { prepare } from '../../shared/repository/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { openRepository } from '../../shared/repository/repository.ts'
 import { parseJson } from '../../shared/tuf/json.ts'

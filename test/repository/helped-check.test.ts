@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type CheckHelper, checkRepository } from '../../shared/repository/check.ts'
-import { fileCheck } from '../../shared/repository/check-files.ts'
+import { type CheckHelper, checkRepository } from '../../shared/repository/check/check.ts'
+import { fileCheck } from '../../shared/repository/check/files.ts'
 import { many } from '../support/long-work.ts'
 import { addRequest, bootstrapped, run } from '../support/repository.ts'
 

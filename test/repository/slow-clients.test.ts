@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { checkRepository } from '../../shared/repository/check.ts'
+import { checkRepository } from '../../shared/repository/check/check.ts'
 import { warningsOfCurrent } from '../../shared/repository/client-standing.ts'
 import { type ClientId, clientVerdicts } from '../../shared/repository/clients.ts'
 import { readCurrent } from '../../shared/repository/current.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { checkRepository } from '../../shared/repository/check.ts'
+import { checkRepository } from '../../shared/repository/check/check.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { delegatedNames, findTarget, keysOfDelegated } from '../../shared/tuf/delegation.ts'
 import { expiresAt } from '../../shared/tuf/expiry.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { prepare } from '../../shared/repository/prepare.ts'
+import { prepare } from '../../shared/repository/ahead/prepare.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readTask } from '../../shared/repository/read.ts'
 import type { Repository } from '../../shared/repository/repository.ts'

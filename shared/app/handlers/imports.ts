@@ -7,7 +7,7 @@ import {
   importsFor,
   readImport,
   readProgress,
-} from '../../repository/bulk-imports.ts'
+} from '../../repository/imports.ts'
 import { readTask } from '../../repository/read.ts'
 import type { ImportArtifactsRequest } from '../../repository/task.ts'
 import { type Arrived, bulkName, maximumBulkBytes } from '../../repository/uploads.ts'

@@ -1,7 +1,7 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import { type Prepared, prepare } from '../../repository/ahead/prepare.ts'
 import { listInbox } from '../../repository/inbox.ts'
 import type { Queue } from '../../repository/ports.ts'
-import { type Prepared, prepare } from '../../repository/prepare.ts'
 import { type Published, publish } from '../../repository/publish.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { isTaskId } from '../../repository/task.ts'

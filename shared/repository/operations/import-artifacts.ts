@@ -1,7 +1,7 @@
 import type { TargetFile, Targets } from '../../tuf/metadata.ts'
 import { type Artifact, withTaskId } from '../artifact-rules.ts'
 import type { Block } from '../blocks.ts'
-import { artifactsOf, type Bulk, inSharedMemory, readBulk } from '../bulk.ts'
+import { artifactsOf, type Bulk, inSharedMemory, readBulk } from '../bulk/bulk.ts'
 import { artifactWarnings, refuseWithoutSha256 } from '../client-rules.ts'
 import { readersOfDraft } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'

@@ -1,8 +1,8 @@
-import { TufError } from '../tuf/errors.ts'
-import { isDeeper, type Json, type JsonObject, parseJson } from '../tuf/json.ts'
-import type { Hashes } from '../tuf/metadata.ts'
-import { type TargetPath, targetPath } from '../tuf/names.ts'
-import { type Artifact, hashAlgorithms, hashFault, hashFaults, sayingCustom } from './artifact-rules.ts'
+import { TufError } from '../../tuf/errors.ts'
+import { isDeeper, type Json, type JsonObject, parseJson } from '../../tuf/json.ts'
+import type { Hashes } from '../../tuf/metadata.ts'
+import { type TargetPath, targetPath } from '../../tuf/names.ts'
+import { type Artifact, hashAlgorithms, hashFault, hashFaults, sayingCustom } from '../artifact-rules.ts'
 
 /** One line of a bulk file, read by the rules that hold for POST /artifacts. */
 

@@ -1,24 +1,24 @@
-import { decodeSigned } from '../tuf/signed.ts'
-import { readCurrent } from './current.ts'
-import { schemaVersion, sha256 } from './documents.ts'
-import { type Draft, draftFrom } from './draft.ts'
-import { type Entry, encodeEntry, entryName, lastClaimed, readEntry } from './journal.ts'
-import type { LongWork, Planning } from './long-work.ts'
-import { operationFor } from './operations/index.ts'
-import { inParallel } from './parallel.ts'
-import { createUnlessTaken } from './ports.ts'
+import { decodeSigned } from '../../tuf/signed.ts'
+import { readCurrent } from '../current.ts'
+import { schemaVersion, sha256 } from '../documents.ts'
+import { type Draft, draftFrom } from '../draft.ts'
+import { type Entry, encodeEntry, entryName, lastClaimed, readEntry } from '../journal.ts'
+import type { LongWork, Planning } from '../long-work.ts'
+import { operationFor } from '../operations/index.ts'
+import { inParallel } from '../parallel.ts'
+import { createUnlessTaken } from '../ports.ts'
 import {
   type HeldPreparation,
   type PreparationDocument,
   preparedVersions,
   type Round,
   type Whole,
-} from './preparation.ts'
-import type { Current, Repository } from './repository.ts'
+} from '../preparation.ts'
+import type { Current, Repository } from '../repository.ts'
+import { isComplete } from '../signing.ts'
+import { changedSince, type Later, outdated } from '../take-over.ts'
+import type { AcceptedTask } from '../task.ts'
 import { signAhead } from './sign-ahead.ts'
-import { isComplete } from './signing.ts'
-import { changedSince, type Later, outdated } from './take-over.ts'
-import type { AcceptedTask } from './task.ts'
 import { allMade, type Helper, makeUnits, newTurns, type Share, turnsIn } from './units.ts'
 
 /**

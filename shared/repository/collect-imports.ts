@@ -1,5 +1,5 @@
 import { day } from '../tuf/expiry.ts'
-import { importsFor, listImports, namesOf, readImport } from './bulk-imports.ts'
+import { importsFor, listImports, namesOf, readImport } from './imports.ts'
 import { readTask } from './read.ts'
 import type { Repository } from './repository.ts'
 

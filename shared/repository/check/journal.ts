@@ -1,7 +1,7 @@
-import type { Finding, Problem } from './check-report.ts'
-import { checkState } from './check-state.ts'
-import { sha256 } from './documents.ts'
-import { decodeEntry, type Entry, entryName, filesBeside, type Link } from './journal.ts'
+import { sha256 } from '../documents.ts'
+import { decodeEntry, type Entry, entryName, filesBeside, type Link } from '../journal.ts'
+import type { Finding, Problem } from './report.ts'
+import { checkState } from './state.ts'
 
 export interface CheckedJournal {
   /** Entries of commits, from the current one to the first, as far as the chain could be followed. */

@@ -1,8 +1,8 @@
-import type { Block, Stretch } from './blocks.ts'
-import { linesOf } from './bulk-lines.ts'
-import { sha256 } from './documents.ts'
-import { mending, RepositoryError } from './errors.ts'
-import type { ObjectStore } from './ports.ts'
+import type { Block, Stretch } from '../blocks.ts'
+import { sha256 } from '../documents.ts'
+import { mending, RepositoryError } from '../errors.ts'
+import type { ObjectStore } from '../ports.ts'
+import { linesOf } from './lines.ts'
 
 /** Objects of the state store that hold a value on each line, up to millions of them, and that an entry of the journal names. */
 

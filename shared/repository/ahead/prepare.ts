@@ -1,11 +1,11 @@
-import { readCurrent } from './current.ts'
-import { decodeDocument } from './documents.ts'
-import { isNoTasksFault, Refusal, RepositoryError } from './errors.ts'
-import { type HeldPreparation, holdPreparation, LostHold, structureOf } from './preparation.ts'
-import type { Current, Repository } from './repository.ts'
+import { readCurrent } from '../current.ts'
+import { decodeDocument } from '../documents.ts'
+import { isNoTasksFault, Refusal, RepositoryError } from '../errors.ts'
+import { type HeldPreparation, holdPreparation, LostHold, structureOf } from '../preparation.ts'
+import type { Current, Repository } from '../repository.ts'
+import { changedAfter, stillGood } from '../take-over.ts'
+import { type AcceptedTask, inboxName, taskName } from '../task.ts'
 import { baseOfRound, catchUp, firstRound, OutOfTime, planned } from './rounds.ts'
-import { changedAfter, stillGood } from './take-over.ts'
-import { type AcceptedTask, inboxName, taskName } from './task.ts'
 import type { Helper } from './units.ts'
 
 /**

@@ -1,10 +1,10 @@
-import { decodeSigned } from '../tuf/signed.ts'
-import type { Finding, Problem } from './check-report.ts'
-import { type Document, decodeDocument } from './documents.ts'
-import { contradicts } from './finish.ts'
-import { type Entry, entryName, isAsDecided, type StateName, stateNames, stateObjectName } from './journal.ts'
-import { inParallel } from './parallel.ts'
-import { taskName } from './task.ts'
+import { decodeSigned } from '../../tuf/signed.ts'
+import { type Document, decodeDocument } from '../documents.ts'
+import { contradicts } from '../finish.ts'
+import { type Entry, entryName, isAsDecided, type StateName, stateNames, stateObjectName } from '../journal.ts'
+import { inParallel } from '../parallel.ts'
+import { taskName } from '../task.ts'
+import type { Finding, Problem } from './report.ts'
 
 /** Records read at once. */
 const parallel = 32

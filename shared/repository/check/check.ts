@@ -1,10 +1,10 @@
-import { delegatedNames } from '../tuf/delegation.ts'
-import type { Delegations, MetaFile, Root } from '../tuf/metadata.ts'
-import type { TopLevelRole } from '../tuf/names.ts'
-import { checkRoot, verifyFirstRoot, verifySuccession } from '../tuf/root.ts'
-import { type DelegatedFile, type Expected, type FileOptions, fileCheck, type Seen } from './check-files.ts'
-import type { CheckReport } from './check-report.ts'
-import { kindsIn } from './clients.ts'
+import { delegatedNames } from '../../tuf/delegation.ts'
+import type { Delegations, MetaFile, Root } from '../../tuf/metadata.ts'
+import type { TopLevelRole } from '../../tuf/names.ts'
+import { checkRoot, verifyFirstRoot, verifySuccession } from '../../tuf/root.ts'
+import { kindsIn } from '../clients.ts'
+import { type DelegatedFile, type Expected, type FileOptions, fileCheck, type Seen } from './files.ts'
+import type { CheckReport } from './report.ts'
 
 export interface CheckOptions extends Pick<FileOptions, 'read' | 'now' | 'parallel'> {
   /** Called as files are read; `total` grows while more roles become known. */

@@ -1,11 +1,11 @@
-import type { Targets } from '../tuf/metadata.ts'
-import { readRole, readToCarry } from './current.ts'
-import { type Found, type Lent, type LongWork, nothingFound, type Unit } from './long-work.ts'
-import { eachInParallel, inParallel } from './parallel.ts'
-import type { Round } from './preparation.ts'
-import type { Current, Repository } from './repository.ts'
+import type { Targets } from '../../tuf/metadata.ts'
+import { readRole, readToCarry } from '../current.ts'
+import { type Found, type Lent, type LongWork, nothingFound, type Unit } from '../long-work.ts'
+import { eachInParallel, inParallel } from '../parallel.ts'
+import type { Round } from '../preparation.ts'
+import type { Current, Repository } from '../repository.ts'
+import type { AcceptedTask } from '../task.ts'
 import { signAhead } from './sign-ahead.ts'
-import type { AcceptedTask } from './task.ts'
 
 /** One round of work ahead, for all threads that make its units: each plans the same units, and takes those that no other has. */
 export interface Share {

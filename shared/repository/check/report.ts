@@ -1,4 +1,4 @@
-import type { DelegationKind, FileSize, OtherHash, RepositoryTraits, SizedRole } from './clients.ts'
+import type { DelegationKind, FileSize, OtherHash, RepositoryTraits, SizedRole } from '../clients.ts'
 
 export type Problem =
   | 'missing'

@@ -1,9 +1,9 @@
-import { readCurrent } from './current.ts'
-import { nothingFound } from './long-work.ts'
-import { readPreparation, structureOf } from './preparation.ts'
-import type { Repository } from './repository.ts'
+import { readCurrent } from '../current.ts'
+import { nothingFound } from '../long-work.ts'
+import { readPreparation, structureOf } from '../preparation.ts'
+import type { Repository } from '../repository.ts'
+import { changedAfter } from '../take-over.ts'
 import { baseOfRound, planned } from './rounds.ts'
-import { changedAfter } from './take-over.ts'
 import { type Made, makeUnits, type Share } from './units.ts'
 
 /**

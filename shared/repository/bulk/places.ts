@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { TargetPath } from '../tuf/names.ts'
+import type { TargetPath } from '../../tuf/names.ts'
 
 /** What is remembered of a line that is kept; numbers of 32 bits, one row for each line. */
 const lineStart = 0

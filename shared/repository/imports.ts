@@ -1,5 +1,5 @@
 import { day } from '../tuf/expiry.ts'
-import type { BulkFormat } from './bulk.ts'
+import type { BulkFormat } from './bulk/bulk.ts'
 import { type Document, decodeDocument, encodeDocument, schemaVersion } from './documents.ts'
 import { createUnlessTaken, StoreError } from './ports.ts'
 import { readPreparation } from './preparation.ts'

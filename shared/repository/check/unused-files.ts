@@ -1,4 +1,4 @@
-import type { CheckReport } from './check-report.ts'
+import type { CheckReport } from './report.ts'
 
 export interface UnusedFiles {
   /**
