@@ -32,7 +32,7 @@ export function awsAccess(api: URL): Access {
         return await sign(request)
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause)
-        throw new CliError('refused', `The request cannot be signed with AWS credentials: ${why}.${howToSign}`, {
+        throw new CliError('usage', `The request cannot be signed with AWS credentials: ${why}.${howToSign}`, {
           cause,
         })
       }

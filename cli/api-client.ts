@@ -186,6 +186,10 @@ async function readAnswer(response: Response, target: URL, access: Access): Prom
 }
 
 function strange(target: URL, status: number): CliError {
+  if (status >= 500) {
+    const why = 'not as a Tuffet service does: something in front of it, that does not reach it?'
+    return new CliError('unreachable', `${target} answered ${status}, and ${why}`)
+  }
   return new CliError('refused', `${target} answered ${status}, and not as a Tuffet service does. Is --api right?`)
 }
 

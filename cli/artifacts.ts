@@ -105,7 +105,10 @@ async function followed(link: string) {
 function pathFrom(base: string, file: string): string {
   const path = relative(resolve(base), resolve(file))
   if (path.startsWith(`..${sep}`))
-    throw new CliError('usage', `${file} is not below ${base}. Give another --base, or name the target with --as.`)
+    throw new CliError(
+      'usage',
+      `${file} is not below ${base === '.' ? 'the current directory' : base}. Give another --base, or name the target with --as.`,
+    )
   return path.split(sep).join('/')
 }
 

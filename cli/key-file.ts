@@ -11,7 +11,7 @@ import { TufError } from '../shared/tuf/errors.ts'
 import { parseJson } from '../shared/tuf/json.ts'
 import { type Key, keyFromPublicKey, publicKeyOf, verifySignature } from '../shared/tuf/keys.ts'
 import { encryptedPem } from './encrypted-key.ts'
-import { CliError, unreadable } from './output.ts'
+import { CliError, unreadable, unwritable } from './output.ts'
 
 export const keyKinds = ['ed25519', 'p256'] as const
 export type KeyKind = (typeof keyKinds)[number]
@@ -50,7 +50,7 @@ export async function createFile(file: string, content: string, mode: number): P
   try {
     created = await durableFiles(nodeFileSystem).create(path, Buffer.from(content), freePathBeside(path), mode)
   } catch (cause) {
-    throw new CliError('refused', `${file} cannot be written: ${(cause as Error).message}`, { cause })
+    throw unwritable(file, cause)
   }
   if (!created) throw exists(file)
 }

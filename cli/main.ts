@@ -31,7 +31,7 @@ Exit codes:
   0  done
   1  refused or failed: the service, or what a file holds, says no
   2  wrong usage: what was asked cannot be carried out, or a file that it names cannot be read
-  3  not reachable: nobody answered
+  3  not reachable: nobody answered, or not with what was asked for
   4  not verified: what was read is not what trusted metadata vouches for`
 
 function rootCommand(): Command {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { access, constants, stat } from 'node:fs/promises'
-import { styleText } from 'node:util'
+import { getSystemErrorMessage, styleText } from 'node:util'
 import { TufError } from '../shared/tuf/errors.ts'
 import { printable } from './printable.ts'
 
@@ -11,7 +11,7 @@ export const exitCodes = {
   refused: 1,
   /** The command line is not one that can be carried out. */
   usage: 2,
-  /** Nobody answered. */
+  /** Nobody answered, or not with what was asked for. */
   unreachable: 3,
   /** What was read is not what trusted metadata vouches for. */
   'not-verified': 4,
@@ -47,6 +47,13 @@ const howToRead: Readonly<Record<string, string>> = {
   ENOTDIR: 'A part of the path that has to be a directory is a file.',
   EISDIR: 'It is a directory: name a file.',
   EACCES: 'Let the user of this process read it.',
+}
+
+/** A file that could not be written: without the name of the temporary file that was to become it. */
+export function unwritable(file: string, cause: unknown): CliError {
+  const { message, errno } = cause as NodeJS.ErrnoException
+  const reason = errno === undefined ? message.replace(/\.$/, '') : getSystemErrorMessage(errno)
+  return new CliError('refused', `${file} cannot be written: ${reason}.`, { cause })
 }
 
 /**

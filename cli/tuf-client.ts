@@ -3,7 +3,8 @@ import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { TargetFile, Updater } from 'tuf-js'
-import { CliError, unreadable } from './output.ts'
+import { ExpiredMetadataError } from 'tuf-js/dist/error.js'
+import { CliError, unreadable, unwritable } from './output.ts'
 import { TufFetcher } from './tuf-fetcher.ts'
 import { slowness } from './tuf-slowness.ts'
 
@@ -63,25 +64,28 @@ export async function openTufClient(options: TufClientOptions): Promise<TufClien
   })
   const metadata = join(directory, 'metadata')
 
-  async function verified<Value>(work: () => Promise<Value>, otherwise: (why: string) => string): Promise<Value> {
+  async function verified<Value>(work: () => Promise<Value>, otherwise: (cause: unknown) => string): Promise<Value> {
     fetcher.failure = undefined
     try {
       return await work()
     } catch (cause) {
       if (fetcher.failure !== undefined) throw fetcher.failure
-      throw new CliError('not-verified', otherwise(messageOf(cause)), { cause })
+      throw new CliError('not-verified', otherwise(cause), { cause })
     }
   }
 
-  function badMetadata(why: string): string {
-    const hint = `If the repository was founded anew since this client knows it, and you know why, remove ${directory}.`
-    return `The metadata at ${options.metadataUrl} was not verified: ${why}. ${hint}`
+  function badMetadata(cause: unknown): string {
+    const hint =
+      cause instanceof ExpiredMetadataError
+        ? 'Either it was not refreshed in time, or somebody withholds what is newer: ask those who run the repository.'
+        : `If the repository was founded anew since this client knows it, and you know why, remove ${directory}.`
+    return `The metadata at ${options.metadataUrl} was not verified: ${messageOf(cause)}. ${hint}`
   }
 
   const updater = await makeUpdater(options, { metadata, fetcher }).catch(async (cause: unknown) => {
     // What was never trusted is not to be found in the way the next time.
     if (trust.by !== 'cache') await rm(directory, { recursive: true, force: true })
-    throw new CliError('not-verified', badMetadata(messageOf(cause)), { cause })
+    throw new CliError('not-verified', badMetadata(cause), { cause })
   })
 
   async function find(path: string): Promise<TargetFile> {
@@ -91,7 +95,7 @@ export async function openTufClient(options: TufClientOptions): Promise<TufClien
     }
     const target: unknown = await verified(() => updater.getTargetInfo(path), badMetadata)
     if (target instanceof TargetFile) return target
-    throw new CliError('not-verified', `${path}: no trusted role vouches for it. Nothing was written.`)
+    throw new CliError('not-verified', `${path}: no trusted role vouches for it.`)
   }
 
   return {
@@ -106,8 +110,8 @@ export async function openTufClient(options: TufClientOptions): Promise<TufClien
     async download(path, directory) {
       const file = placeBelow(directory, path)
       const target = await find(path)
-      const badTarget = (why: string) =>
-        `${path}: what ${options.targetsUrl} serves is not what trusted metadata vouches for: ${why}. Nothing was written.`
+      const badTarget = (cause: unknown) =>
+        `${path}: what ${options.targetsUrl} serves is not what trusted metadata vouches for: ${messageOf(cause)}.`
       const fetchTo = (temporary: string) => verified(() => updater.downloadTarget(target, temporary), badTarget)
       await putInPlace(file, fetchTo)
       return { path, file, length: target.length, hashes: { ...target.hashes } }
@@ -138,7 +142,7 @@ async function putInPlace(file: string, write: (temporary: string) => Promise<un
     await rename(temporary, file)
   } catch (cause) {
     if (cause instanceof CliError) throw cause
-    throw new CliError('refused', `${file} cannot be written: ${messageOf(cause)}`, { cause })
+    throw unwritable(file, cause)
   } finally {
     await rm(temporary, { force: true }).catch(() => undefined)
   }

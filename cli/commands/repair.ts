@@ -3,7 +3,7 @@ import type { Diagnosis } from '../../shared/repository/repair/diagnose.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { collect, wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
-import { CliError, exitCodes, paint, requireReadable } from '../output.ts'
+import { CliError, exitCodes, paint, requireReadable, unreadable } from '../output.ts'
 
 interface Options {
   readonly above?: number
@@ -39,7 +39,10 @@ of timestamp.json that anybody has (a client's cache, a mirror, a log) and name 
         import('../../shared/app/data-directory.ts'),
         import('../../shared/repository/repair/diagnose.ts'),
       ])
-      if (!(await isDataDirectory(where))) {
+      const isOne = await isDataDirectory(where).catch((cause: unknown) => {
+        throw unreadable(where, cause)
+      })
+      if (!isOne) {
         throw new CliError(
           'usage',
           `${where} is not a data directory: it has no metadata/ and state/. Other places are not repaired.`,

@@ -104,7 +104,7 @@ function rotationEnd({ ends }: NonNullable<Status['rotation']>, now: Date): stri
 
 function holders(offline: NonNullable<Status['signed_offline']>): string {
   if (offline.length === 0) return ''
-  const names = ['root', ...offline.map(({ role }) => role)].join(', ')
+  const names = new Intl.ListFormat('en').format(['root', ...offline.map(({ role }) => role)])
   return `Only their holders can sign ${names} anew: see that they do in time.`
 }
 

@@ -1,5 +1,6 @@
-import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import type { Stats } from 'node:fs'
+import { chmod, chown, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { durableFiles, freePathBeside } from '../../shared/adapters/local/durable-files.ts'
 import { nodeFileSystem } from '../../shared/adapters/local/file-system.ts'
@@ -7,7 +8,7 @@ import { type Permission, permissions } from '../../shared/app/principal.ts'
 import { wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { createFile } from '../key-file.ts'
-import { CliError, requireReadable } from '../output.ts'
+import { CliError, requireReadable, unwritable } from '../output.ts'
 
 interface TokenOptions {
   readonly file: string
@@ -41,9 +42,9 @@ function newCommand(): Command {
       const { decodeTokens, newToken, readTokens } = await import('../../shared/app/tokens.ts')
       const { file, permission, days } = options
       const expires = days === undefined ? undefined : new Date(Date.now() + days * 24 * 3600 * 1000)
-      const exists = (await stat(file).catch(() => undefined)) !== undefined
-      if (exists) await requireReadable(file)
-      const before = exists ? await readTokens(file) : []
+      const found = await stat(file).catch(() => undefined)
+      if (found !== undefined) await requireReadable(file)
+      const before = found === undefined ? [] : await readTokens(file)
       const name = options.name ?? unusedName(permission, before)
       if (before.some((entry) => entry.name === name))
         throw new CliError(
@@ -53,7 +54,7 @@ function newCommand(): Command {
       const { token, entry } = newToken(name, permission, expires)
       const content = Buffer.from(`${JSON.stringify([...before, entry], undefined, 2)}\n`)
       decodeTokens(content)
-      await save(file, content, exists)
+      await save(file, content, found)
       output.note(`Added to ${file}: ${name}, who may ${permission}. This is the only time that the token is shown:`)
       output.result({ token, file, ...entry }, token)
     })
@@ -70,8 +71,21 @@ function unusedName(permission: Permission, before: readonly { readonly name: st
   return `${permission}-${number}`
 }
 
-async function save(file: string, content: Buffer, exists: boolean): Promise<void> {
-  if (!exists) return createFile(file, content.toString(), 0o600)
-  const path = resolve(file)
-  await durableFiles(nodeFileSystem).replace(path, content, freePathBeside(path), 0o600)
+/** Whoever could read the file before can do so after, above all a service that runs as another user than who adds the token. */
+async function save(file: string, content: Buffer, before: Stats | undefined): Promise<void> {
+  if (before === undefined) return createFile(file, content.toString(), 0o600)
+  const path = await realpath(file)
+  const files = durableFiles(nodeFileSystem)
+  const temporary = await freePathBeside(path)()
+  try {
+    await files.make(temporary, content, 0o600)
+    await chown(temporary, before.uid, before.gid)
+    await chmod(temporary, before.mode & 0o777)
+    await rename(temporary, path)
+  } catch (cause) {
+    await rm(temporary, { force: true })
+    if ((cause as NodeJS.ErrnoException).code !== 'EPERM') throw unwritable(file, cause)
+    throw new CliError('refused', `${file} belongs to another user. Add the token as that user, or as root.`, { cause })
+  }
+  await files.syncDirectory(dirname(path))
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, type Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { lockDirectory } from '../adapters/local/directory-lock.ts'
@@ -16,10 +16,17 @@ export interface OpenedData extends Disposable {
   readonly repository: Repository
 }
 
-/** True for a directory as the embedded service makes it. */
+/** True for a directory as the embedded service makes it. Throws what the system says if this user may not look into it. */
 export async function isDataDirectory(data: string): Promise<boolean> {
-  const parts = await Promise.all(['metadata', 'state'].map((part) => stat(join(data, part)).catch(() => undefined)))
+  const parts = await Promise.all(['metadata', 'state'].map((part) => statIfThere(join(data, part))))
   return parts.every((part) => part?.isDirectory() === true)
+}
+
+async function statIfThere(path: string): Promise<Stats | undefined> {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    throw error
+  })
 }
 
 export interface DataStores extends Pick<Ports, 'metadata' | 'state'> {

@@ -145,6 +145,12 @@ describe('the API client', () => {
   it('knows an answer that is not from such a service', async () => {
     const page: Reaction = (_, response) => response.writeHead(200).end('<html>')
     const { url } = await service(page)
-    await refused(apiClient(url).get('status'), 'refused', /not as a Tuffet service does/)
+    await refused(apiClient(url).get('status'), 'refused', /not as a Tuffet service does. Is --api right/)
+  })
+
+  it('takes the page of a proxy that does not reach the service for no answer', async () => {
+    const page: Reaction = (_, response) => response.writeHead(502).end('<html>Bad Gateway')
+    const { url } = await service(page, page, page, page)
+    await refused(apiClient(url).get('status'), 'unreachable', /answered 502, .* something in front of it/)
   })
 })

@@ -163,6 +163,7 @@ describe('tuffet artifact', () => {
   const refused: readonly (readonly [number, RegExp, ...string[]])[] = [
     [2, /nosuch cannot be read: ENOENT/, 'add', 'nosuch'],
     [2, /is not below dist\/deep.*--base/, 'add', 'dist/a.txt', '--base', 'dist/deep'],
+    [2, /is not below the current directory.*--base/, 'add', '/etc/hostname'],
     [2, /"#" at position 1/, 'add', 'dist/a.txt', '--as', 'a#b'],
     [2, /--as renames one file, and dist holds 4/, 'add', 'dist', '--as', 'x'],
     [2, /--length and --sha256 belong together/, 'add', 'x', '--length', '1'],

@@ -51,7 +51,7 @@ describe('tuffet with AWS credentials', () => {
     const { AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...anonymous } = aws
     for (const command of [['task', 'ab'], ['proxy']]) {
       const nobody = await run({ ...anonymous, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' }, command)
-      assert.equal(nobody.code, 1, nobody.stdout)
+      assert.equal(nobody.code, 2, nobody.stdout)
       assert.match(nobody.stderr, /cannot be signed with AWS credentials.*Set AWS_PROFILE/)
     }
     assert.equal(service.seen.length, 0)

@@ -97,11 +97,11 @@ describe('tuffet delegation', () => {
     const { online, threshold, terminating, keyids } = await role('project')
     assert.deepEqual([online, threshold, terminating, keyids.length], [false, 2, true, 3])
     assert.equal((await roles())[1]?.name, 'project')
-    assert.match((await cli(['status'])).stdout, /Only their holders can sign root, project anew/)
+    assert.match((await cli(['status'])).stdout, /Only their holders can sign root and project anew/)
   })
 
   it('shows what an artifact for it changes, signs that, or gives it up', async () => {
-    assert.match(await add('project/a'), /Waits: Role project is pending signatures/)
+    assert.match(await add('project/a'), /Waits for signatures: Role project is pending signatures/)
     const { stderr } = await delegation(['sign', 'project', '--key', 'ann.pem', '--key', 'bob.pem', '-y'])
     assert.match(stderr, / {2}\+ project\/a {2}9 bytes {2}sha256 [0-9a-f]{64}\n/)
     assert.equal((await role('project')).targets, 1)

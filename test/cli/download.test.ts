@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { keyFileSigner } from '../../shared/adapters/local/key-file-signer.ts'
+import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { type Served, serveProcess } from '../support/served.ts'
 import { tuffet } from '../support/tuffet.ts'
 
@@ -87,6 +90,30 @@ describe('tuffet download', () => {
       assert.equal(a.error.code, 'not-verified')
       assert.equal(b.length, 10)
       assert.deepEqual((await readdir(path('fake'), { recursive: true })).sort(), ['sub', 'sub/b.txt'])
+    } finally {
+      mirror.close().closeAllConnections()
+    }
+  })
+
+  it('says of metadata that expired who can do something about it', async () => {
+    const timestamp = JSON.parse(await readFile(path('data/metadata/timestamp.json'), 'utf8'))
+    timestamp.signed.expires = '2020-01-01T00:00:00Z'
+    const signer = await keyFileSigner(path('data/keys/online.pem'))
+    timestamp.signatures[0].sig = await signer.sign(canonicalBytes(timestamp.signed))
+    const mirror = createServer((request, response) => {
+      const name = basename(request.url ?? '')
+      const file = path(`data/metadata/${name}`)
+      if (name === 'timestamp.json') response.end(JSON.stringify(timestamp))
+      else if (existsSync(file)) response.end(readFileSync(file))
+      else response.writeHead(404).end()
+    })
+    await once(mirror.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${(mirror.address() as AddressInfo).port}`
+    try {
+      const { code, stderr } = await download('a.txt', '--metadata-url', url, '--out', 'expired')
+      assert.equal(code, 4, stderr)
+      assert.match(stderr, /timestamp.* is expired.*not refreshed in time/)
+      assert.doesNotMatch(stderr, /remove/)
     } finally {
       mirror.close().closeAllConnections()
     }

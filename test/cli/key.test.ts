@@ -105,7 +105,7 @@ describe('tuffet key', () => {
     assert.match(short.stderr, /at least 12 characters/)
     const wrong = await show('ed.pem', 'wrong password')
     assert.equal(wrong.code, 1)
-    assert.match(wrong.stderr, /the passphrase is wrong/)
+    assert.match(wrong.stderr, /the password is wrong/)
     await writeFile(path('poem.txt'), 'There was a young lady of Niger\n')
     const poem = await show('poem.txt')
     assert.equal(poem.code, 1)

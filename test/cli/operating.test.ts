@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -51,6 +51,18 @@ describe('operating a repository', () => {
     assert.match(again.stderr, /has a token for read-2 already/)
     await writeFile(path('broken.json'), '{}')
     assert.equal((await tuffet(['token', 'new', '--file', path('broken.json')])).code, 1)
+  })
+
+  it('leaves a token file to those who could read it', async () => {
+    const user = process.getuid?.() === 0 ? 12_345 : Number(process.getuid?.())
+    await writeFile(path('shared.json'), '[]', { mode: 0o640 })
+    await chown(path('shared.json'), user, Number(process.getgid?.()))
+    await symlink('shared.json', path('linked.json'))
+    assert.equal((await tuffet(['token', 'new', '--file', path('linked.json')])).code, 0)
+    const { mode, uid } = await stat(path('shared.json'))
+    assert.deepEqual([mode & 0o777, uid], [0o640, user])
+    assert.equal(JSON.parse(await readFile(path('shared.json'), 'utf8')).length, 1)
+    assert.ok((await lstat(path('linked.json'))).isSymbolicLink())
   })
 
   it('needs a token, and one that allows what is asked', async () => {

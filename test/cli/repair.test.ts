@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -121,5 +121,9 @@ describe('tuffet repair', () => {
     assert.equal(nowhere.code, 2)
     assert.match(nowhere.stderr, /is not a data directory/)
     await assert.rejects(readFile(join(directory, 'nowhere', 'lock')))
+    await symlink('loop', join(directory, 'loop'))
+    const unseen = await tuffet(['repair', join(directory, 'loop'), '--yes'])
+    assert.equal(unseen.code, 2)
+    assert.match(unseen.stderr, /loop cannot be read: ELOOP/)
   })
 })

@@ -12,11 +12,11 @@ const signAsync = promisify(sign)
 
 /**
  * Signs with the private key in a file: P-256, Ed25519 or RSA of at least 2048 bits, as PEM (PKCS#8, SEC 1 or PKCS#1) or as binary
- * PKCS#8; an encrypted one needs the passphrase. The file is read once. Throws SignerError 'unusable', which never tells
+ * PKCS#8; an encrypted one needs its password. The file is read once. Throws SignerError 'unusable', which never tells
  * anything of what the file holds.
  */
-export async function keyFileSigner(file: string, passphrase?: string): Promise<Signer> {
-  const privateKey = await readPrivateKey(file, passphrase)
+export async function keyFileSigner(file: string, password?: string): Promise<Signer> {
+  const privateKey = await readPrivateKey(file, password)
   const key = publicPart(file, privateKey)
   const [algorithm, how] = methodOf(key, privateKey)
 
@@ -49,7 +49,7 @@ export async function createKeyFile(file: string): Promise<boolean> {
   }
 }
 
-async function readPrivateKey(file: string, passphrase: string | undefined): Promise<KeyObject> {
+async function readPrivateKey(file: string, password: string | undefined): Promise<KeyObject> {
   let content: Buffer
   try {
     content = await readFile(file)
@@ -61,22 +61,22 @@ async function readPrivateKey(file: string, passphrase: string | undefined): Pro
     ? ({ key: content, format: 'pem' } as const)
     : ({ key: content, format: 'der', type: 'pkcs8' } as const)
   try {
-    return createPrivateKey(passphrase === undefined ? encoding : { ...encoding, passphrase })
+    return createPrivateKey(password === undefined ? encoding : { ...encoding, passphrase: password })
   } catch (error) {
     // Without the cause: what a cryptographic library says about a file is not for logs.
-    throw new SignerError('unusable', `The key file ${file} ${whyUnreadable(error, content, passphrase)}`)
+    throw new SignerError('unusable', `The key file ${file} ${whyUnreadable(error, content, password)}`)
   }
 }
 
 const howToMakeKey =
   'make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out online.pem` and `chmod 600 online.pem`'
 
-function whyUnreadable(error: unknown, content: Buffer, passphrase: string | undefined): string {
-  if (passphrase !== undefined) return 'cannot be opened: the passphrase is wrong, or it holds no private key.'
+function whyUnreadable(error: unknown, content: Buffer, password: string | undefined): string {
+  if (password !== undefined) return 'cannot be opened: the password is wrong, or it holds no private key.'
   // Node has its own code for this, but only sometimes.
   const encrypted = content.includes('ENCRYPTED') || systemErrorCode(error) === 'ERR_MISSING_PASSPHRASE'
   return encrypted
-    ? `is encrypted, and no passphrase is given. An online key must not be, for a service that starts has nobody to ask: ${howToMakeKey}.`
+    ? `is encrypted, and no password is given. An online key must not be, for a service that starts has nobody to ask: ${howToMakeKey}.`
     : 'holds no private key that can be read. Give one as PEM or PKCS#8.'
 }
 

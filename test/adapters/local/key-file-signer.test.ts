@@ -51,7 +51,7 @@ describe('keyFileSigner', () => {
       content: p256.export({ type: 'pkcs8', format: 'der', cipher: 'aes-256-cbc', passphrase: 'open sesame' }),
       says: /encrypted.* online key must not be.*openssl genpkey/,
     },
-    'a wrong passphrase': { content: encrypted(p256), passphrase: 'guess', says: /passphrase is wrong/ },
+    'a wrong passphrase': { content: encrypted(p256), passphrase: 'guess', says: /password is wrong/ },
     'a public key': {
       content: generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }),
       says: /no private key/,
