@@ -15,14 +15,14 @@ export async function timed(times: number, work: (index: number) => Promise<void
   return taken
 }
 
-/** Rows under their headings, in columns. */
+/** Rows under their headings, in columns: figures to the right, words to the left. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
   )
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  ')
+  const holdsFigures = headings.map((_, column) => rows.every((row) => /^[\d.]*x?$/.test(row[column] ?? '')))
+  const inPlace = (cell: string, column: number) =>
+    holdsFigures[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)
+  const line = (cells: readonly string[]) => cells.map(inPlace).join('  ').trimEnd()
   return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
 }

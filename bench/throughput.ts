@@ -41,7 +41,7 @@ export async function benchThroughput({ short, scratch }: { short: boolean; scra
         row(
           '1 artifact, 16 at once',
           small,
-          `${(small.rate / floor).toFixed(2)}x of ${measured.toFixed(0)} synced files/s (bearing: ${bearing.toFixed(0)})`,
+          `${(small.rate / floor).toFixed(2)}x of ${measured.toFixed(0)} synced files/s (bearing: ${bearing.toFixed(0)}); ${times(small)}`,
         ),
         row('100 artifacts, 16 at once', middle, ''),
         row('1000 artifacts, 16 at once', large, ''),
