@@ -9,8 +9,6 @@ import { createKeyFile, keyFileSigner } from '../adapters/local/key-file-signer.
 import { processQueue } from '../adapters/local/process-queue.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { unsyncedFiles } from '../adapters/local/unsynced-files.ts'
-import type { WriteAheadLog } from '../adapters/local/write-ahead-log.ts'
-import { collect } from '../repository/collect.ts'
 import { readCurrent } from '../repository/current.ts'
 import { RepositoryError } from '../repository/errors.ts'
 import { bootstrapName } from '../repository/found.ts'
@@ -19,18 +17,17 @@ import { expireLease } from '../repository/lease.ts'
 import type { ObjectStore, Signer } from '../repository/ports.ts'
 import { releasePreparations } from '../repository/preparation.ts'
 import { type Published, publish } from '../repository/publish.ts'
-import { heldOffline, heldRoot, toRenew } from '../repository/renewal.ts'
 import { defaultLimits, openRepository, type Repository } from '../repository/repository.ts'
 import { type DataStores, keyFiles, keyIsMissing, openStores, ownKeyFile } from './data-directory.ts'
 import { tellFailures } from './failed-tasks.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
 import type { Service } from './handlers/handler.ts'
 import { type UploadHandler, uploadHandler, uploadsHere } from './handlers/upload.ts'
-import { howToHoldKeys, keyWarnings } from './key-warnings.ts'
+import { beginHousekeeping } from './housekeeping.ts'
+import { howToHoldKeys } from './key-warnings.ts'
 import type { Logger } from './logger.ts'
 import { threadedPreparer } from './preparer.ts'
 import type { Authenticate } from './principal.ts'
-import { renewalWarnings } from './renewal-warnings.ts'
 
 /** The whole service over one directory, in one process. */
 export interface EmbeddedService {
@@ -66,31 +63,20 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
   const { rotationGrace = defaultLimits.rotationGrace, retention = defaultLimits.retention } = options
   const lock = await lockDirectory(data)
   try {
-    await makePrivate(join(data, 'state'))
-    // One after the other: what fails lets go of the directory, and then nothing may be under way in it.
-    const given = await Promise.all(keys.map((file) => keyFileSigner(file)))
-    // What has not become a file of the state yet is nobody else's either.
-    for (const directory of [temporaryDirectory(join(data, 'state')), join(data, 'log')]) await makePrivate(directory)
-    const stores = await openStores(data)
-    const { metadata, state } = stores
-    const signers = given.length > 0 ? given : [await ownSigner(data, stores)]
-    const hints = directoryObjectStore(join(data, 'state'), nodeFileSystem, unsyncedFiles(nodeFileSystem))
+    const { writes, ...ports } = await openPorts(data, keys)
     let trouble: unknown
     let leaseIsFree = false
     const queue = processQueue((error) => {
       trouble = error
       log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
     })
-    const repository = openRepository(
-      { metadata, state, hints, signers, queue, clock: systemClock() },
-      { rotationGrace, retention },
-    )
+    const repository = openRepository({ ...ports, queue, clock: systemClock() }, { rotationGrace, retention })
     const ring = () => void queue.ring('')
-    const preparer = threadedPreparer({ data, keys: keyFiles(data, keys), retention }, state, log, ring)
+    const preparer = threadedPreparer({ data, keys: keyFiles(data, keys), retention }, ports.state, log, ring)
     queue.listen(async () => {
       // The lock says that no other publisher lives. Not before somebody listens: a full disk is no reason to serve nothing.
-      if (!leaseIsFree) await expireLease({ state, hints })
-      if (!leaseIsFree) await releasePreparations(state)
+      if (!leaseIsFree) await expireLease(ports)
+      if (!leaseIsFree) await releasePreparations(ports.state)
       leaseIsFree = true
       const { unprepared } = await publish(repository, (published) => {
         report(log, published)
@@ -102,34 +88,26 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       else preparer.begin(unprepared)
     })
     ring()
-    const warn = warner(repository, log)
-    // What a crash has left of the log is not to be there when the next one leaves more.
-    let tending = settle(stores.log, 'older', log).then(warn)
-    const timer = setInterval(
-      () => {
-        ring()
-        tending = tending
-          .then(() => tidy(repository, log))
-          .then(() => settle(stores.log, 'older', log))
-          .then(warn)
-      },
-      Math.min(refreshInterval, rotationGrace),
-    )
+    const housekeeping = beginHousekeeping(repository, writes, log)
+    const look = () => {
+      ring()
+      housekeeping.goRound()
+    }
+    const timer = setInterval(look, Math.min(refreshInterval, rotationGrace))
     const files = directoryUploads(join(data, 'state'))
     const troubles = () => [trouble, preparer.trouble].filter((error) => error !== undefined)
     const service: Service = { repository, uploads: uploadsHere(files.arrived), authenticate, log, troubles }
     return {
       api: apiHandler(service),
       upload: uploadHandler(service, files.receive),
-      metadata,
+      metadata: ports.metadata,
       check: () => check(repository, troubles),
       async close() {
         clearInterval(timer)
         queue.close()
         await queue.idle()
         await preparer.close()
-        await tending
-        await settle(stores.log, 'all', log)
+        await housekeeping.end()
         lock.release()
       },
     }
@@ -137,6 +115,19 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
     lock.release()
     throw error
   }
+}
+
+/** One step after the other, so that nothing is under way in the directory where one fails. Throws StoreError or SignerError. */
+async function openPorts(data: string, keys: readonly string[]) {
+  await makePrivate(join(data, 'state'))
+  const given = await Promise.all(keys.map((file) => keyFileSigner(file)))
+  // What has not become a file of the state yet is nobody else's either.
+  for (const directory of [temporaryDirectory(join(data, 'state')), join(data, 'log')]) await makePrivate(directory)
+  const stores = await openStores(data)
+  const { metadata, state } = stores
+  const signers = given.length > 0 ? given : [await ownSigner(data, stores)]
+  const hints = directoryObjectStore(join(data, 'state'), nodeFileSystem, unsyncedFiles(nodeFileSystem))
+  return { writes: stores.log, metadata, state, hints, signers }
 }
 
 /** The key that lies in the data directory; made where nobody counts on one yet. */
@@ -166,47 +157,6 @@ async function check(repository: Repository, troubles: () => readonly unknown[])
   // Before what the publisher says who tried without them: this says what to do.
   if (lacking.length > 0) throw new RepositoryError('key-not-held', howToHoldKeys(lacking, signers))
   for (const trouble of troubles()) throw trouble
-}
-
-/** Takes away what nobody needs any more, now and then. */
-async function tidy(repository: Repository, log: Logger): Promise<void> {
-  try {
-    const collected = await collect(repository, { records: true })
-    if (Object.values(collected).some((count) => count > 0)) log.info({ ...collected }, 'collected')
-  } catch (err) {
-    log.error({ err }, 'what is not needed any more could not be taken away; the next run tries again')
-  }
-}
-
-/** Empties the log that the stores write through, so that it is short whenever it has to be read. */
-async function settle(writes: WriteAheadLog, what: 'all' | 'older', log: Logger): Promise<void> {
-  try {
-    await writes.settle(what)
-  } catch (err) {
-    log.error(
-      { err },
-      'the log of writes could not be emptied; what it holds is safe, and the next run or a restart tries again',
-    )
-  }
-}
-
-/** Says in time what the service cannot sign itself: what is for people to sign, and what it should sign and lacks the keys for. */
-function warner(repository: Repository, log: Logger): () => Promise<void> {
-  const warn = renewalWarnings(log)
-  const warnOfKeys = keyWarnings(log)
-  return async () => {
-    try {
-      const current = await readCurrent(repository)
-      if (current === undefined) return
-      const { clock, signers } = repository.ports
-      const now = clock.now()
-      warnOfKeys(keysNotHeld(current, signers), signers, now)
-      const [root, offline] = await Promise.all([heldRoot(repository, current), heldOffline(repository, current)])
-      warn(toRenew(root, offline, now), now)
-    } catch (err) {
-      log.error({ err }, 'whether holders have to be asked could not be seen; the next run tries again')
-    }
-  }
 }
 
 function report(log: Logger, published: Published): void {
