@@ -84,9 +84,13 @@ export function publisherService(): PublisherService & Telemetry {
   }
 }
 
-/** The doorbell, or the queue of tasks that somebody has to look at: a message for each, of its id. */
+/** Milliseconds: who posts waits for the doorbell, and what rings in vain is found within a minute. */
+const patienceOfBell = 2_000
+
+/** The doorbell, or the queue of tasks that somebody has to look at: a message for each, of its id. The latter nobody would find otherwise. */
 function bell(name: 'queue' | 'deadLetters', log: Logger): Queue {
-  return sqsQueue(setting(name), (err, task) => log.warn({ err, task, queue: name }, 'a ring was lost'))
+  const onLost = (err: unknown, task: string) => log.warn({ err, task, queue: name }, 'a ring was lost')
+  return sqsQueue(setting(name), onLost, name === 'queue' ? { patience: patienceOfBell } : {})
 }
 
 /**

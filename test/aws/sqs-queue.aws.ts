@@ -29,7 +29,7 @@ const neverLost = (error: unknown) => assert.fail(String(error))
 queueContract('sqsQueue', async () => {
   const url = await createQueue()
   return {
-    queue: sqsQueue(url, neverLost, client),
+    queue: sqsQueue(url, neverLost, { client }),
     woken: async () => assert.equal((await received(url)).length, 1),
     [Symbol.asyncDispose]: async () => {},
   }
@@ -46,9 +46,9 @@ describe('sqsQueue', () => {
   it('tells of a ring that is lost, and lets the caller go on', async () => {
     const lost: unknown[] = []
     const onLost = (...arguments_: unknown[]) => lost.push(arguments_)
-    await sqsQueue(`${ministack.endpoint}/000000000000/no-such-queue`, onLost, client).ring(taskId)
+    await sqsQueue(`${ministack.endpoint}/000000000000/no-such-queue`, onLost, { client }).ring(taskId)
     const nowhere = `http://127.0.0.1:${await freePort()}`
-    await sqsQueue(`${nowhere}/000000000000/bell`, onLost, client).ring(taskId)
+    await sqsQueue(`${nowhere}/000000000000/bell`, onLost, { client }).ring(taskId)
     assert.equal(lost.length, 2)
     for (const [error, id] of lost as [unknown, unknown][]) {
       assert.ok(error instanceof Error)
