@@ -212,11 +212,18 @@ function incomplete(what: string): StoreError {
 function asStoreError(error: unknown, what: string, where: string): StoreError {
   if (error instanceof StoreError) return error
   const { name, summary } = serviceError(error)
-  const denied = name === 'AccessDenied'
   const code: StoreErrorCode =
-    denied && (what === 'create' || what === 'replace' || what === 'delete') ? 'read-only' : 'unavailable'
-  const hint = denied
-    ? ' Check the role and the bucket policy; without s3:ListBucket a missing object is denied, too.'
-    : ''
-  return new StoreError(code, `Could not ${what} ${where}: ${summary}${hint}`, { cause: error })
+    name === 'AccessDenied' && (what === 'create' || what === 'replace' || what === 'delete')
+      ? 'read-only'
+      : 'unavailable'
+  return new StoreError(code, `Could not ${what} ${where}: ${summary}${remedyFor(name, summary)}`, { cause: error })
+}
+
+function remedyFor(name: string, summary: string): string {
+  // S3 asks KMS in the caller's name, and passes on what it is told.
+  if (/^KMS\.|\bkms:[A-Z]/.test(`${name}\n${summary}`)) {
+    return ' It is encrypted with a KMS key, and the functions may use none for that: buckets are to be encrypted with SSE-S3 (docs/deploy.md).'
+  }
+  if (name !== 'AccessDenied') return ''
+  return ' Check the role and the bucket policy; without s3:ListBucket a missing object is denied, too.'
 }
