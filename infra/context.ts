@@ -30,13 +30,17 @@ export function readSettings(node: Node): Settings {
     if (value === undefined || value === '') return undefined
     return parse(
       value,
-      (wanted) => new ConfigurationError(`${prefix}${name} is ${wanted}; it was given as ${JSON.stringify(value)}.`),
+      (wanted) =>
+        new ConfigurationError(`${prefix}${name} has to be ${wanted}; it was given as ${JSON.stringify(value)}.`),
     )
   }
 
   const settings = {
     repository: defined({
-      stage: take('stage', matching(/^[a-z][a-z0-9-]{0,19}$/, 'a name of at most 20 of a-z, 0-9 and -')),
+      stage: take(
+        'stage',
+        matching(/^[a-z][a-z0-9-]{0,19}$/, 'a name of at most 20 of a-z, 0-9 and -, beginning with a letter'),
+      ),
       expirations: take('expirations', expirations),
       logRetentionDays: take('logRetentionDays', oneOf(retentionDays)),
       domainNames: take('domainNames', list(matching(/^[a-z0-9*]([a-z0-9.-]*[a-z0-9])?$/, 'a list of host names'))),
@@ -135,8 +139,11 @@ const boolean: Parse<boolean> = (value, refuse) => {
 const record: Parse<Record<string, string>> = (value, refuse) => {
   const object = typeof value === 'string' ? structured(value, () => undefined) : value
   const isRecord =
-    typeof object === 'object' && object !== null && Object.values(object).every((item) => typeof item === 'string')
-  if (!isRecord) throw refuse('an object of names and texts')
+    typeof object === 'object' &&
+    object !== null &&
+    !Array.isArray(object) &&
+    Object.values(object).every((item) => typeof item === 'string')
+  if (!isRecord) throw refuse('an object of names and texts, as {"name": "text"}')
   return object as Record<string, string>
 }
 
@@ -144,11 +151,15 @@ const roles = ['root', 'targets', 'snapshot', 'timestamp', 'bins'] as const
 
 const expirations: Parse<Partial<Record<(typeof roles)[number], number>>> = (value, refuse) => {
   const object = typeof value === 'string' ? structured(value, () => undefined) : value
-  if (typeof object !== 'object' || object === null) throw refuse(`an object of days for ${roles.join(', ')}`)
-  const entries = Object.entries(object as Record<string, unknown>)
-  const unknown = entries.find(([role]) => !roles.some((known) => known === role))
-  if (unknown !== undefined) throw refuse(`an object of days for ${roles.join(', ')}, not for ${unknown[0]}`)
-  return Object.fromEntries(entries.map(([role, days]) => [role, count(1, 3650)(days, refuse)]))
+  const wanted = 'an object of days by role, as {"timestamp": 1}'
+  if (typeof object !== 'object' || object === null) throw refuse(wanted)
+  const entries = Object.entries(object as Record<string, unknown>).map(([role, days]) => {
+    if (!roles.some((known) => known === role)) {
+      throw refuse(`${wanted}, and ${JSON.stringify(role)} is none of ${roles.join(', ')}`)
+    }
+    return [role, count(1, 3650)(days, (number) => refuse(`${wanted}, each ${number}`))]
+  })
+  return Object.fromEntries(entries)
 }
 
 const issuer: Parse<string> = (value, refuse) => {
@@ -161,10 +172,10 @@ const issuer: Parse<string> = (value, refuse) => {
 
 /** Rules of claims; the construct checks them, for some of it hangs on the issuer. */
 const claims: Parse<NonNullable<TufRepositoryProps['jwtClaims']>> = (value, refuse) => {
-  const object = typeof value === 'string' ? structured(value, () => undefined) : value
+  const object = typeof value === 'string' ? structured(value, (text) => text) : value
   refusing(
     () => parseClaimGrants(object),
-    (why) => refuse(`what claims grant, by permission: ${why}`),
+    (why) => refuse(`an object of what claims grant, by permission. ${why.replace(/\.$/, '')}`),
   )
   return object as NonNullable<TufRepositoryProps['jwtClaims']>
 }
@@ -179,27 +190,27 @@ function refusing(check: () => unknown, refuse: (why: string) => ConfigurationEr
   }
 }
 
-const arn = /^arn:[a-z-]+:iam::\d{12}:(root|(role|user)\/.+)$/
+const arn = /^arn:[a-z-]+:iam::\d{12}:(root|(role|user)\/[^*?]+)$/
 const provider = /^arn:[a-z-]+:iam::\d{12}:oidc-provider\/.+$/
+const callers = 'an OIDC provider as {"provider": ARN, "audience": …, "subject": …}'
 
 const principal: Parse<NonNullable<TufRepositoryProps['publisherPrincipals']>[number]> = (value, refuse) => {
   if (typeof value === 'string') {
     if (/^\d{12}$/.test(value) || arn.test(value)) return value
-    if (provider.test(value)) {
-      throw refuse(
-        'open to everybody who has an account there if an OIDC provider stands alone; say {"provider": ARN, "audience": …, "subject": …}',
-      )
-    }
-    throw refuse('a list of account numbers, of ARNs of roles, and of {"provider", "audience", "subject"}')
+    if (provider.test(value))
+      throw refuse(`a list with ${callers}: alone it lets in everybody who has an account there`)
   }
-  const { provider: by, audience, subject } = record(value, refuse)
-  if (by === undefined || !provider.test(by) || !audience || !subject) {
-    throw refuse('for an OIDC provider its ARN, the audience, and a subject')
+  if (typeof value !== 'object' || value === null) {
+    throw refuse(
+      `a list of account numbers (12 digits in quotes), of ARNs of roles without wildcards, and of ${callers}`,
+    )
   }
+  const { provider: by, audience, subject } = record(value, () => refuse(`a list with ${callers}, each a text`))
+  if (by === undefined || !provider.test(by) || !audience || !subject) throw refuse(`a list with ${callers}, all three`)
   const caller = { provider: by, audience, subject }
   refusing(
     () => refuseStrangers(subject, `https://${issuerOf(caller)}`),
-    (why) => refuse(`for an OIDC provider its ARN, the audience, and a subject that yours alone have: ${why}`),
+    (why) => refuse(`a list with ${callers}. ${why.replace(/\.$/, '')}`),
   )
   return caller
 }

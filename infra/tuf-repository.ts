@@ -216,27 +216,41 @@ function refuseContradictions(props: TufRepositoryProps): void {
   together(
     props.jwtIssuer,
     props.jwtAudience,
-    'jwtIssuer and jwtAudience go together: an issuer makes tokens for others, too.',
+    'jwtIssuer and jwtAudience go together: an issuer makes tokens for others, too. Set both, or none.',
   )
   if (props.jwtClaims !== undefined && props.jwtIssuer === undefined) {
-    throw new ConfigurationError('jwtClaims needs jwtIssuer and jwtAudience: claims of whose tokens?')
+    throw new ConfigurationError(
+      'jwtClaims needs jwtIssuer and jwtAudience, which say whose tokens have these claims. Set them, too.',
+    )
   }
   together(
     props.domainNames,
     props.certificateArn,
-    'domainNames and certificateArn go together: a name of one’s own needs a certificate for it in us-east-1.',
+    'domainNames and certificateArn go together: a name of one’s own needs a certificate for it in us-east-1. Set both, or none.',
   )
   together(
     props.metadataBucketName,
     props.stateBucketName,
-    'metadataBucket and stateBucket go together: the journal in the one says what the other holds.',
+    'metadataBucket and stateBucket go together: the journal in the one says what the other holds. Set both, or none.',
   )
   if (props.metadataBucketName !== undefined && props.onlineKeyArns === undefined) {
     throw new ConfigurationError(
-      'Existing buckets need onlineKeys: clients trust the keys that their root names, and no others. GET /api/v1/keys showed them.',
+      'metadataBucket and stateBucket need onlineKeys: clients trust the keys that their root names, and no others. Set the ARNs that the stack of these buckets put out as OnlineKeys.',
     )
   }
   if (props.metadataBucketName !== undefined && props.metadataBucketName === props.stateBucketName) {
     throw new ConfigurationError('metadataBucket and stateBucket are two buckets: what is in the first is public.')
+  }
+  if (props.artifactBucketName !== undefined) {
+    if ([props.metadataBucketName, props.stateBucketName].includes(props.artifactBucketName)) {
+      throw new ConfigurationError(
+        'artifactBucket is a bucket of its own: the policies of metadataBucket and stateBucket let nobody read artifacts there.',
+      )
+    }
+  }
+  if (props.domainNames?.[0]?.includes('*')) {
+    throw new ConfigurationError(
+      'The first of domainNames is the one in MetadataUrl, so it has no *: put a whole name before it.',
+    )
   }
 }

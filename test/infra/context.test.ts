@@ -56,8 +56,8 @@ describe('the settings', () => {
   const oidc = 'arn:aws:iam::123456789012:oidc-provider/gitlab.example.org'
   for (const [name, value, sentence] of [
     ['stgae', 'x', /^tuffet:stgae is not a setting\. There are: .*stage/],
-    ['stage', 'Production', /^tuffet:stage is a name of at most 20 .*; it was given as "Production"\.$/],
-    ['logRetentionDays', 91, /^tuffet:logRetentionDays is one of 1, 3, .*given as 91\.$/],
+    ['stage', 'Production', /^tuffet:stage has to be a name of at most 20 .*; it was given as "Production"\.$/],
+    ['logRetentionDays', 91, /^tuffet:logRetentionDays has to be one of 1, 3, .*given as 91\.$/],
     ['certificateArn', 'arn:aws:acm:eu-west-1:123456789012:certificate/1', /certificate in us-east-1/],
     ['webAclArn', 'arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/x/1', /global WAFv2/],
     ['metadataBucket', 'My_Bucket', /name of a bucket/],
@@ -65,22 +65,33 @@ describe('the settings', () => {
     ['alarmEmail', 'nobody', /e-mail address/],
     ['permissionsBoundary', 'arn:aws:iam::123456789012:role/x', /managed policy/],
     ['jwtIssuer', 'http://issuer.example', /https URL/],
-    ['jwtClaims', 'example/app', /what claims grant, by permission: .* an object by permission/],
+    [
+      'jwtClaims',
+      'example/app',
+      /what claims grant, by permission\. .* an object by permission, not "example\/app"; it was/,
+    ],
     ['jwtClaims', '{"publish": {"repository": "example/*"}}', /to the letter/],
     ['jwtClaims', { write: { repository: 'example/app' } }, /There are: read, publish, administer/],
     ['rotationGraceSeconds', 5, /whole number from 60 to 604800/],
     ['retentionHours', 0, /whole number from 1 to 720/],
     ['publisherPrincipals', '*', /account numbers/],
-    ['publisherPrincipals', oidc, /open to everybody/],
+    ['publisherPrincipals', oidc, /\{"provider": ARN.*alone it lets in everybody/],
     ['publisherPrincipals', [{ provider: oidc, audience: 'x', subject: '*' }], /every token of the issuer/],
     ['publisherPrincipals', [{ provider: github, audience: 'x', subject: 'repo:*' }], /strangers.*repo:OWNER/],
-    ['publisherPrincipals', [{ provider: oidc, audience: 'x', subject: '' }], /its ARN, the audience, and a subject/],
+    [
+      'publisherPrincipals',
+      [{ provider: oidc, audience: 'x', subject: '' }],
+      /\{"provider": ARN, "audience": …, "subject": …\}, all three; it was given as/,
+    ],
     ['publisherTimeoutSeconds', 901, /whole number from 3 to 900/],
-    ['expirations', { timestmap: 1 }, /not for timestmap/],
-    ['expirations', { timestamp: 0 }, /whole number/],
+    ['publisherPrincipals', [123456789012], /account numbers \(12 digits in quotes\)/],
+    ['publisherPrincipals', 'arn:aws:iam::123456789012:role/*', /ARNs of roles without wildcards/],
+    ['expirations', { timestmap: 1 }, /days by role, as .*, and "timestmap" is none of root, targets/],
+    ['expirations', { timestamp: 0 }, /days by role, as .*, each a whole number from 1 to 3650; it was given as/],
     ['guardWrites', 'no', /true or false/],
     ['domainNames', [], /a list, not empty/],
     ['tags', 'team', /object of names and texts/],
+    ['tags', ['team'], /object of names and texts/],
   ] as const) {
     it(`refuse ${name}: ${JSON.stringify(value)}`, () => {
       assert.throws(
@@ -95,10 +106,15 @@ describe('what contradicts itself is refused', () => {
   const github = 'https://token.actions.githubusercontent.com'
   const provider = 'arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com'
   const anybody = { provider, audience: 'sts.amazonaws.com', subject: 'repo:*:ref:refs/heads/main' }
+  const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/1'
   const keys = { onlineKeyArns: ['arn:aws:kms:us-east-1:123456789012:key/1'] }
   for (const [what, props, sentence] of [
     ['an issuer without an audience', { jwtIssuer: 'https://issuer.example' }, /jwtAudience/],
-    ['claims without an issuer', { jwtClaims: { publish: { repository: 'a/b' } } }, /claims of whose tokens/],
+    [
+      'claims without an issuer',
+      { jwtClaims: { publish: { repository: 'a/b' } } },
+      /jwtAudience, which say whose tokens/,
+    ],
     [
       'claims that all of GitHub has',
       { jwtIssuer: github, jwtAudience: ['tuffet'], jwtClaims: { publish: { ref: 'refs/heads/main' } } },
@@ -117,6 +133,12 @@ describe('what contradicts itself is refused', () => {
     ['a name without a certificate', { domainNames: ['tuf.example.org'] }, /certificateArn/],
     ['one bucket without the other', { metadataBucketName: 'metadata', ...keys }, /stateBucket/],
     ['buckets without their keys', { metadataBucketName: 'metadata', stateBucketName: 'state' }, /onlineKeys/],
+    [
+      'artifacts in the bucket of the state',
+      { metadataBucketName: 'metadata', stateBucketName: 'state', artifactBucketName: 'state', ...keys },
+      /artifactBucket is a bucket of its own/,
+    ],
+    ['a name for clients that is none', { domainNames: ['*.example.org'], certificateArn }, /so it has no \*/],
     ['one bucket for both', { metadataBucketName: 'both', stateBucketName: 'both', ...keys }, /two buckets/],
   ] as const) {
     it(what, () => {
