@@ -27,16 +27,39 @@ describe('what holds state', () => {
     for (const { id, deletionPolicy } of logs) assert.equal(deletionPolicy, 'RetainExceptOnCreate', id)
   })
 
-  it('gives addresses that others know the same ids, too', () => {
-    const known = ['AWS::ApiGatewayV2::Api', 'AWS::CloudFront::Distribution', 'AWS::SQS::Queue']
+  it('gives what others know by its address or its ARN the same ids, too', () => {
+    const known = [
+      'AWS::ApiGatewayV2::Api',
+      'AWS::CloudFront::Distribution',
+      'AWS::SQS::Queue',
+      'AWS::SNS::Topic',
+      // What is attached to somebody's role cannot be replaced: the deployment would fail.
+      'AWS::IAM::ManagedPolicy',
+    ]
+    const all = resourcesOf({
+      jwtIssuer: 'https://issuer.example',
+      jwtAudience: ['tuffet'],
+      publisherPrincipals: ['123456789012'],
+    })
     assert.deepEqual(
-      resources.filter(({ type }) => known.includes(type)).map(({ id }) => id),
+      all.filter(({ id, type }) => known.includes(type) || id.includes('AccessPublisher')).map(({ id }) => id),
       [
         'RepositoryBellDeadLettersCC8C655D',
         'RepositoryBellQueue686B3C80',
         'RepositoryApiHttp18B3D67A',
+        'RepositoryTokenApiHttpEA2ACA7F',
+        'RepositoryAccessreadC8B6AF19',
+        'RepositoryAccesspublish2B5564FE',
+        'RepositoryAccessadminister6E57CB11',
+        'RepositoryAccessPublisher616AD4E2',
         'RepositoryDeliveryDistributionA4AAE74B',
+        'RepositoryMonitoringAlarms7F0496FC',
       ],
+    )
+    // To CloudFormation another description is another policy.
+    assert.deepEqual(
+      all.filter(({ type }) => type === 'AWS::IAM::ManagedPolicy').map(({ properties }) => properties.Description),
+      ['read', 'publish', 'administer'].map((each) => `Tuffet: may call what needs the permission ${each}`),
     )
   })
 
