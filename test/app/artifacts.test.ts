@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { StoreError } from '../../shared/repository/ports.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { apiOver, artifact, sha256Hex } from '../support/api.ts'
 import { bootstrapped, testRepository } from '../support/repository.ts'
@@ -193,5 +194,38 @@ describe('Prefer: wait', () => {
       assert.equal(posted.status, 202, prefer)
     }
     await publish(repository)
+  })
+
+  it('counts from the request on, however long the bell takes', async () => {
+    const repository = await bootstrapped()
+    const api = apiOver(repository, { ring: async () => repository.pass(20_000) })
+    const { clock } = repository.ports
+    const began = clock.now().getTime()
+    const headers = { prefer: 'wait=25' }
+    const posted = await api.call('POST /artifacts', { body: { artifacts: [artifact('a')] }, headers })
+    assert.equal(posted.status, 202)
+    assert.equal(clock.now().getTime() - began, 25_000)
+  })
+
+  it('answers 202 also where the task cannot be looked at any more: it was accepted', async () => {
+    let isAccepted = false
+    const repository = await bootstrapped({
+      around: (store) => ({
+        ...store,
+        read: async (name) => {
+          if (isAccepted) throw new StoreError('unavailable', 'The store is silent.')
+          return store.read(name)
+        },
+      }),
+    })
+    const ring = async () => {
+      isAccepted = true
+    }
+    const api = apiOver(repository, { ring })
+    const headers = { prefer: 'wait=5' }
+    const posted = await api.call('POST /artifacts', { body: { artifacts: [artifact('a')] }, headers })
+    assert.equal(posted.status, 202)
+    assert.equal((await repository.ports.state.list('inbox/')).length, 1)
+    assert.equal(api.lines.find(({ level }) => level === 'warn')?.['task'], posted.body.data['task_id'])
   })
 })

@@ -29,7 +29,9 @@ export async function accept(
   request: TaskRequest,
   { message, data, task, mayBe = requireBootstrap('Task not accepted.') }: Acceptance,
 ): Promise<APIGatewayProxyStructuredResultV2> {
-  const { repository } = service
+  const { repository, log } = service
+  const { clock } = repository.ports
+  const began = clock.now().getTime()
   const key = idempotencyKey(headers['idempotency-key'])
   const submission: Submission = {
     request,
@@ -42,7 +44,13 @@ export async function accept(
   const taskHeader = { 'tuffet-task': id }
   const patience = preferredWait(headers['prefer'])
   if (patience !== undefined) {
-    const standing = await waitForTask(repository, id, patience * 1000)
+    // The client has waited since it asked, and so has API Gateway.
+    const left = patience * 1000 - (clock.now().getTime() - began)
+    // What was accepted is not refused for want of a look at it: it would be sent again.
+    const standing = await waitForTask(repository, id, left).catch((err: unknown) => {
+      log.warn({ err, task: id }, 'an accepted task could not be looked at')
+      return undefined
+    })
     const applied = { ...taskHeader, 'preference-applied': `wait=${patience}` }
     if (standing !== undefined && standing.state !== 'PENDING') return jsonAnswer(200, taskBody(id, standing), applied)
   }
@@ -72,7 +80,7 @@ function idempotencyKey(sent: string | undefined): string | undefined {
   throw new InvalidRequest([{ type: 'value_error', loc: ['header', 'Idempotency-Key'], msg }])
 }
 
-/** A function of API Gateway has 30 seconds in all. */
+/** Seconds; a function of API Gateway has 30 in all. */
 const maximumWait = 25
 
 /** Seconds (RFC 7240, section 4.3). A preference that cannot be understood is no reason to refuse. */
