@@ -10,8 +10,9 @@ import { diagnose } from '../../shared/repository/repair/diagnose.ts'
 import { repair } from '../../shared/repository/repair/repair.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { inboxName } from '../../shared/repository/task.ts'
-import { seen } from '../support/client.ts'
+import { clientNow, seen } from '../support/client.ts'
 import { begin, ended, finish, importOf, lengths, lines, many } from '../support/long-work.ts'
+import { damages, repaired } from '../support/repairing.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
 
 const bins = { delegations: { delegation: 'succinct_roles', number: 16 } } as const
@@ -186,6 +187,23 @@ describe('work ahead, after a crash', () => {
     await assert.rejects(prepare(repository, id), { code: 'full' })
     assert.notEqual(unnoted, 0)
   })
+
+  for (const point of ['asked for', 'ready'] as const) {
+    it(`begins anew by a repair where its notes are spoilt, ${point}`, async () => {
+      const repository = await bootstrapped(bins)
+      const client = await clientNow(repository)
+      const id = await begin(repository, await importOf(repository, lines(many(20))))
+      if (point === 'ready') assert.equal(await prepare(repository, id), 'ready')
+      const name = preparationName(id)
+      await damages['is spoilt']?.(repository.ports.state, name)
+      await assert.rejects(publish(restarted(repository)), new RegExp(`${name} cannot be read.*tuffet repair`))
+      const { steps } = await repaired(repository, client)
+      assert.match(steps.join('\n'), new RegExp(`Take away ${name}`))
+      const process = restarted(repository)
+      assert.equal((await publish(process)).unprepared, id)
+      assert.equal((await finish(process, id)).state, 'SUCCESS')
+    })
+  }
 })
 
 async function noteBegun({ ports: { state } }: Repository, id: string, begun: number): Promise<void> {

@@ -1,13 +1,15 @@
 import type { Root } from '../../tuf/metadata.ts'
 import type { Signed } from '../../tuf/signed.ts'
 import { treeOfCurrent } from '../current.ts'
+import { RepositoryError } from '../errors.ts'
 import { contradicts } from '../finish.ts'
 import { type Entry, entryName, type StateName, type StoredEntry } from '../journal.ts'
 import { describeKeysNotHeld, keysNotHeld } from '../keys-not-held.ts'
 import { inParallel } from '../parallel.ts'
 import type { Tag } from '../ports.ts'
+import { preparationName, readPreparation } from '../preparation.ts'
 import type { Current, Repository } from '../repository.ts'
-import { inboxName, taskName } from '../task.ts'
+import { inboxName, taskIdIn, taskName } from '../task.ts'
 import { canSign, rolesBelow, signersOf, type Tree } from '../tree.ts'
 import { findHead, type Head } from './head.ts'
 import { biggestNumber, type Inventory, notedAhead, takeInventory } from './journal.ts'
@@ -32,6 +34,8 @@ export interface Plan {
   readonly leftovers: readonly Entry[]
   /** Files beside the journal that belong to these. */
   readonly noted: readonly string[]
+  /** Notes of work ahead that nobody can read, and so nobody goes on with. */
+  readonly unreadable: readonly string[]
   /** Tasks of the newest commit whose records say something else. */
   readonly contradicted: readonly string[]
   /** Published once; their files are lost. */
@@ -90,6 +94,8 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
       prepares === undefined ? 'which was begun and not made' : `prepared for task ${prepares}, which begins anew`
     notes.steps.push(`Roll back commit ${number}, ${what} (${creates.length} files).`)
   }
+  const unreadable = await unreadablePreparations(repository, inventory)
+  for (const name of unreadable) notes.steps.push(`Take away ${name}, which is spoilt: its task begins anew.`)
   const contradicted = await contradictedRecords(repository, current)
   for (const id of contradicted)
     notes.lost.push(
@@ -108,11 +114,26 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
     plan: {
       ...{ current, roles, leftovers, roots: published.restored, contradicted },
       noted: notedAhead(inventory, leftovers),
+      unreadable,
       ...(head.timestampTag !== undefined && { timestampTag: head.timestampTag }),
       ...(head.isSubstitute && { substitute: head.stored }),
       ...((commits || above !== undefined) && { commit }),
     },
   }
+}
+
+async function unreadablePreparations({ ports, limits }: Repository, { state }: Inventory): Promise<string[]> {
+  const ids = [...state].filter((name) => name.startsWith('preparations/')).flatMap((name) => taskIdIn(name) ?? [])
+  const found = await inParallel(ids, limits.parallel, async (id) => {
+    try {
+      await readPreparation(ports.state, id)
+      return []
+    } catch (error) {
+      if (error instanceof RepositoryError && error.code === 'corrupt') return [preparationName(id)]
+      throw error
+    }
+  })
+  return found.flat()
 }
 
 /** No later entry vouches for the newest one by its hash, so what it says may be spoilt as well as what they say. */
