@@ -122,6 +122,8 @@ describe('the names of artifacts at the edge', () => {
     ['/artifacts/app-1.0%2B3.whl', '/app-1.0%2B3.whl'],
     [`/artifacts/${sha256}`, `/${sha256}`],
     [`/artifacts/v1/${sha256}.`, `/v1/${sha256}.`],
+    // To S3 `/` is a request to list the bucket.
+    ['/artifacts/', '/artifacts/'],
   ] as const) {
     it(`asks for ${key} where a client asks for ${asked.replaceAll(/(ab|cd){8,}/g, 'HASH')}`, () => {
       assert.equal(keyOf(asked), key)
