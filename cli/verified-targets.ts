@@ -1,12 +1,20 @@
 import { inParallel } from '../shared/repository/parallel.ts'
 import { delegatedNames, findTarget, keysOfDelegated } from '../shared/tuf/delegation.ts'
 import type { Delegations, RoleKeys, TargetFile, Targets } from '../shared/tuf/metadata.ts'
+import { CliError } from './output.ts'
 import type { VerifiedRepository } from './verified-repository.ts'
 
 /** A target as its role lists it. */
 export interface ListedTarget {
   readonly path: string
   readonly info: TargetFile
+}
+
+/** Of which roles, each with all that it delegates to. */
+export interface Selection {
+  /** Without it: of all. */
+  readonly role?: readonly string[] | undefined
+  readonly withoutRole?: readonly string[] | undefined
 }
 
 export interface VerifiedTargets {
@@ -17,13 +25,16 @@ export interface VerifiedTargets {
 }
 
 const readAtOnce = 16
+const shownAtMost = 10
 
 /** Everything is read and verified before it returns. Throws CliError, or TufError for delegations that we could not follow. */
 export async function readVerifiedTargets(
   repository: VerifiedRepository,
+  selection: Selection,
   progress: (read: number, total: number) => void,
 ): Promise<VerifiedTargets> {
   const roles = await readRoles(repository, progress)
+  const selected = select(roles, selection)
   const lost: { role: string; path: string }[] = []
   return { found: search(), lost }
 
@@ -32,6 +43,7 @@ export async function readVerifiedTargets(
     if (top === undefined) return
     const loaded = async (role: string) => ({ signed: roles.get(role) ?? top })
     for (const [role, { targets }] of roles) {
+      if (!selected.has(role)) continue
       const found: ListedTarget[] = []
       for (const [path, info] of targets) {
         const first = await findTarget(path, { signed: top }, loaded)
@@ -64,6 +76,29 @@ async function readRoles(repository: VerifiedRepository, progress: (read: number
     level = [...fresh.values()].flatMap(delegationsOf)
   }
   return roles
+}
+
+/** Throws CliError 'refused' for the name of a role that is not there. */
+function select(roles: ReadonlyMap<string, Targets>, { role = ['targets'], withoutRole = [] }: Selection): Set<string> {
+  const unknown = [...role, ...withoutRole].find((name) => !roles.has(name))
+  if (unknown === undefined) return belowAll(roles, role).difference(belowAll(roles, withoutRole))
+  const names = [...roles.keys()]
+  const shown = names.slice(0, shownAtMost).join(', ')
+  const more = names.length > shownAtMost ? ', …' : ''
+  throw new CliError(
+    'refused',
+    `Nobody delegates to a role ${JSON.stringify(unknown)} there. Its roles: ${shown}${more}`,
+  )
+}
+
+/** These roles, and all that they delegate to, at whatever depth. */
+function belowAll(roles: ReadonlyMap<string, Targets>, names: readonly string[]): Set<string> {
+  const below = new Set(names)
+  // A set that grows while it is gone through is gone through to its end.
+  for (const name of below)
+    for (const delegations of delegationsOf(roles.get(name) as Targets))
+      for (const delegated of delegatedNames(delegations)) below.add(delegated)
+  return below
 }
 
 const delegationsOf = ({ delegations }: Targets) => (delegations === undefined ? [] : [delegations])

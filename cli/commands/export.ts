@@ -1,10 +1,11 @@
 import { Command } from 'commander'
 import { TufError } from '../../shared/tuf/errors.ts'
+import { collect } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { CliError } from '../output.ts'
 import { plural, progressBar } from '../table.ts'
 import { readRepository } from '../verified-repository.ts'
-import { readVerifiedTargets } from '../verified-targets.ts'
+import { readVerifiedTargets, type Selection } from '../verified-targets.ts'
 
 export function exportCommand(): Command {
   return new Command('export')
@@ -15,6 +16,8 @@ export function exportCommand(): Command {
       '[where]',
       'a URL of metadata or of a service, s3://bucket, a data directory, or a directory of metadata (default: --metadata-url)',
     )
+    .option('--role <name>', 'write only what this role and those below it list; repeatable', collect)
+    .option('--without-role <name>', 'leave out what this role and those below it list; repeatable', collect)
     .addHelpText(
       'after',
       `
@@ -22,15 +25,18 @@ A line of JSON for each artifact. All metadata is read and verified first, from 
 
 Examples:
   $ tuffet export https://tuf.example.com/metadata/ > artifacts.jsonl
-  $ tuffet import artifacts.jsonl`,
+  $ tuffet import artifacts.jsonl
+  $ tuffet export https://tuf.example.com/metadata/ --without-role team > ours.jsonl`,
     )
-    .action(async (where: string | undefined, _: object, command: Command) => {
+    .action(async (where: string | undefined, options: Selection, command: Command) => {
       const { metadataUrl, output } = contextOf(command)
       const from = where ?? metadataUrl.href
       let count = 0
       try {
         const { found, lost } = await output.during(`Reading ${from}`, async (say) =>
-          readVerifiedTargets(await readRepository(from), (read, total) => say(progressBar(read, total, 'role'))),
+          readVerifiedTargets(await readRepository(from), options, (read, total) =>
+            say(progressBar(read, total, 'role')),
+          ),
         )
         for await (const targets of found) {
           count += targets.length

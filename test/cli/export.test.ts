@@ -49,11 +49,11 @@ describe('tuffet export', () => {
   })
   after(() => rm(directory, { recursive: true }))
 
-  async function exported(files: ReadonlyMap<string, Uint8Array>) {
+  async function exported(files: ReadonlyMap<string, Uint8Array>, ...options: readonly string[]) {
     const where = join(directory, `${++made}`)
     await mkdir(where)
     for (const [name, bytes] of files) await writeFile(join(where, name), bytes)
-    const ran = await tuffet(['export', where])
+    const ran = await tuffet(['export', where, ...options])
     return { ...ran, lines: ran.stdout.split('\n').slice(0, -1) }
   }
 
@@ -114,6 +114,46 @@ describe('tuffet export', () => {
       ],
     )
     assert.match(stderr, /1 target left out that no client finds.*"end\/a" \(last\)/)
+  })
+
+  const teams = repositoryOf({
+    targets: {
+      lists: { top: info('targets') },
+      delegates: [
+        { name: 'team', paths: ['team/*', 'team/*/*'] },
+        { name: 'other', paths: ['team/*', 'other/*'] },
+      ],
+    },
+    team: { lists: { 'team/a': info('team') }, delegates: [{ name: 'nightly', paths: ['team/nightly/*'] }] },
+    nightly: { lists: { 'team/nightly/a': info('nightly') } },
+    other: { lists: { 'other/a': info('other'), 'team/a': info('other'), 'strange/a': info('other') } },
+  })
+  const selections: readonly (readonly [string, readonly string[]])[] = [
+    ['', ['top', 'team/a', 'other/a', 'team/nightly/a']],
+    ['--role team', ['team/a', 'team/nightly/a']],
+    ['--without-role team', ['top', 'other/a']],
+    ['--role nightly --role other', ['other/a', 'team/nightly/a']],
+    ['--role team --without-role nightly', ['team/a']],
+    ['--without-role targets', []],
+  ]
+  for (const [options, paths] of selections)
+    it(`writes what the roles that were named list, and those below them: ${options || 'all'}`, async () => {
+      const { code, lines, stderr } = await exported(teams, ...options.split(' ').filter(Boolean))
+      assert.equal(code, 0, stderr)
+      assert.deepEqual(lines.map((line) => JSON.parse(line).path).toSorted(), paths.toSorted())
+      assert.equal(
+        stderr.includes('strange/a'),
+        paths.includes('other/a'),
+        'what is said to be left out is of these roles',
+      )
+    })
+
+  it('writes nothing for a role that is not there, and says which are', async () => {
+    for (const option of ['--role', '--without-role']) {
+      const { code, stdout, stderr } = await exported(teams, option, 'teams')
+      assert.deepEqual([code, stdout], [1, ''])
+      assert.match(stderr, /Nobody delegates to a role "teams" there\. Its roles: targets, team, other, nightly\n/)
+    }
   })
 
   const damages: readonly (readonly [string, string, number, RegExp])[] = [
