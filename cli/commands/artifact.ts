@@ -199,7 +199,7 @@ function ended(done: string, what: string, { publish }: PublishOption, task: Tas
   const { update } = detailsOf<{ update: string }>(task)
   // A role that is signed offline: its holders come first.
   if (update !== undefined)
-    return `Waits for signatures: ${update}. Clients see ${what} when they are there (tuffet delegation list says who signs).`
+    return `Waits: ${update}. Clients see ${what} once all are there (tuffet delegation list says who signs).`
   return publish
     ? `${done} ${what}; clients can see it (task ${task.task_id}).`
     : `Parked: ${what} (task ${task.task_id}). See: tuffet artifact parked; to publish: tuffet artifact publish`

@@ -101,7 +101,7 @@ describe('tuffet delegation', () => {
   })
 
   it('shows what an artifact for it changes, signs that, or gives it up', async () => {
-    assert.match(await add('project/a'), /Waits for signatures: Role project is pending signatures/)
+    assert.match(await add('project/a'), /Waits: Role project is pending signatures. Clients see .* once all are there/)
     const { stderr } = await delegation(['sign', 'project', '--key', 'ann.pem', '--key', 'bob.pem', '-y'])
     assert.match(stderr, / {2}\+ project\/a {2}9 bytes {2}sha256 [0-9a-f]{64}\n/)
     assert.equal((await role('project')).targets, 1)
