@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { type CheckHelper, checkRepository } from '../../shared/repository/check/check.ts'
 import { fileCheck } from '../../shared/repository/check/files.ts'
 import { many } from '../support/long-work.ts'
@@ -19,7 +20,11 @@ describe('check in two threads', async () => {
 
   /** Alone, and with a helper that gets and gives copies, as a thread does. */
   async function both(files: ReadonlyMap<string, Uint8Array>) {
-    const read = async (file: string) => files.get(file)
+    // Some come late, as they do from a disk.
+    const read = async (file: string) => {
+      if (/[02468ace]\.json$/.test(file)) await setImmediate()
+      return files.get(file)
+    }
     const said: [number, number][] = []
     let helped = 0
     const helper: CheckHelper = async (delegated, onRead) => {
@@ -37,8 +42,7 @@ describe('check in two threads', async () => {
   it('says the same as one does, and both have read', async () => {
     const { alone, together, helped, said } = await both(published)
     assert.deepEqual(together.findings, [])
-    assert.deepEqual(new Set(together.roles), new Set(alone.roles))
-    assert.deepEqual({ ...together, roles: 0 }, { ...alone, roles: 0 })
+    assert.deepEqual(together, alone)
     assert.equal(together.targets, 40)
     assert.equal(helped, bins / 2)
     assert.deepEqual(said.at(-1), [together.files.size, together.files.size])

@@ -4,7 +4,7 @@ import type { TopLevelRole } from '../../tuf/names.ts'
 import { checkRoot, verifyFirstRoot, verifySuccession } from '../../tuf/root.ts'
 import { kindsIn } from '../clients.ts'
 import { type DelegatedFile, type Expected, type FileOptions, fileCheck, type Seen } from './files.ts'
-import type { CheckReport } from './report.ts'
+import type { CheckedRole, CheckReport } from './report.ts'
 
 export interface CheckOptions extends Pick<FileOptions, 'read' | 'now' | 'parallel'> {
   /** Called as files are read; `total` grows while more roles become known. */
@@ -147,10 +147,15 @@ function together(parts: readonly [Seen, ...Seen[]]): Omit<CheckReport, 'inSnaps
   }
   return {
     findings: parts.flatMap(({ findings }) => findings),
-    roles: parts.flatMap(({ roles }) => roles).sort((one, other) => one.expires.getTime() - other.expires.getTime()),
+    roles: parts.flatMap(({ roles }) => roles).sort(byExpiry),
     files: new Set(parts.flatMap(({ files }) => [...files])),
     targets: parts.reduce((sum, { targets }) => sum + targets, 0),
     bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
     traits,
   }
+}
+
+/** Those that expire at the same time by their names, whoever read them. */
+function byExpiry(one: CheckedRole, other: CheckedRole): number {
+  return one.expires.getTime() - other.expires.getTime() || (one.role < other.role ? -1 : 1)
 }
