@@ -241,12 +241,11 @@ function refuseContradictions(props: TufRepositoryProps): void {
   if (props.metadataBucketName !== undefined && props.metadataBucketName === props.stateBucketName) {
     throw new ConfigurationError('metadataBucket and stateBucket are two buckets: what is in the first is public.')
   }
-  if (props.artifactBucketName !== undefined) {
-    if ([props.metadataBucketName, props.stateBucketName].includes(props.artifactBucketName)) {
-      throw new ConfigurationError(
-        'artifactBucket is a bucket of its own: the policies of metadataBucket and stateBucket let nobody read artifacts there.',
-      )
-    }
+  const own = [props.metadataBucketName, props.stateBucketName]
+  if (props.artifactBucketName !== undefined && own.includes(props.artifactBucketName)) {
+    throw new ConfigurationError(
+      'artifactBucket is a bucket of its own: the policies of metadataBucket and stateBucket let nobody read artifacts there.',
+    )
   }
   if (props.domainNames?.[0]?.includes('*')) {
     throw new ConfigurationError(

@@ -18,7 +18,9 @@ export function standardErrorLog(): { readonly log: Logger; readonly flush: () =
     if (lines === '') setTimeout(writeLines, gatheredFor)
     lines += line
   }
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write })
+  // Each cause by itself, as Powertools has them: by default what the causes say is said again in the message above them.
+  const serializers = { err: pino.stdSerializers.errWithCause }
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers }, { write })
   const flush = () => {
     try {
       writeLines()

@@ -1,7 +1,7 @@
 import { kmsSigner } from '../adapters/aws/kms-signer.ts'
 import { s3ObjectStore } from '../adapters/aws/s3-object-store.ts'
 import { s3Uploads } from '../adapters/aws/s3-uploads.ts'
-import { sqsQueue } from '../adapters/aws/sqs-queue.ts'
+import { type SqsQueueOptions, sqsQueue } from '../adapters/aws/sqs-queue.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { type Queue, type Signer, SignerError } from '../repository/ports.ts'
 import { type Limits, openRepository, type Repository } from '../repository/repository.ts'
@@ -65,7 +65,10 @@ function milliseconds(seconds: string): number {
 export function connect(log: Logger, signers: readonly Signer[] = []): Repository {
   const metadata = s3ObjectStore({ bucket: setting('metadataBucket'), prefix: 'metadata/', cacheControl })
   const state = s3ObjectStore({ bucket: setting('stateBucket') })
-  return openRepository({ metadata, state, signers, queue: bell('queue', log), clock: systemClock() }, limits())
+  return openRepository(
+    { metadata, state, signers, queue: bell('queue', log, { patience: patienceOfBell }), clock: systemClock() },
+    limits(),
+  )
 }
 
 /** Where clients put bulk files themselves. Throws EnvironmentError. */
@@ -87,10 +90,10 @@ export function publisherService(): PublisherService & Telemetry {
 /** Milliseconds: who posts waits for the doorbell, and what rings in vain is found within a minute. */
 const patienceOfBell = 2_000
 
-/** The doorbell, or the queue of tasks that somebody has to look at: a message for each, of its id. The latter nobody would find otherwise. */
-function bell(name: 'queue' | 'deadLetters', log: Logger): Queue {
+/** The doorbell, or the queue of tasks that somebody has to look at: a message for each, of its id. */
+function bell(name: 'queue' | 'deadLetters', log: Logger, options: Pick<SqsQueueOptions, 'patience'> = {}): Queue {
   const onLost = (err: unknown, task: string) => log.warn({ err, task, queue: name }, 'a ring was lost')
-  return sqsQueue(setting(name), onLost, name === 'queue' ? { patience: patienceOfBell } : {})
+  return sqsQueue(setting(name), onLost, options)
 }
 
 /**

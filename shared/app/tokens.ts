@@ -23,7 +23,6 @@ const entry = z.strictObject({
   expires: z.iso.datetime({ offset: true }).optional(),
 })
 
-/** Its message has all of its cause's, and so it has no `cause`: a log would say the same again. */
 export class TokenFileError extends Error {
   override readonly name = 'TokenFileError'
 }
@@ -45,7 +44,7 @@ export function decodeTokens(bytes: Uint8Array): TokenEntry[] {
   try {
     json = parseJson(bytes)
   } catch (cause) {
-    throw new TokenFileError(cause instanceof TufError ? cause.message : String(cause))
+    throw new TokenFileError(cause instanceof TufError ? cause.message : String(cause), { cause })
   }
   const parsed = z.array(entry).safeParse(json)
   if (!parsed.success) {
@@ -61,12 +60,12 @@ export async function readTokens(file: string): Promise<TokenEntry[]> {
     bytes = await readFile(file)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new TokenFileError(`The token file ${file} cannot be read: ${why}`)
+    throw new TokenFileError(`The token file ${file} cannot be read: ${why}`, { cause })
   }
   try {
     return decodeTokens(bytes)
   } catch (cause) {
-    throw new TokenFileError(`${file}: ${cause instanceof Error ? cause.message : cause}`)
+    throw new TokenFileError(`${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
 }
 

@@ -10,7 +10,7 @@ import { diagnose } from '../../shared/repository/repair/diagnose.ts'
 import { repair } from '../../shared/repository/repair/repair.ts'
 import type { Repository } from '../../shared/repository/repository.ts'
 import { inboxName } from '../../shared/repository/task.ts'
-import { clientNow, seen } from '../support/client.ts'
+import { clientNow, isClean, seen } from '../support/client.ts'
 import { begin, ended, finish, importOf, lengths, lines, many } from '../support/long-work.ts'
 import { damages, repaired } from '../support/repairing.ts'
 import { addRequest, bootstrapped, restarted, run } from '../support/repository.ts'
@@ -204,6 +204,17 @@ describe('work ahead, after a crash', () => {
       assert.equal((await finish(process, id)).state, 'SUCCESS')
     })
   }
+
+  it('begins anew where somebody has deleted its notes, and no client meets what was made before', async () => {
+    const repository = await bootstrapped(bins)
+    const id = await begin(repository, await importOf(repository, lines(many(20))))
+    assert.equal(await prepare(repository, id), 'ready')
+    await repository.ports.state.delete(preparationName(id))
+    assert.equal((await publish(repository)).unprepared, id)
+    assert.equal((await finish(repository, id)).state, 'SUCCESS')
+    await isClean(repository)
+    assert.deepEqual(await seen(repository), lengths(many(20)))
+  })
 })
 
 async function noteBegun({ ports: { state } }: Repository, id: string, begun: number): Promise<void> {

@@ -32,10 +32,8 @@ export interface Plan {
   readonly timestampTag?: Tag
   /** Begun above the newest commit, and not made. */
   readonly leftovers: readonly Entry[]
-  /** Files beside the journal that belong to these. */
+  /** What was noted of work ahead that begins anew: files beside the journal that belong to these, and what nobody can read. */
   readonly noted: readonly string[]
-  /** Notes of work ahead that nobody can read, and so nobody goes on with. */
-  readonly unreadable: readonly string[]
   /** Tasks of the newest commit whose records say something else. */
   readonly contradicted: readonly string[]
   /** Published once; their files are lost. */
@@ -113,8 +111,7 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
     ...notes,
     plan: {
       ...{ current, roles, leftovers, roots: published.restored, contradicted },
-      noted: notedAhead(inventory, leftovers),
-      unreadable,
+      noted: [...notedAhead(inventory, leftovers), ...unreadable],
       ...(head.timestampTag !== undefined && { timestampTag: head.timestampTag }),
       ...(head.isSubstitute && { substitute: head.stored }),
       ...((commits || above !== undefined) && { commit }),

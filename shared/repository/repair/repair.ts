@@ -25,7 +25,6 @@ export async function repair(repository: Repository, plan: Plan): Promise<number
   }
   for (const { prepares } of plan.leftovers)
     if (prepares !== undefined) await ports.state.delete(preparationName(prepares))
-  for (const name of plan.unreadable) await ports.state.delete(name)
   // Whoever begins that work anew may get the same number, and find what was noted on something else.
   for (const name of plan.noted) await ports.state.delete(name)
   for (const entry of plan.leftovers) await rollBack(repository, entry, plan.current)
