@@ -5,10 +5,11 @@ import { type Document, schemaVersion } from './documents.ts'
 /** Changes that were accepted and wait until somebody publishes them; private state, versioned by commits. */
 export interface Parked extends Document {
   /** At most one for each path, in the order in which they were accepted. */
-  readonly changes: readonly ParkedChange[]
+  readonly changes: readonly AskedChange[]
 }
 
-export interface ParkedChange {
+/** A change of one artifact that was accepted and is not visible: it is parked, or waits for signatures. */
+export interface AskedChange {
   readonly path: TargetPath
   /** Absent: the target is to be removed. */
   readonly info?: TargetFile
@@ -28,11 +29,12 @@ export function withoutPaths(parked: Parked, paths: ReadonlySet<string>): Parked
 /** Without what tasks before this one have parked for paths that it has changed. */
 export function withoutOvertaken(parked: Parked, paths: readonly string[], task: string): Parked {
   const changed = new Set(paths)
-  const isLeft = (change: ParkedChange) => !changed.has(change.path) || change.task > task
+  const isLeft = (change: AskedChange) => !changed.has(change.path) || change.task > task
   return parked.changes.every(isLeft) ? parked : { ...parked, changes: parked.changes.filter(isLeft) }
 }
 
-export function withChanges(parked: Parked, changes: readonly ParkedChange[]): Parked {
-  const replaced = new Set(changes.map((change) => change.path))
-  return { ...parked, changes: [...withoutPaths(parked, replaced).changes, ...changes] }
+/** At most one for each path: the later one wins. */
+export function withChanges(earlier: readonly AskedChange[], changes: readonly AskedChange[]): readonly AskedChange[] {
+  const replaced = new Set(changes.map(({ path }) => path))
+  return [...earlier.filter(({ path }) => !replaced.has(path)), ...changes]
 }

@@ -1,11 +1,12 @@
-import type { Json } from '../tuf/json.ts'
+import type { Json, JsonObject } from '../tuf/json.ts'
 import { parseJson } from '../tuf/json.ts'
 import { type Key, verifySignature } from '../tuf/keys.ts'
 import type { Metadata, MetadataByType, RoleKeys, Targets } from '../tuf/metadata.ts'
-import { assemble, type Signature, type Signed, signedFromJson, unsigned } from '../tuf/signed.ts'
+import { assemble, type Signature, type Signed, signedFromJson } from '../tuf/signed.ts'
 import { goodSignatures } from '../tuf/threshold.ts'
 import { type Document, schemaVersion } from './documents.ts'
 import { Refusal } from './errors.ts'
+import type { AskedChange } from './parked.ts'
 import type { RequestOf } from './task.ts'
 
 /** Metadata that waits for signatures of offline keys, by role; private state, versioned by commits. */
@@ -15,20 +16,26 @@ export interface Signing extends Document {
 
 export interface Pending {
   /** The whole file, with the signatures that have come in. */
-  readonly metadata: Json
+  readonly metadata: PendingFile
   /** See `MetadataUpdateRequest`. */
   readonly compromised: boolean
   /** What waits with it; absent for a root. */
   readonly change?: WaitingChange
 }
 
-export type WaitingRequest = RequestOf<
-  'metadata_delegation' | 'add_artifacts' | 'remove_artifacts' | 'publish_artifacts'
->
+type PendingFile = JsonObject & { readonly signed: JsonObject; readonly signatures: readonly Json[] }
 
-/** A request that is done, again from the start, once the metadata of each of these roles is signed. */
+/** Changes of artifacts, maybe those of several tasks. */
+export interface WaitingArtifacts {
+  readonly kind: 'artifacts'
+  /** At most one for each path. */
+  readonly changes: readonly AskedChange[]
+}
+
+/** What is done, again from the start, once the metadata of each of these roles is signed. */
 export interface WaitingChange {
-  readonly request: WaitingRequest
+  readonly request: RequestOf<'metadata_delegation'> | WaitingArtifacts
+  /** The task that asked for it last, and for whom. */
   readonly taskId: string
   readonly principal: string
   readonly roles: readonly string[]
@@ -49,7 +56,7 @@ export function pendingOf<Type extends keyof MetadataByType>(
 }
 
 export function withPending(signing: Signing, role: string, metadata: Signed, compromised: boolean): Signing {
-  const pending: Pending = { metadata: parseJson(metadata.bytes), compromised }
+  const pending: Pending = { metadata: fileOf(metadata), compromised }
   return { ...signing, roles: { ...signing.roles, [role]: pending } }
 }
 
@@ -59,11 +66,24 @@ export function withoutPending(signing: Signing, role: string): Signing {
   return { ...signing, roles: Object.fromEntries(Object.entries(signing.roles).filter(([name]) => !gone.has(name))) }
 }
 
+const fileOf = ({ bytes }: Signed) => parseJson(bytes) as PendingFile
+
 export const isPending = (signing: Signing, role: string) => Object.hasOwn(signing.roles, role)
+
+/** Whether a holder has signed what waits. */
+export function isSigned(signing: Signing, role: string): boolean {
+  return isPending(signing, role) && signing.roles[role]?.metadata.signatures.length !== 0
+}
 
 /** What is done once this role is signed, and the roles that wait with it. */
 export function changeOf(signing: Signing, role: string): WaitingChange | undefined {
   return isPending(signing, role) ? signing.roles[role]?.change : undefined
+}
+
+/** The changes of artifacts that wait for the holders of this role. */
+export function artifactsThatWait(signing: Signing, role: string): readonly AskedChange[] {
+  const request = changeOf(signing, role)?.request
+  return request?.kind === 'artifacts' ? request.changes : []
 }
 
 /** A delegated role, or targets, that waits: its metadata and who signs it. */
@@ -78,7 +98,7 @@ export function pendingTargets(
 }
 
 export function withWaiting(signing: Signing, role: string, metadata: Signed, change: WaitingChange): Signing {
-  const pending: Pending = { metadata: parseJson(metadata.bytes), compromised: false, change }
+  const pending: Pending = { metadata: fileOf(metadata), compromised: false, change }
   return { ...signing, roles: { ...signing.roles, [role]: pending } }
 }
 
@@ -87,14 +107,11 @@ export function withWaiting(signing: Signing, role: string, metadata: Signed, ch
  * what the service signs itself has a smaller one before and a bigger one after.
  */
 export function numbered(signing: Signing, roles: ReadonlySet<string>, number: number): Signing {
-  let result = signing
-  for (const role of roles) {
-    const change = changeOf(signing, role)
-    const metadata = pendingOf(signing, role, 'targets')
-    if (change === undefined || metadata === undefined) continue
-    result = withWaiting(result, role, unsigned({ ...metadata.signed, version: number }), change)
-  }
-  return result
+  const all = Object.entries(signing.roles).map(([role, pending]): [string, Pending] => {
+    const metadata = { signed: { ...pending.metadata.signed, version: number }, signatures: [] }
+    return [role, roles.has(role) ? { ...pending, metadata } : pending]
+  })
+  return { ...signing, roles: Object.fromEntries(all) }
 }
 
 /** Who may sign a piece of metadata, and how many of them must; a root has two such groups, its own and its predecessor's. */

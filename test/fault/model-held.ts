@@ -16,13 +16,14 @@ export function waitFor(
   model: Model,
   names: readonly HeldRole[],
   request: TaskRequest,
-  { taskId, draftOf }: Pick<Situation, 'taskId' | 'draftOf'>,
+  { draftOf }: Pick<Situation, 'draftOf'>,
+  changes: Waiting['changes'] = new Map(),
 ): boolean {
   if (names.some((role) => model.waiting.has(role))) return false
   const signedBy: ReadonlySet<string> = new Set()
   const holders = (role: HeldRole) => holdersOf(model, role, request).map(({ keyid }) => keyid)
   const roles = new Map(names.map((role) => [role, { holders: holders(role), content: draftOf(role), signedBy }]))
-  for (const role of names) model.waiting.set(role, { request, taskId, online: model.root.online, roles })
+  for (const role of names) model.waiting.set(role, { request, changes, online: model.root.online, roles })
   return true
 }
 
@@ -45,6 +46,23 @@ function lacksSignatures(model: Model, request: TaskRequest): boolean {
   const holders = newTeamKeys(request)
   const signedBy = model.signedBy.get('team')
   return holders !== undefined && keysOf(holders).filter(({ keyid }) => signedBy?.has(keyid)).length < 2
+}
+
+/** Has changes wait for the holders of `team`, with those that nobody has signed yet. */
+export function waitForTeam(
+  model: Model,
+  changes: Waiting['changes'],
+  request: TaskRequest,
+  situation: Situation,
+): boolean {
+  const waiting = model.waiting.get('team')
+  const isOpen = waiting?.changes.size !== 0 && waiting?.roles.get('team')?.signedBy.size === 0
+  if (isOpen) stopWaiting(model, 'team')
+  const all = new Map([...(isOpen ? (waiting?.changes ?? []) : []), ...changes])
+  // What is taken back before it was signed is as if it had not been asked for.
+  const isNothing = [...all].every(([path, info]) => info === undefined && !model.targets.has(path))
+  if (isNothing) for (const path of all.keys()) model.parked.delete(path)
+  return isNothing || waitFor(model, ['team'], request, situation, all)
 }
 
 /** Nothing waits for this role's holders any more, nor for those who were to sign with them. */
@@ -154,16 +172,13 @@ function isStillWanted(model: Model, { request, online, roles }: Waiting): boole
 
 type Waiting = NonNullable<ReturnType<Model['waiting']['get']>>
 
-function finish(model: Model, { request, taskId, online, roles }: Waiting): void {
+function finish(model: Model, { request, changes, online, roles }: Waiting): void {
   if (request.kind === 'metadata_delegation' && request.action === 'renew') {
     if (request.names.length > 0) return
     for (const name of roles.keys()) if (name !== 'team') model.keyBelow.set(name, online)
   } else if (request.kind === 'metadata_delegation') {
     applyChange(model, request)
-  } else if (request.kind === 'add_artifacts') {
-    const custom = request.addTaskIdToCustom && { custom: { added_by_task_id: taskId } }
-    for (const { path, info } of request.artifacts) change(model, path, { ...info, ...custom }, true)
-  } else if (request.kind === 'remove_artifacts') {
-    for (const path of request.paths) change(model, path, undefined, true)
+  } else {
+    for (const [path, info] of changes) change(model, path, info, true)
   }
 }

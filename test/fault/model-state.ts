@@ -39,8 +39,8 @@ export interface Model {
 /** A change that waits for the signatures of holders. */
 export interface Waiting {
   readonly request: TaskRequest
-  /** The task that asked for it. */
-  readonly taskId: string
+  /** Of artifacts: what the tasks before it asked for, which had not been signed by anybody, and it. */
+  readonly changes: ReadonlyMap<string, TargetFile | undefined>
   /** The online key then. */
   readonly online: string
   /** Each role that waits with it: what there is to sign, and who has. */

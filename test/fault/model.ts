@@ -1,7 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FinalState, RequestOf, TaskKind, TaskRequest } from '../../shared/repository/task.ts'
 import type { TargetFile } from '../../shared/tuf/metadata.ts'
-import { changeDelegations, isHeld, isWaiting, signHeld, stopWaiting, thresholdOf, waitFor } from './model-held.ts'
+import {
+  changeDelegations,
+  isHeld,
+  isWaiting,
+  signHeld,
+  stopWaiting,
+  thresholdOf,
+  waitFor,
+  waitForTeam,
+} from './model-held.ts'
 import { isSignatureOf, type PendingRoot, readRoot } from './model-root.ts'
 import { belongsTo, change, type Model, removeTargetsOf, type Situation } from './model-state.ts'
 import { bulkFiles, keysOf, type RoleOfWorld, rolesOfWorld } from './world.ts'
@@ -34,7 +43,10 @@ const effects: { [Kind in TaskKind]: Effect<RequestOf<Kind>> } = {
     return changeArtifacts(model, changes, { request, publish, situation })
   },
   remove_artifacts(model, request, situation) {
-    const there = request.paths.filter((path) => model.targets.has(path) || model.parked.get(path) !== undefined)
+    const waiting = model.waiting.get('team')?.changes
+    const there = request.paths.filter((path) =>
+      [model.targets, model.parked, waiting].some((known) => known?.get(path) !== undefined),
+    )
     const changes = there.map((path): Change => [path, undefined])
     return changeArtifacts(model, changes, { request, publish: request.publish, situation })
   },
@@ -146,7 +158,7 @@ function changeArtifacts(
   const forTeam = changes.filter(([path]) => model.roles.has('team') && belongsTo('team', path))
   if (forTeam.length > 0) {
     if (forTeam.length < changes.length || !publish) return false
-    return waitFor(model, ['team'], request, situation)
+    return waitForTeam(model, new Map(changes), request, situation)
   }
   for (const [path, info] of changes) {
     change(model, path, info, publish)

@@ -4,12 +4,13 @@ import { withTaskId } from '../artifact-rules.ts'
 import { artifactWarnings } from '../client-rules.ts'
 import { refuseLosing } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
-import { type Draft, roleFor, roleOf, setParked, setTarget } from '../draft.ts'
+import { adoptTrial, type Draft, roleFor, roleOf, setParked, setSigning, setTarget, trialOf } from '../draft.ts'
 import { Refusal, shown } from '../errors.ts'
-import { type ParkedChange, withChanges, withoutPaths } from '../parked.ts'
+import { type AskedChange, withChanges, withoutPaths } from '../parked.ts'
+import { artifactsThatWait, withoutPending } from '../signing.ts'
 import type { AddArtifactsRequest, PublishArtifactsRequest, RemoveArtifactsRequest } from '../task.ts'
 import type { Operation, OperationContext } from './operation.ts'
-import { changeOrWait, refusePending, signsAtOnce } from './waiting.ts'
+import { changeOrWait, openChanges, signsAtOnce } from './waiting.ts'
 
 type Request = AddArtifactsRequest | RemoveArtifactsRequest | PublishArtifactsRequest
 type Asking = Pick<OperationContext, 'taskId' | 'principal'>
@@ -55,13 +56,19 @@ export const publishArtifacts: Operation<'publish_artifacts'> = {
   },
 }
 
-export function rolesForArtifacts(draft: Draft, request: Request): Set<string> {
+function rolesForArtifacts(draft: Draft, request: Request): Set<string> {
   return rolesFor(draft, pathsOf(draft, request))
 }
 
-/** Makes the changes of a request visible with this commit. Every path that it adds has to have a role. */
-export function changeArtifacts(draft: Draft, request: Request, asking: Asking): void {
-  const changes = changesOf(draft, request, asking)
+export function rolesForChanges(draft: Draft, changes: readonly AskedChange[]): Set<string> {
+  return rolesFor(
+    draft,
+    changes.map(({ path }) => path),
+  )
+}
+
+/** Makes changes visible with this commit. Every path that they add has to have a role. */
+export function changeArtifacts(draft: Draft, changes: readonly AskedChange[]): void {
   trustedRoles(draft, pathsAdded(changes))
   applyChanges(draft, changes)
 }
@@ -71,9 +78,9 @@ function pathsOf(draft: Draft, request: Request): readonly TargetPath[] {
   return request.kind === 'add_artifacts' ? request.artifacts.map(({ path }) => path) : request.paths
 }
 
-/** What a request changes: of what it removes, that which is there. */
-function changesOf(draft: Draft, request: Request, asking: Asking): readonly ParkedChange[] {
-  const change = (path: TargetPath, info?: TargetFile): ParkedChange => {
+/** What a request changes: of what it removes, that which is there, be it parked or waiting for signatures. */
+function changesOf(draft: Draft, request: Request, asking: Asking): readonly AskedChange[] {
+  const change = (path: TargetPath, info?: TargetFile): AskedChange => {
     return { path, ...(info && { info }), task: asking.taskId, principal: asking.principal }
   }
   if (request.kind === 'publish_artifacts') return draft.parked.changes
@@ -81,17 +88,17 @@ function changesOf(draft: Draft, request: Request, asking: Asking): readonly Par
     const id = request.addTaskIdToCustom ? asking.taskId : undefined
     return request.artifacts.map(({ path, info }) => change(path, withTaskId(info, id)))
   }
-  // A path may be known by being published, or by being parked and not published yet.
-  const parkedPaths = new Map(draft.parked.changes.map((parked) => [parked.path, parked.info !== undefined]))
+  const waiting = [...rolesFor(draft, request.paths)].flatMap((role) => artifactsThatWait(draft.signing, role))
+  const notYetVisible = new Set(pathsAdded([...draft.parked.changes, ...waiting]))
   const exists = (path: TargetPath) => {
     const role = roleFor(draft, path)
     const published = role !== undefined && roleOf(draft, role).targets.has(path)
-    return published || parkedPaths.get(path) === true
+    return published || notYetVisible.has(path)
   }
   return [...new Set(request.paths)].filter(exists).map((path) => change(path))
 }
 
-const pathsAdded = (changes: readonly ParkedChange[]) =>
+const pathsAdded = (changes: readonly AskedChange[]) =>
   changes.filter(({ info }) => info !== undefined).map(({ path }) => path)
 
 function rolesFor(draft: Draft, paths: readonly string[]): Set<string> {
@@ -119,34 +126,39 @@ function trustedRoles(draft: Draft, paths: readonly string[]): string[] {
 function publishOrPark(
   draft: Draft,
   request: Request,
-  changes: readonly ParkedChange[],
+  changes: readonly AskedChange[],
   context: OperationContext,
 ): { readonly update?: string } {
   const publish = request.kind === 'publish_artifacts' || request.publish
   refuseLosing(draft, changes)
-  const roles = rolesFor(
-    draft,
-    changes.map(({ path }) => path),
-  )
+  const roles = rolesForChanges(draft, changes)
   const special = [...roles].filter((role) => !signsAtOnce(draft, role, context.signers))
   const [role] = special
   if (role === undefined) {
     if (publish) applyChanges(draft, changes)
-    else setParked(draft, withChanges(draft.parked, changes))
+    else setParked(draft, { ...draft.parked, changes: withChanges(draft.parked.changes, changes) })
     return {}
   }
   if (roles.size > 1) throw mixed(draft, changes, special)
-  refusePending(draft, role)
+  const earlier = openChanges(draft, role, context.signers)
   if (!publish) {
     throw new Refusal(
       `Role ${role} is signed offline, so its changes wait for signatures anyway and cannot be parked. Send them to be published.`,
     )
   }
-  changeOrWait(draft, request, context, (trial) => applyChanges(trial, changes))
-  return { update: `Role ${role} is pending signatures` }
+  const { targets } = roleOf(draft, role)
+  // What was added and is taken back before anybody has signed it is nothing to sign.
+  const all = withChanges(earlier, changes).filter(({ path, info }) => info !== undefined || targets.has(path))
+  const afresh = trialOf(draft)
+  setSigning(afresh, withoutPending(afresh.signing, role))
+  changeOrWait(afresh, { kind: 'artifacts', changes: all }, context, (trial) => {
+    for (const { path, info } of all) setTarget(trial, role, path, info)
+  })
+  adoptTrial(draft, afresh)
+  return all.length === 0 ? {} : { update: `Role ${role} is pending signatures` }
 }
 
-function mixed(draft: Draft, changes: readonly ParkedChange[], offline: readonly string[]): Refusal {
+function mixed(draft: Draft, changes: readonly AskedChange[], offline: readonly string[]): Refusal {
   const byRole = Object.groupBy(changes, ({ path }) => roleFor(draft, path) ?? '')
   const roles = Object.entries(byRole).map(([role, of = []]) => {
     const paths = of.map(({ path }) => path)

@@ -11,7 +11,7 @@ import {
   withSignature,
 } from '../signing.ts'
 import type { RequestOf } from '../task.ts'
-import { changeArtifacts, rolesForArtifacts } from './artifacts.ts'
+import { changeArtifacts, rolesForChanges } from './artifacts.ts'
 import { changeDelegations, isRenewalBelow, reroutedDetails, rolesForDelegations } from './delegations.ts'
 import type { Operation, OperationContext, Outcome } from './operation.ts'
 import { adoptIfComplete, checkForClients, checkNextRoot, rootGroups } from './root-update.ts'
@@ -32,7 +32,7 @@ export const signMetadata: Operation<'sign_metadata'> = {
     if (waiting === undefined) return []
     return waiting.kind === 'metadata_delegation'
       ? rolesForDelegations(draft, waiting)
-      : rolesForArtifacts(draft, waiting)
+      : rolesForChanges(draft, waiting.changes)
   },
   long: newKeys.long,
   apply: sign,
@@ -77,12 +77,14 @@ function signTargets(draft: Draft, { role, signature }: Request, context: Operat
   return { details: { update: `Role ${role} v${metadata.signed.version} is pending signatures` } }
 }
 
-/** Does what waited: for the task that asked for it, as far as it is noted. */
+/** Does what waited: delegations for the task that asked for it. */
 function changeAgain(trial: Draft, { request, taskId, principal }: WaitingChange, context: OperationContext) {
+  if (request.kind === 'artifacts') {
+    changeArtifacts(trial, request.changes)
+    return {}
+  }
   const asked = { ...context, taskId, principal }
-  if (request.kind === 'metadata_delegation') return reroutedDetails([changeDelegations(trial, request, asked)])
-  changeArtifacts(trial, request, asked)
-  return {}
+  return reroutedDetails([changeDelegations(trial, request, asked)])
 }
 
 const nothingWaits = (role: string) => new Refusal(`No metadata of role ${role} waits for signatures.`)

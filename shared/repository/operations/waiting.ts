@@ -5,12 +5,15 @@ import { type Signed, unsigned } from '../../tuf/signed.ts'
 import { adoptTrial, type Draft, NextCommit, roleOf, setSigning, treeOfDraft, trialOf } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { checkRoleSizes } from '../fit.ts'
+import type { AskedChange } from '../parked.ts'
 import type { Signer } from '../ports.ts'
 import { expirationOf } from '../settings.ts'
 import {
+  artifactsThatWait,
   changeOf,
   isComplete,
   isPending,
+  isSigned,
   pendingTargets,
   type WaitingChange,
   withoutPending,
@@ -36,6 +39,17 @@ export function refusePending(draft: Draft, role: string): void {
   throw new Refusal(
     `Metadata of role ${role} waits for signatures. Sign it, or stop its signing (${howToStop(role)}), and try again.`,
   )
+}
+
+/**
+ * What waits for the holders of this role, where changes of artifacts can be added to it; empty where nothing waits. Throws a
+ * Refusal if something else does, or if a holder has signed: that signature is not to be lost.
+ */
+export function openChanges(draft: Draft, role: string, signers: readonly Signer[]): readonly AskedChange[] {
+  const { signing } = draft
+  const isOpen = changeOf(signing, role)?.request.kind === 'artifacts' && !isSigned(signing, role)
+  if (!isOpen || isOnline(draft, role, signers)) refusePending(draft, role)
+  return artifactsThatWait(signing, role)
 }
 
 /**
