@@ -3,7 +3,15 @@ import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { Targets as TufJsTargets } from '@tufjs/models'
 import fc from 'fast-check'
-import { binDelegations, binNames, binOf, delegateBins, type HashBins, hashBins } from '../../shared/tuf/bins.ts'
+import {
+  binDelegations,
+  binNames,
+  binOf,
+  delegateBins,
+  type HashBins,
+  hashBins,
+  isBinName,
+} from '../../shared/tuf/bins.ts'
 import { delegatedNames, keysOfDelegated, rolesTrustedWith } from '../../shared/tuf/delegation.ts'
 import type { Delegations } from '../../shared/tuf/metadata.ts'
 import { refuses } from '../support/tuf-errors.ts'
@@ -98,6 +106,23 @@ describe('hash bins', () => {
       counts.set(binOf(bins, `file-${n}`), (counts.get(binOf(bins, `file-${n}`)) ?? 0) + 1)
     assert.equal(counts.size, 16)
     assert.ok([...counts.values()].every((count) => count > 800 && count < 1200))
+  })
+
+  test('know their names from others', () => {
+    for (const number of numbers)
+      for (const name of binNames(hashBins('succinct_roles', number)).slice(-2)) assert.ok(isBinName('bins', name))
+    for (const name of [
+      'bins',
+      'bins-',
+      'bins-00000',
+      'bins-0A',
+      'bins-g',
+      'team-cafe',
+      'bins0',
+      'my-bins-0',
+      'bins-0x',
+    ])
+      assert.equal(isBinName('bins', name), false, name)
   })
 })
 

@@ -4,7 +4,15 @@ import { describe, test } from 'node:test'
 import { Key as TufJsKey } from '@tufjs/models'
 import fc from 'fast-check'
 import { canonicalText } from '../../shared/tuf/canonical.ts'
-import { type Key, keyFromPublicKey, keyIdentity, keyid, publicKeyOf, verifySignature } from '../../shared/tuf/keys.ts'
+import {
+  type Key,
+  keyFromPublicKey,
+  keyIdentity,
+  keyid,
+  publicKeyOf,
+  verifySignature,
+  verifySignatureAside,
+} from '../../shared/tuf/keys.ts'
 import { type KeyKind, makeKey, type TestKey } from '../support/keys.ts'
 import { refuses } from '../support/tuf-errors.ts'
 
@@ -132,10 +140,13 @@ const brokenKeys: readonly (readonly [string, Key])[] = [
 
 describe('a key that cannot be used', () => {
   for (const [what, key] of brokenKeys) {
-    test(what, () => {
+    test(what, async () => {
       refuses('invalid-key', () => publicKeyOf(key))
       refuses('invalid-key', () => keyIdentity(key))
-      for (const kind of kinds) assert.equal(verifySignature(key, message, keys[kind].sign(message)), false)
+      for (const kind of kinds) {
+        assert.equal(verifySignature(key, message, keys[kind].sign(message)), false)
+        assert.equal(await verifySignatureAside(key, message, keys[kind].sign(message)), false)
+      }
     })
   }
 })
@@ -202,6 +213,14 @@ describe('a signature', () => {
       fc.assert(
         fc.property(fc.string({ unit: 'binary' }), (text) => assert.equal(verifySignature(key, message, text), false)),
       )
+    })
+
+    test(`by ${kind} is judged in the same way on another thread`, async () => {
+      const tampered = Buffer.from(good, 'hex').fill(0, 5, 10).toString('hex')
+      for (const signature of [good, good.toUpperCase(), tampered, good.slice(2), `${good}0`, `${good}\n`, 'zz', ''])
+        assert.equal(await verifySignatureAside(key, message, signature), verifySignature(key, message, signature))
+      for (const other of kinds)
+        assert.equal(await verifySignatureAside(keys[other].key, message, good), other === kind)
     })
 
     test(`by ${kind} over another hash or in another form is bad`, () => {
