@@ -51,7 +51,7 @@ Examples:
       const task = await output.during(`Publishing ${what}`, () => api.submit('POST', 'artifacts', body))
       output.done(
         { artifacts, ...parkedIf(options), task },
-        `${summary(artifacts)}\n${ended('Added', what, options, task)}`,
+        `${summary(artifacts)}\n${ended('Added', artifacts.length, 'artifact', options, task)}`,
       )
     })
 }
@@ -68,8 +68,8 @@ function removeCommand(): Command {
       const task = await output.during('Publishing', () => api.submit('POST', 'artifacts/delete', body))
       const { deleted_artifacts = [], not_found_artifacts = [] } = detailsOf<Removed>(task)
       for (const path of not_found_artifacts) output.warn(`${path} was not there.`)
-      const what = plural(deleted_artifacts.length, 'artifact')
-      const text = deleted_artifacts.length === 0 ? 'Nothing was removed.' : ended('Removed', what, options, task)
+      const { length } = deleted_artifacts
+      const text = length === 0 ? 'Nothing was removed.' : ended('Removed', length, 'artifact', options, task)
       output.done({ ...parkedIf(options), task }, text)
     })
 }
@@ -100,8 +100,8 @@ function publishCommand(): Command {
       const { api, output } = contextOf(command)
       const { total } = await readParkedPage(api, 0, 1)
       const task = await output.during('Publishing', () => api.submit('POST', 'artifacts/publish', undefined))
-      const what = plural(total, 'change')
-      output.done({ task }, total === 0 ? 'Nothing was parked.' : ended('Published', what, { publish: true }, task))
+      const text = total === 0 ? 'Nothing was parked.' : ended('Published', total, 'change', { publish: true }, task)
+      output.done({ task }, text)
     })
 }
 
@@ -195,12 +195,21 @@ function summary(artifacts: readonly ArtifactToAdd[]): string {
   return more > 0 ? `${table(rows)}\n  and ${more} more` : table(rows)
 }
 
-function ended(done: string, what: string, { publish }: PublishOption, task: Task): string {
+function ended(
+  done: 'Added' | 'Removed' | 'Published',
+  count: number,
+  noun: string,
+  { publish }: PublishOption,
+  task: Task,
+): string {
   const { update } = detailsOf<{ update: string }>(task)
+  const what = plural(count, noun)
+  const they = count === 1 ? 'it' : 'them'
+  const seen = done === 'Removed' ? `clients find ${they} no more` : `clients can see ${they}`
   // A role that is signed offline: its holders come first.
   if (update !== undefined)
     return `Waits: ${update}. Clients see ${what} once all are there (tuffet delegation list says who signs).`
   return publish
-    ? `${done} ${what}; clients can see it (task ${task.task_id}).`
+    ? `${done} ${what}; ${seen} (task ${task.task_id}).`
     : `Parked: ${what} (task ${task.task_id}). See: tuffet artifact parked; to publish: tuffet artifact publish`
 }
