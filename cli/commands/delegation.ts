@@ -116,7 +116,7 @@ function signCommand(): Command {
 
 function cancelCommand(): Command {
   return new Command('cancel')
-    .description('give up what waits of a role, and the request that it waits for')
+    .description('give up what waits of a role, and all that was asked for with it')
     .argument('<role>')
     .addOption(yes())
     .addHelpText('after', '\nExample:\n  $ tuffet delegation cancel project')

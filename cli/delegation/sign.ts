@@ -57,7 +57,7 @@ export async function signRole(role: string, options: SignOptions, hands: Hands)
 export async function cancelRole(role: string, options: { readonly yes?: boolean }, hands: Hands): Promise<void> {
   const { api, output } = hands
   const { awaited } = await readWaiting(api, role)
-  const text = `${describeAwaited([awaited], new Date())}\nIt will be given up, and the request that it waits for with it`
+  const text = `${describeAwaited([awaited], new Date())}\nIt will be given up, and all that was asked for with it`
   await confirmed(text, options, hands)
   const task = await output.during('Giving it up', () => api.submit('POST', 'metadata/sign/delete', { role }))
   output.done({ task }, `What waited of role ${role} is given up.`)

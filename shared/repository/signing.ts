@@ -149,7 +149,7 @@ export function withSignature<Role extends Metadata>(
   }
   if (!verifySignature(key, metadata.signedBytes, signature.sig)) {
     throw new Refusal(
-      `The signature of key ${keyid} is not good: it was made over other bytes, by another key, or it is malformed. ` +
+      `The signature of key ${keyid} is not good: it was made over other bytes (what waits may have changed since), by another key, or it is malformed. ` +
         'Fetch the pending metadata again and sign its canonical form.',
     )
   }
