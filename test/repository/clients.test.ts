@@ -80,11 +80,12 @@ describe('The clients that a deployment serves', () => {
 
   it('are warned about when they are named, if they cannot read what is there', async () => {
     const repository = await bootstrapped()
-    const details = await succeeds(repository, serve('tuf-js', 'rust-tuf'))
+    const details = await succeeds(repository, serve('tuf-js', 'rust-tuf', 'php-tuf'))
     assert.match(
       warnings(details),
       /rust-tuf 0\.3 cannot read .*succinct_roles; does not verify ecdsa-sha2-nistp256; refuses spec_version 1\.0\.31/,
     )
+    assert.doesNotMatch(warnings(details), /Hash bins by/, 'php-tuf follows one kind, and verifies no ECDSA')
     const current = await readCurrent(repository)
     assert.ok(current)
     assert.match(String(warningsOfCurrent(current)), /rust-tuf 0\.3 cannot read/)
