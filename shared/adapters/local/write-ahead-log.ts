@@ -240,20 +240,19 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     try {
       await sync()
     } catch (error) {
-      broken = error
+      // Of what could not even be opened nothing was synced, and nothing is lost.
+      if ((error as NodeJS.ErrnoException).syscall !== 'open') broken = error
       throw error
     }
   }
 
   async function settleSegment(segment: Segment, atOnce: number): Promise<void> {
     await Promise.all(segment.placing)
-    const own = [...segment.paths.keys()].filter((path) => holders.get(path) === segment)
-    const there = own.filter((path) => segment.paths.get(path) === 'there')
+    const paths = [...segment.paths.keys()].filter((path) => holders.get(path) === segment)
+    const there = paths.filter((path) => segment.paths.get(path) === 'there')
     await inParallel(there, atOnce, kept.place)
-    await syncOnce(async () => {
-      await inParallel(there, atOnce, files.syncFile)
-      for (const folder of new Set(own.map((path) => dirname(path)))) await files.syncDirectory(folder)
-    })
+    await inParallel(there, atOnce, (path) => syncOnce(() => files.syncFile(path)))
+    for (const folder of new Set(paths.map((path) => dirname(path)))) await syncOnce(() => files.syncDirectory(folder))
     await drop(segment)
   }
 

@@ -3,10 +3,8 @@ import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import fc from 'fast-check'
 import { openDirectoryObjectStore } from '../../../shared/adapters/local/directory-object-store.ts'
 import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../shared/adapters/local/file-system.ts'
-import { decodeChanges, encodeChange } from '../../../shared/adapters/local/log-records.ts'
 import { loggedFiles } from '../../../shared/adapters/local/logged-files.ts'
 import { openWriteAheadLog } from '../../../shared/adapters/local/write-ahead-log.ts'
 import { objectStoreContract } from '../../contract/object-store.ts'
@@ -189,6 +187,24 @@ describe('a write-ahead log', () => {
     assert.deepEqual(await readdir(join(directory.path, 'log')), [])
   })
 
+  it('settles once files can be opened again, of which there were too many for a while', async () => {
+    await using directory = await temporaryDirectory()
+    let areTooMany = false
+    const { store, log } = await open(directory.path, {
+      ...nodeFileSystem,
+      async open(path, flags, mode) {
+        if (areTooMany) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE', syscall: 'open' })
+        return nodeFileSystem.open(path, flags, mode)
+      },
+    })
+    await store.create('a', text('a'))
+    areTooMany = true
+    await assert.rejects(log.settle('all'), { code: 'unavailable' })
+    areTooMany = false
+    await log.settle('all')
+    assert.deepEqual(await readdir(join(directory.path, 'log')), [])
+  })
+
   it('leaves no pile of files on a full disk', async () => {
     await using directory = await temporaryDirectory()
     let isFull = false
@@ -208,43 +224,6 @@ describe('a write-ahead log', () => {
     await store.create('b', text('b'))
     const { store: again } = await open(directory.path)
     assert.deepEqual(await again.list(''), ['a', 'b'])
-  })
-})
-
-describe('records of a log', () => {
-  const changes = fc.array(
-    fc.record({
-      path: fc.string({ minLength: 1, unit: 'grapheme' }).filter((path) => path.isWellFormed()),
-      bytes: fc.option(fc.uint8Array({ maxLength: 40 }), { nil: undefined }),
-    }),
-    { maxLength: 5 },
-  )
-  const plain = (list: readonly { path: string; bytes: Uint8Array | undefined }[]) =>
-    list.map(({ path, bytes }) => ({ path, bytes: bytes && Buffer.from(bytes).toString('hex') }))
-
-  it('are read as they were written, and up to where they were cut off or spoilt', () => {
-    fc.assert(
-      fc.property(changes, fc.nat(), fc.constantFrom('cut', 'zeros', 'noise'), (list, at, how) => {
-        const records = list.map(encodeChange)
-        const log = Buffer.concat(records)
-        assert.deepEqual(plain(decodeChanges(log)), plain(list))
-        const from = log.length === 0 ? 0 : at % log.length
-        const spoilt = how === 'cut' ? log.subarray(0, from) : Buffer.from(log)
-        if (how === 'zeros') spoilt.fill(0, from)
-        if (how === 'noise' && from < log.length) spoilt.writeUInt8((spoilt.readUInt8(from) + 1) % 256, from)
-        const left = plain(decodeChanges(spoilt))
-        assert.deepEqual(left, plain(list).slice(0, left.length))
-        const ends = records.map((_, index) => Buffer.concat(records.slice(0, index + 1)).length)
-        const whole = ends.filter((end) => end <= from).length
-        assert.ok(left.length >= whole, `${left.length} of ${whole}`)
-        if (how !== 'zeros') assert.equal(left.length, whole)
-      }),
-      { numRuns: 500 },
-    )
-  })
-
-  it('are none in a file of zeros', () => {
-    assert.deepEqual(decodeChanges(Buffer.alloc(1000)), [])
   })
 })
 
