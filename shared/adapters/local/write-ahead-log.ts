@@ -248,7 +248,8 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
 
   async function settleSegment(segment: Segment, atOnce: number): Promise<void> {
     await Promise.all(segment.placing)
-    const paths = [...segment.paths.keys()].filter((path) => holders.get(path) === segment)
+    // Those too of which a later one was to say more: where that could not be written, this has the last word.
+    const paths = [...segment.paths.keys()]
     const there = paths.filter((path) => segment.paths.get(path) === 'there')
     await inParallel(there, atOnce, kept.place)
     await inParallel(there, atOnce, (path) => syncOnce(() => files.syncFile(path)))

@@ -9,6 +9,7 @@ import { loggedFiles } from '../../../shared/adapters/local/logged-files.ts'
 import { openWriteAheadLog } from '../../../shared/adapters/local/write-ahead-log.ts'
 import { objectStoreContract } from '../../contract/object-store.ts'
 import { content, rejectsWith, text } from '../../contract/object-store-helpers.ts'
+import { allAfterPowerCut, emptyDisk } from '../../fault/fragile-disk.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 
 const short = 'of so many bytes'.length
@@ -203,6 +204,37 @@ describe('a write-ahead log', () => {
     areTooMany = false
     await log.settle('all')
     assert.deepEqual(await readdir(join(directory.path, 'log')), [])
+  })
+
+  it('drops nothing that may be the last word, because a later one could not be written', async () => {
+    const disk = emptyDisk()
+    const turns = async () => {}
+    await disk.fileSystem(turns).mkdir('/srv')
+    let isFull = false
+    const working = disk.fileSystem(turns)
+    const fs: FileSystem = {
+      ...working,
+      async open(path, flags, mode) {
+        const file = await working.open(path, flags, mode)
+        const full = () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }))
+        return { ...file, writeFile: (bytes) => (isFull ? full() : file.writeFile(bytes)) }
+      },
+    }
+    for (const kept of [undefined, 'objects']) {
+      const base = `/srv/${kept}`
+      const { store, log } = await open(base, fs, undefined, kept)
+      await store.create('a', text('one'))
+      await log.settle('older')
+      await store.create('b', text('one'))
+      isFull = true
+      await rejectsWith('full', store.delete('a'))
+      isFull = false
+      await log.settle('older')
+      for (const left of allAfterPowerCut(disk)) {
+        const { store: again } = await open(base, left.fileSystem(turns), undefined, kept)
+        assert.equal(await content(again, 'a'), 'one')
+      }
+    }
   })
 
   it('leaves no pile of files on a full disk', async () => {
