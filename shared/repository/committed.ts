@@ -1,6 +1,6 @@
-import { decodeDocument, sha256 } from './documents.ts'
+import { sha256 } from './documents.ts'
 import { mending, RepositoryError } from './errors.ts'
-import { type Entry, entryName, type Link, type StoredEntry } from './journal.ts'
+import { decodeEntry, type Entry, entryName, type Link, type StoredEntry } from './journal.ts'
 import { inParallel } from './parallel.ts'
 import type { ObjectStore } from './ports.ts'
 
@@ -52,7 +52,7 @@ function linkedEntry(link: Link, bytes: Uint8Array | undefined, above: number): 
     throw new RepositoryError('corrupt', `${name} is missing, although commit ${link.number} was made. ${mending}`)
   if (sha256(bytes) !== link.sha256)
     throw new RepositoryError('corrupt', `${name} is not the one that commit ${above} builds on. ${mending}`)
-  return decodeDocument<Entry>(name, bytes)
+  return decodeEntry(name, bytes)
 }
 
 /** Those that there are of so many numbers, the last of which is `last`. */

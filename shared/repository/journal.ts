@@ -183,7 +183,7 @@ export async function readEntry(state: ObjectStore, number: number): Promise<Sto
   if (stored === undefined) {
     throw new RepositoryError('corrupt', `${name} is missing, although commit ${number} was made. ${mending}`)
   }
-  return { entry: decodeDocument<Entry>(name, stored.bytes), sha256: sha256(stored.bytes) }
+  return { entry: decodeEntry(name, stored.bytes), sha256: sha256(stored.bytes) }
 }
 
 /** The entry in these bytes; nothing where they are spoilt. Throws RepositoryError 'newer'. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { collect } from '../../shared/repository/collect.ts'
+import { readCurrent } from '../../shared/repository/current.ts'
 import { entryName } from '../../shared/repository/journal.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { diagnose } from '../../shared/repository/repair/diagnose.ts'
@@ -54,4 +55,14 @@ describe('where the entry of an earlier commit', () => {
       })
     }
   }
+})
+
+it('says so where the newest entry is a document, and no entry', async () => {
+  const repository = await published()
+  const { state } = repository.ports
+  const name = entryName((await readCurrent(repository))?.entry.number ?? assert.fail())
+  await state.delete(name)
+  await state.create(name, Buffer.from('{"schema":1}'))
+  const message = new RegExp(`^${name} is not the entry of a commit`)
+  await assert.rejects(readCurrent(restarted(repository)), { code: 'corrupt', message })
 })
