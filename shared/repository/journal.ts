@@ -89,15 +89,17 @@ export interface Listed {
 }
 
 /** Files that tell what a commit changed, each with its hash as far as the entry knows it. */
-export function filesBeside({ imported, listed }: Entry): [file: string, sha256: string | undefined][] {
-  return [
-    ...(imported ? [[imported.bulk, imported.sha256] as [string, string]] : []),
-    ...(imported?.before ? [[imported.before, imported.beforeSha256] as [string, string | undefined]] : []),
-    ...(listed ? [[listed.file, listed.sha256] as [string, string]] : []),
-  ]
+export function* filesBeside({
+  imported,
+  listed,
+}: Entry): Generator<readonly [file: string, sha256: string | undefined]> {
+  if (imported !== undefined) yield [imported.bulk, imported.sha256]
+  if (imported?.before !== undefined) yield [imported.before, imported.beforeSha256]
+  if (listed !== undefined) yield [listed.file, listed.sha256]
 }
 
-export type StateName = 'root' | 'settings' | 'parked' | 'signing' | 'rotation'
+export const stateNames = ['root', 'settings', 'parked', 'signing', 'rotation'] as const
+export type StateName = (typeof stateNames)[number]
 /** 0 for what no commit has decided yet. */
 export type StateVersions = Readonly<Record<StateName, number>>
 
@@ -117,8 +119,6 @@ export interface StoredEntry {
   readonly entry: Entry
   readonly sha256: string
 }
-
-export const stateNames: readonly StateName[] = ['root', 'settings', 'parked', 'signing', 'rotation']
 
 /** Whether these are the bytes of a piece of private state that was current after this entry's commit, as far as it tells. */
 export function isAsDecided({ stateSha256 }: Entry, name: StateName, bytes: Uint8Array): boolean {
