@@ -52,16 +52,21 @@ export interface Draft {
   readonly sizes: RoleSizes
 }
 
-export function draftFrom(current: Current): Draft {
+export function draftFrom({ root, settings, parked, signing, rotation, snapshot, delegators }: Current): Draft {
+  const inSnapshot = snapshot.signed.meta
+  const draft = newDraft({ root, settings, parked, signing, rotation, inSnapshot })
+  for (const [role, published] of delegators) provide(draft, role, published)
+  return draft
+}
+
+/** A draft that knows no role yet, and has decided nothing. */
+export function newDraft(
+  from: Pick<Draft, 'root' | 'settings' | 'parked' | 'signing' | 'rotation' | 'inSnapshot'>,
+): Draft {
   return {
-    root: current.root,
-    settings: current.settings,
-    parked: current.parked,
-    signing: current.signing,
-    rotation: current.rotation,
-    inSnapshot: current.snapshot.signed.meta,
-    published: new Map(current.delegators),
-    roles: new Map([...current.delegators].map(([role, { signed }]) => [role, signed])),
+    ...from,
+    published: new Map(),
+    roles: new Map(),
     toSign: new Set(),
     signed: new Map(),
     takenOver: new Map(),
@@ -135,6 +140,14 @@ export function roleOf(draft: Draft, role: string): Targets {
 export function sign(draft: Draft, role: string): void {
   draft.signed.delete(role)
   draft.toSign.add(role)
+}
+
+/** Has the commit write this role as it was signed elsewhere, whatever the draft said of it. */
+export function setSignedElsewhere(draft: Draft, role: string, metadata: Signed<Targets>): void {
+  draft.toSign.delete(role)
+  draft.signed.set(role, metadata)
+  draft.roles.set(role, metadata.signed)
+  draft.copies.delete(role)
 }
 
 /** Adds, replaces or (without `after`) removes a target. */

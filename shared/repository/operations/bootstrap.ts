@@ -8,11 +8,10 @@ import { checkRootFor } from '../client-rules.ts'
 import { slownessOfDraft, warningsOfDraft } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
 import { schemaVersion } from '../documents.ts'
-import { type Draft, roleOf, setDelegations, setRole } from '../draft.ts'
+import { type Draft, newDraft, roleOf, setDelegations, setRole, setSignedElsewhere } from '../draft.ts'
 import { Refusal, refuseTufErrors } from '../errors.ts'
 import { checkRoleSizes } from '../fit.ts'
 import { nothingParked } from '../parked.ts'
-import { noSizes } from '../role-sizes.ts'
 import { noRotation } from '../rotation.ts'
 import { expirationOf, type Settings } from '../settings.ts'
 import { isComplete, nothingPending, type SigningGroup, withGoodSignatures, withSignature } from '../signing.ts'
@@ -166,25 +165,11 @@ export function readBootstrap({ root, offline = {}, ...rest }: BootstrapRequest)
  */
 export function foundingDraft(bootstrapped: Bootstrapped, context: Context): Draft {
   const { root, offline, settings, customRoles } = bootstrapped
-  const draft: Draft = {
-    root,
-    settings,
-    parked: nothingParked,
-    signing: nothingPending,
-    rotation: noRotation,
-    inSnapshot: new Map(),
-    published: new Map(),
-    roles: new Map([['targets', { ...emptyTargets(), delegations: { keys: new Map(), roles: [] } }]]),
-    toSign: new Set(['targets']),
-    signed: new Map(),
-    takenOver: new Map(),
-    waiting: new Set(),
-    signSnapshot: true,
-    decides: new Set(['root', 'settings']),
-    changes: new Map(),
-    copies: new Map(),
-    sizes: noSizes(),
-  }
+  const nothing = { parked: nothingParked, signing: nothingPending, rotation: noRotation, inSnapshot: new Map() }
+  const draft = newDraft({ root, settings, ...nothing })
+  draft.decides.add('root').add('settings')
+  draft.signSnapshot = true
+  setRole(draft, 'targets', { ...emptyTargets(), delegations: { keys: new Map(), roles: [] } })
   if (settings.bins !== undefined) {
     const { roleKeys, keys } = onlineGroup(root.signed, context.signers)
     setDelegations(draft, 'targets', withUsedKeys({ keys, ...delegateBins(settings.bins, roleKeys) }))
@@ -193,11 +178,7 @@ export function foundingDraft(bootstrapped: Bootstrapped, context: Context): Dra
     for (const bin of binNames(settings.bins)) setRole(draft, bin, empty)
   }
   if (customRoles !== undefined) addCustomRoles(draft, customRoles, context)
-  for (const [role, metadata] of offline) {
-    draft.toSign.delete(role)
-    draft.signed.set(role, metadata)
-    draft.roles.set(role, metadata.signed)
-  }
+  for (const [role, metadata] of offline) setSignedElsewhere(draft, role, metadata)
   return draft
 }
 

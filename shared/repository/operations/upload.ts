@@ -7,7 +7,7 @@ import { targetFaults, textFault } from '../artifact-rules.ts'
 import { artifactWarnings } from '../client-rules.ts'
 import { refuseLosing } from '../client-standing.ts'
 import { servedClients } from '../clients.ts'
-import { type Draft, NextCommit, noteChanges, roleFor, treeOfDraft } from '../draft.ts'
+import { type Draft, NextCommit, noteChanges, roleFor, setSignedElsewhere, treeOfDraft } from '../draft.ts'
 import { Refusal, refuseTufErrors, shown } from '../errors.ts'
 import { resizeAsWhole } from '../role-sizes.ts'
 import { isPending } from '../signing.ts'
@@ -40,10 +40,8 @@ export const uploadDelegatedMetadata: Operation<'upload_delegated_metadata'> = {
     // Signed online in this commit, it would have two versions at once.
     if (draft.toSign.has(role)) throw new NextCommit(`Role ${role} is signed online in this commit.`)
     noteChanges(draft, role, uploaded.signed.targets)
-    draft.roles.set(role, uploaded.signed)
-    draft.copies.delete(role)
+    setSignedElsewhere(draft, role, uploaded)
     resizeAsWhole(draft.sizes, role, uploaded.bytes.length)
-    draft.signed.set(role, uploaded)
     return {
       message: 'Metadata Upload Processed',
       details: { role, version: uploaded.signed.version, targets: uploaded.signed.targets.size },

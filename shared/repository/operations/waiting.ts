@@ -2,7 +2,16 @@ import { canonicalText } from '../../tuf/canonical.ts'
 import { expiresAt, expiresIn } from '../../tuf/expiry.ts'
 import type { Targets } from '../../tuf/metadata.ts'
 import { type Signed, unsigned } from '../../tuf/signed.ts'
-import { adoptTrial, type Draft, NextCommit, roleOf, setSigning, treeOfDraft, trialOf } from '../draft.ts'
+import {
+  adoptTrial,
+  type Draft,
+  NextCommit,
+  roleOf,
+  setSignedElsewhere,
+  setSigning,
+  treeOfDraft,
+  trialOf,
+} from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { checkRoleSizes } from '../fit.ts'
 import type { AskedChange } from '../parked.ts'
@@ -125,9 +134,7 @@ export function completeWaiting<Done>(
     if (pending === undefined) continue
     if (draft.toSign.has(name)) throw new NextCommit(`Role ${name} is signed online in this commit.`)
     checkStillGood(trial, name, pending.metadata, now)
-    trial.toSign.delete(name)
-    trial.signed.set(name, pending.metadata)
-    trial.roles.set(name, pending.metadata.signed)
+    setSignedElsewhere(trial, name, pending.metadata)
   }
   if (offlineIn(trial, signers).length > 0) throw outdated(role)
   adoptTrial(draft, trial)
