@@ -1,3 +1,4 @@
+import { isSameTarget } from '../../shared/repository/artifact-rules.ts'
 import { canonicalText } from '../../shared/tuf/canonical.ts'
 import type { DelegatedRole, Targets } from '../../shared/tuf/metadata.ts'
 import { inOneLine } from '../printable.ts'
@@ -27,7 +28,7 @@ function targetChanges(next: Targets, published: Targets | undefined): string[][
   const before = published?.targets
   const changed = [...next.targets].flatMap(([path, target]) => {
     const old = before?.get(path)
-    if (old !== undefined && canonicalText(old) === canonicalText(target)) return []
+    if (isSameTarget(old, target)) return []
     const { length, hashes, ...others } = target
     // Whole, for what is cut short others can be found for.
     const digests = Object.entries(hashes).map(([algorithm, digest]) => `${algorithm} ${digest}`)

@@ -1,7 +1,6 @@
 import * as z from 'zod'
-import { type Artifact, hashAlgorithms, hashFaults, sayingCustom } from '../repository/artifact-rules.ts'
+import { type Artifact, hashAlgorithms, hashFaults, isSameTarget, sayingCustom } from '../repository/artifact-rules.ts'
 import type { AddArtifactsRequest, RemoveArtifactsRequest } from '../repository/task.ts'
-import { canonicalText } from '../tuf/canonical.ts'
 import { targetPath } from '../tuf/names.ts'
 import {
   decoded,
@@ -56,7 +55,7 @@ const artifacts = z.array(artifact).transform((sent, context): Artifact[] => {
   for (const [index, artifact] of sent.entries()) {
     const earlier = byPath.get(artifact.path)
     if (earlier === undefined) byPath.set(artifact.path, { artifact, index })
-    else if (canonicalText(earlier.artifact.info) !== canonicalText(artifact.info)) {
+    else if (!isSameTarget(earlier.artifact.info, artifact.info)) {
       const message = `The same path as artifact ${earlier.index}, with other length, hashes or custom. Send each path once.`
       context.issues.push({ code: 'custom', message, path: [index, 'path'], input: artifact.path })
     }

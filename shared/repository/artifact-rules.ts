@@ -55,6 +55,12 @@ export function hashFault(algorithm: string, digest: string): string | undefined
   return `A ${algorithm} digest is ${length} hex digits; this has ${has}.`
 }
 
+/** Whether both say the same, or neither is there. */
+export function isSameTarget(one: TargetFile | undefined, other: TargetFile | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other
+  return canonicalText(one) === canonicalText(other)
+}
+
 /** An artifact that says which task has added it; the same as it is where none is to be said. */
 export function withTaskId(info: TargetFile, id: string | undefined): TargetFile {
   return id === undefined ? info : { ...info, custom: { ...info.custom, added_by_task_id: id } }

@@ -1,9 +1,9 @@
-import { canonicalText } from '../tuf/canonical.ts'
 import { isHiddenFromSome, rolesTrustedWith } from '../tuf/delegation.ts'
 import { EditedMap } from '../tuf/edited-map.ts'
 import type { Delegations, MetaFile, Root, TargetFile, Targets } from '../tuf/metadata.ts'
 import { isTopLevel } from '../tuf/names.ts'
 import type { Signed } from '../tuf/signed.ts'
+import { isSameTarget } from './artifact-rules.ts'
 import type { Current } from './current.ts'
 import type { Entry, Imported, Listed, StateName, TargetChange } from './journal.ts'
 import type { Parked } from './parked.ts'
@@ -166,7 +166,7 @@ export function noteChanges(draft: Draft, role: string, next: Targets['targets']
   const old = roleOf(draft, role).targets
   for (const path of new Set([...old.keys(), ...next.keys()])) {
     const [before, after] = [old.get(path), next.get(path)]
-    if (canonicalText(before ?? null) !== canonicalText(after ?? null)) noteChange(draft, role, path, before, after)
+    if (!isSameTarget(before, after)) noteChange(draft, role, path, before, after)
   }
 }
 

@@ -1,6 +1,6 @@
 import { binOf, hashBins } from '../tuf/bins.ts'
-import { canonicalText } from '../tuf/canonical.ts'
 import { type TargetFile, versionOf } from '../tuf/metadata.ts'
+import { isSameTarget } from './artifact-rules.ts'
 import type { Current } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { type Entry, findEntry, type Imported } from './journal.ts'
@@ -51,7 +51,7 @@ export async function originOf(state: ObjectStore, current: Current, held: Held)
     const change = made.changes.find((one) => one.path === path)
     if (change !== undefined) {
       // What an import has changed since is not what it was then; what was taken back is.
-      if (!isSame(change.after, target)) return oneOf()
+      if (!isSameTarget(change.after, target)) return oneOf()
       if (!mayBeTakenBack) return { commit: made.number }
       imports.push(made.number)
       return oneOf()
@@ -130,10 +130,8 @@ async function commitOfTask(state: ObjectStore, { path, target }: Held): Promise
   if (entry === undefined) return undefined
   const { changes, imported } = entry
   const isImported = imported !== undefined && isOfTask(target, imported) && !imported.except.includes(path)
-  return isImported || changes.some((one) => one.path === path && isSame(one.after, target)) ? number : undefined
+  return isImported || changes.some((one) => one.path === path && isSameTarget(one.after, target)) ? number : undefined
 }
 
 const isOfTask = ({ custom }: TargetFile, { addedByTaskId }: Imported) =>
   addedByTaskId !== undefined && custom?.['added_by_task_id'] === addedByTaskId
-
-const isSame = (one: TargetFile | undefined, other: TargetFile) => canonicalText(one ?? null) === canonicalText(other)

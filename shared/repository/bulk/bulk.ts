@@ -1,6 +1,5 @@
-import { canonicalText } from '../../tuf/canonical.ts'
 import type { TargetPath } from '../../tuf/names.ts'
-import type { Artifact } from '../artifact-rules.ts'
+import { type Artifact, isSameTarget } from '../artifact-rules.ts'
 import type { Block } from '../blocks.ts'
 import { hasSha256 } from '../clients.ts'
 import { BrokenLineError, readCsvLine, readCsvLineAgain, readJsonLine, reasonOf } from './line.ts'
@@ -124,7 +123,7 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
       if (!hasSha256(read.info.hashes) && withoutSha256.count++ < maximumShown) withoutSha256.paths.push(read.path)
       return
     }
-    if (canonicalText(artifact(earlier).info) === canonicalText(read.info)) return
+    if (isSameTarget(artifact(earlier).info, read.info)) return
     throw new BrokenLineError(
       `The same path as line ${places.lineNumber(earlier)}, with other length, hashes or custom. Write each path once.`,
     )
