@@ -55,6 +55,10 @@ export interface Unit {
   readonly reads: readonly string[]
 }
 
+/** A unit for each of these roles, which is made from what it holds itself. */
+export const unitOfEach = (roles: Iterable<string>): Unit[] =>
+  Array.from(roles, (role) => ({ makes: [role], reads: [role] }))
+
 /** What work is planned on. */
 export interface Planning {
   readonly repository: Repository

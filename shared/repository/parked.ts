@@ -33,6 +33,11 @@ export function withoutOvertaken(parked: Parked, paths: readonly string[], task:
   return parked.changes.every(isLeft) ? parked : { ...parked, changes: parked.changes.filter(isLeft) }
 }
 
+/** The paths for which tasks before this one have parked something. */
+export function pathsParkedBefore({ changes }: Parked, task: string): Set<string> {
+  return new Set(changes.filter((change) => change.task < task).map(({ path }) => path))
+}
+
 /** At most one for each path: the later one wins. */
 export function withChanges(earlier: readonly AskedChange[], changes: readonly AskedChange[]): readonly AskedChange[] {
   const replaced = new Set(changes.map(({ path }) => path))

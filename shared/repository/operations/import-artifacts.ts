@@ -10,8 +10,16 @@ import { type Draft, roleFor, setParked } from '../draft.ts'
 import { Refusal } from '../errors.ts'
 import { type HeldByArtifact, writeHeld } from '../imported.ts'
 import type { Imported } from '../journal.ts'
-import { type Found, type Lent, type LongWork, nothingFound, type Planning, type Unit } from '../long-work.ts'
-import { withoutOvertaken } from '../parked.ts'
+import {
+  type Found,
+  type Lent,
+  type LongWork,
+  nothingFound,
+  type Planning,
+  type Unit,
+  unitOfEach,
+} from '../long-work.ts'
+import { pathsParkedBefore, withoutOvertaken } from '../parked.ts'
 import type { Signer } from '../ports.ts'
 import type { ImportArtifactsRequest } from '../task.ts'
 import type { Operation } from './operation.ts'
@@ -42,7 +50,7 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
   const { repository, at, later, draft, taskId, lent } = planning
   let source = lent === undefined ? await readSource(planning, request) : sourceIn(lent)
   const { placed, details, blocks } = source
-  const parked = new Set<string>(at.parked.changes.filter(({ task }) => task < taskId).map(({ path }) => path))
+  const parked = pathsParkedBefore(at.parked, taskId)
   const served = servedClients(at.settings.clients)
   const addedByTaskId = request.addTaskIdToCustom ? taskId : undefined
   const held: HeldByArtifact[] = []
@@ -87,8 +95,14 @@ async function plan(planning: Planning, request: ImportArtifactsRequest): Promis
     source = sourceIn(lent)
     return lent
   }
-  const units = [...placed.keys()].map((role) => ({ makes: [role], reads: [role] }))
-  return { draft, units, make, found: () => ({ ...nothingFound, held, overtaken, odd }), facts, lend }
+  return {
+    draft,
+    units: unitOfEach(placed.keys()),
+    make,
+    found: () => ({ ...nothingFound, held, overtaken, odd }),
+    facts,
+    lend,
+  }
 }
 
 /** Artifacts, and those of each role by their numbers. */

@@ -1,13 +1,12 @@
-import { canonicalText } from '../../tuf/canonical.ts'
 import type { TargetFile, Targets } from '../../tuf/metadata.ts'
-import { targetFaults } from '../artifact-rules.ts'
+import { isSameTarget, targetFaults } from '../artifact-rules.ts'
 import { refuseLosing } from '../client-standing.ts'
 import { readRole } from '../current.ts'
 import { type Draft, roleFor, roleOf, setParked } from '../draft.ts'
 import { Refusal, shown } from '../errors.ts'
 import { lineOf, listName, writeList } from '../listed.ts'
-import { type Found, type LongWork, nothingFound, type Planning, type Unit } from '../long-work.ts'
-import { withoutOvertaken } from '../parked.ts'
+import { type Found, type LongWork, nothingFound, type Planning, type Unit, unitOfEach } from '../long-work.ts'
+import { pathsParkedBefore, withoutOvertaken } from '../parked.ts'
 import { type Past, readPast } from '../past.ts'
 import type { RevertRequest } from '../task.ts'
 import { applyChanges } from './artifacts.ts'
@@ -55,7 +54,7 @@ async function plan(planning: Planning, { commit }: RevertRequest, context: Oper
   const past = await readPast(repository, at, commit)
   for (const path of later.keys()) past.delete(path)
   const placed = await placePaths(planning, past, context)
-  const parked = new Set<string>(at.parked.changes.filter(({ task }) => task < taskId).map(({ path }) => path))
+  const parked = pathsParkedBefore(at.parked, taskId)
   const [restored, removed, overtaken]: [string[], string[], string[]] = [[], [], []]
 
   const make = ({ makes: [role = ''] }: Unit, contents: ReadonlyMap<string, Targets>) => {
@@ -65,7 +64,7 @@ async function plan(planning: Planning, { commit }: RevertRequest, context: Oper
     const different: Value[] = []
     for (const path of placed.get(role) ?? []) {
       const [now, info] = [targets.get(path), past.get(path)]
-      if (isSame(now, info)) continue
+      if (isSameTarget(now, info)) continue
       different.push([path, info])
       if (parked.has(path)) overtaken.push(path)
       const line = lineOf({ path, ...(now && { before: now }), ...(info && { after: info }) })
@@ -85,8 +84,13 @@ async function plan(planning: Planning, { commit }: RevertRequest, context: Oper
     const listed = await writeList(repository.ports.state, listName(taskId, number), [...restored, ...removed])
     return { details, warnings: [], overtaken, listed }
   }
-  const units = [...placed.keys()].map((role) => ({ makes: [role], reads: [role] }))
-  return { draft, units, make, found: () => ({ ...nothingFound, restored, removed, overtaken }), facts }
+  return {
+    draft,
+    units: unitOfEach(placed.keys()),
+    make,
+    found: () => ({ ...nothingFound, restored, removed, overtaken }),
+    facts,
+  }
 }
 
 /**
@@ -112,7 +116,8 @@ async function placePaths(
     if (signsAtOnce(draft, role, context.signers)) continue
     // What stays as it is nobody has to sign.
     const { targets } = (await readRole(repository, at, role)).signed
-    for (const path of paths) if (!isSame(targets.get(path), past.get(path))) unplaced.push([path, past.get(path)])
+    for (const path of paths)
+      if (!isSameTarget(targets.get(path), past.get(path))) unplaced.push([path, past.get(path)])
     placed.delete(role)
   }
   rolesOf(draft, unplaced, context)
@@ -127,12 +132,7 @@ function targetsOf(draft: Draft, past: Past | undefined): Past {
 
 function isNow(draft: Draft, path: string, info: TargetFile | undefined): boolean {
   const role = roleFor(draft, path)
-  return isSame(role === undefined ? undefined : roleOf(draft, role).targets.get(path), info)
-}
-
-function isSame(one: TargetFile | undefined, other: TargetFile | undefined): boolean {
-  if (one === undefined || other === undefined) return one === other
-  return canonicalText(one) === canonicalText(other)
+  return isSameTarget(role === undefined ? undefined : roleOf(draft, role).targets.get(path), info)
 }
 
 /** Holders may have signed, elsewhere and before this was looked at, what the service would not. */

@@ -1,5 +1,5 @@
 import { type Draft, delegatedRoles, trialOf } from '../draft.ts'
-import { nothingToTell } from '../long-work.ts'
+import { nothingToTell, unitOfEach } from '../long-work.ts'
 import { delegatorsOf } from '../settings.ts'
 import type { RequestOf, TaskKind } from '../task.ts'
 import type { Operation, OperationContext } from './operation.ts'
@@ -13,7 +13,7 @@ export function isAhead(draft: Draft, role: string): boolean {
 export function asTheyAre(draft: Draft, roles: readonly string[]) {
   return {
     draft,
-    units: roles.map((role) => ({ makes: [role], reads: [role] })),
+    units: unitOfEach(roles),
     make: <Contents>(_: unknown, contents: Contents) => contents,
     carries: true,
     facts: async () => nothingToTell,
