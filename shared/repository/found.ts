@@ -7,6 +7,7 @@ import { finishTasks } from './finish.ts'
 import { readTasks, type WaitingTask } from './inbox.ts'
 import type { Lease } from './lease.ts'
 import {
+  type Bootstrapped,
   bootstrapWarnings,
   checkBootstrap,
   foundingDraft,
@@ -49,6 +50,12 @@ export async function readHead({ ports }: Repository): Promise<Head | undefined>
   if (stored === undefined) return undefined
   const document = decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
   return { document, tag: stored.tag, sha256: sha256(stored.bytes) }
+}
+
+/** The bootstrap that waits for signatures; nothing if none does, or once it is sealed. */
+export async function readPendingBootstrap(repository: Repository): Promise<Bootstrapped | undefined> {
+  const { pending } = (await readHead(repository))?.document ?? {}
+  return pending && readBootstrap(pending)
 }
 
 /** Every root that clients find once this request is done, in their order. Throws TufError where one cannot be read. */

@@ -3,7 +3,7 @@ import { type Json, parseJson } from '../tuf/json.ts'
 import type { DelegatedRole, RoleKeys, Targets } from '../tuf/metadata.ts'
 import { unsigned } from '../tuf/signed.ts'
 import { type Current, readCurrent } from './current.ts'
-import { readPendingBootstrap } from './read.ts'
+import { readPendingBootstrap } from './found.ts'
 import type { Repository } from './repository.ts'
 import type { WaitingChange } from './signing.ts'
 

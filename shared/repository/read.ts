@@ -5,10 +5,8 @@ import { committedDown } from './committed.ts'
 import { type Current, readCurrent, readRole } from './current.ts'
 import { decodeDocument } from './documents.ts'
 import { onEnding } from './endings.ts'
-import { type BootstrapDocument, bootstrapName } from './found.ts'
 import { type Origin, originOf } from './history.ts'
 import type { Entry } from './journal.ts'
-import { type Bootstrapped, readBootstrap } from './operations/bootstrap.ts'
 import type { Repository } from './repository.ts'
 import { type AcceptedTask, type FinishedTask, inboxName, taskName } from './task.ts'
 
@@ -56,14 +54,6 @@ export async function waitForTask(
   } finally {
     forget()
   }
-}
-
-/** The bootstrap that waits for signatures; nothing if none does. */
-export async function readPendingBootstrap(repository: Repository): Promise<Bootstrapped | undefined> {
-  if ((await readCurrent(repository)) !== undefined) return undefined
-  const stored = await repository.ports.state.read(bootstrapName)
-  const head = stored && decodeDocument<BootstrapDocument>(bootstrapName, stored.bytes)
-  return head?.pending && readBootstrap(head.pending)
 }
 
 export interface TrustedTarget extends Origin {

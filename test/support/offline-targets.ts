@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readPendingBootstrap } from '../../shared/repository/read.ts'
+import { readPendingBootstrap } from '../../shared/repository/found.ts'
 import type { BootstrapRequest, TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
