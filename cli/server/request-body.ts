@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
-import { ApiError, maximumBodyBytes, tooLarge } from '../../shared/app/errors.ts'
+import { ApiError, tooLarge } from '../../shared/app/errors.ts'
+import { maximumRequestBytes } from '../../shared/repository/task.ts'
 
 /** The chunks of a body. Throws ApiError 'broken-off' where its sender goes away, which is no fault of the service. */
 export async function* chunksOf(incoming: IncomingMessage): AsyncGenerator<Buffer> {
@@ -21,13 +22,13 @@ export async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
   // To its end, whatever its length: many a client reads no answer before it has sent everything.
   for await (const chunk of chunksOf(incoming)) {
     const end = length + chunk.length
-    if (end <= maximumBodyBytes) {
-      if (end > body.length) body = enlarged(body, Math.min(2 * end, maximumBodyBytes))
+    if (end <= maximumRequestBytes) {
+      if (end > body.length) body = enlarged(body, Math.min(2 * end, maximumRequestBytes))
       chunk.copy(body, length)
     } else body = Buffer.alloc(0)
     length = end
   }
-  if (length > maximumBodyBytes) throw tooLarge()
+  if (length > maximumRequestBytes) throw tooLarge()
   return body.subarray(0, length)
 }
 

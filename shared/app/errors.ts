@@ -1,6 +1,6 @@
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
-import { RepositoryError } from '../repository/errors.ts'
-import { SignerError, StoreError } from '../repository/ports.ts'
+import { isNoTasksFault, RepositoryError } from '../repository/errors.ts'
+import { maximumRequestBytes } from '../repository/task.ts'
 import { jsonAnswer } from './answer.ts'
 
 /** One fault of a request, in the form in which FastAPI, and so RSTUF, reports it. */
@@ -58,13 +58,11 @@ export class ApiError extends Error {
   }
 }
 
-export const maximumBodyBytes = 5 * 1024 * 1024
-
 export function tooLarge(): ApiError {
   return new ApiError(
     'too-large',
     'Request too large.',
-    `A body can have ${maximumBodyBytes} bytes (5 MiB) at most. Send it in several requests.`,
+    `A body can have ${maximumRequestBytes} bytes (5 MiB) at most. Send it in several requests.`,
   )
 }
 
@@ -79,7 +77,8 @@ export function errorAnswer(error: unknown, requestId: string): APIGatewayProxyS
     const issue: Issue = { type: 'value_error', loc: ['header', 'Idempotency-Key'], msg: error.message }
     return jsonAnswer(422, { detail: [issue] })
   }
-  if (isForOperator(error)) {
+  // What an operator can mend says how.
+  if (isNoTasksFault(error)) {
     const detail = { message: 'The service is not available.', error: error.message, code: error.code }
     return jsonAnswer(503, { detail }, { 'retry-after': '5' })
   }
@@ -89,14 +88,9 @@ export function errorAnswer(error: unknown, requestId: string): APIGatewayProxyS
 
 const maximumIssues = 50
 
-/** What an operator can mend says how. */
-function isForOperator(error: unknown): error is RepositoryError | StoreError | SignerError {
-  return error instanceof RepositoryError || error instanceof StoreError || error instanceof SignerError
-}
-
 /** What keeps the service from its work, for its status. */
 export function shownTrouble(error: unknown): { readonly code?: string; readonly message: string } {
-  if (isForOperator(error)) return { code: error.code, message: error.message }
+  if (isNoTasksFault(error)) return { code: error.code, message: error.message }
   return { message: 'The service broke. Its log has the cause.' }
 }
 

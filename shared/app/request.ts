@@ -1,8 +1,9 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type * as z from 'zod'
+import { maximumRequestBytes } from '../repository/task.ts'
 import { TufError } from '../tuf/errors.ts'
 import { isDeeper, type Json, parseJson } from '../tuf/json.ts'
-import { InvalidRequest, type Issue, maximumBodyBytes, tooLarge } from './errors.ts'
+import { InvalidRequest, type Issue, tooLarge } from './errors.ts'
 
 /** What a request may hold; a part that is absent is not looked at. */
 export interface RequestSchemas {
@@ -53,7 +54,7 @@ function bodyIn({ body = '', isBase64Encoded }: APIGatewayProxyEventV2): Uint8Ar
 
 /** The JSON of the body, or nothing if there is no body. */
 function readBody(bytes: Uint8Array): Json | undefined {
-  if (bytes.length > maximumBodyBytes) throw tooLarge()
+  if (bytes.length > maximumRequestBytes) throw tooLarge()
   if (bytes.length === 0) return undefined
   let json: Json
   try {

@@ -55,6 +55,6 @@ export const shown = (names: readonly string[], count = names.length) =>
   `${names.slice(0, 10).join(', ')}${count > 10 ? `, … (${count} in all)` : ''}`
 
 /** The cycle cannot go on, and no task is to blame: those at hand wait for the next one. */
-export function isNoTasksFault(error: unknown): boolean {
+export function isNoTasksFault(error: unknown): error is StoreError | SignerError | RepositoryError {
   return error instanceof StoreError || error instanceof SignerError || error instanceof RepositoryError
 }

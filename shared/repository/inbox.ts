@@ -2,7 +2,7 @@ import { decodeDocument, schemaVersion } from './documents.ts'
 import { inParallel } from './parallel.ts'
 import { createUnlessTaken } from './ports.ts'
 import type { Repository } from './repository.ts'
-import { type AcceptedTask, inboxName, spoiltName, taskIdIn, taskName } from './task.ts'
+import { type AcceptedTask, inboxName, maximumRequestBytes, spoiltName, taskIdIn, taskName } from './task.ts'
 
 /** A task that is left out, unread: reading it crashed its publishers, or what lies there is no task. */
 export interface PoisonedTask {
@@ -65,11 +65,11 @@ export async function readTasks(
   return tasks
 }
 
-/** A list does not tell how long they are, so to a new process they are as long as the API lets them be. */
-const longestTask = 5 * 1024 * 1024
-
-/** Of tasks as long as those that were read last, no more than fill what is left: the others would be read again by the next cycle. */
-function readAtOnce({ limits, cache: { taskBytes = longestTask } }: Repository, left: number): number {
+/**
+ * Of tasks as long as those that were read last, no more than fill what is left: the others would be read again by the next cycle. A
+ * list does not tell how long they are, so to a new process they are as long as can be.
+ */
+function readAtOnce({ limits, cache: { taskBytes = maximumRequestBytes } }: Repository, left: number): number {
   return Math.min(Math.ceil(left / taskBytes), limits.parallel)
 }
 

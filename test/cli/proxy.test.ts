@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
-import { maximumBodyBytes } from '../../shared/app/errors.ts'
+import { maximumRequestBytes } from '../../shared/repository/task.ts'
 import { assertSigned, aws, nothing, Service } from '../support/signed-service.ts'
 import { tuffet } from '../support/tuffet.ts'
 
@@ -116,10 +116,10 @@ describe('tuffet proxy', () => {
       assert.equal(answer.statusCode, code, `${path} ${JSON.stringify(headers)}`)
       assert.equal(typeof JSON.parse(await text(answer)).detail.error, 'string')
     }
-    const most = await ask('/api/v1/artifacts', {}, Buffer.alloc(maximumBodyBytes))
+    const most = await ask('/api/v1/artifacts', {}, Buffer.alloc(maximumRequestBytes))
     assert.equal(most.statusCode, 200)
-    for (const more of [1, 3 * maximumBodyBytes]) {
-      const large = await ask('/api/v1/artifacts', {}, Buffer.alloc(maximumBodyBytes + more))
+    for (const more of [1, 3 * maximumRequestBytes]) {
+      const large = await ask('/api/v1/artifacts', {}, Buffer.alloc(maximumRequestBytes + more))
       assert.equal(large.statusCode, 413)
     }
     assert.equal(service.seen.length, before + 1)

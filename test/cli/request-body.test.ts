@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { describe, it } from 'node:test'
 import { bodyOf } from '../../cli/server/request-body.ts'
-import { maximumBodyBytes } from '../../shared/app/errors.ts'
+import { maximumRequestBytes } from '../../shared/repository/task.ts'
 
 /** A body that comes in pieces of such lengths, all of them in the same memory: who keeps one has another in the end. */
 async function* inPieces(bytes: Uint8Array, lengths: () => number) {
@@ -26,9 +26,9 @@ describe('the body of a request', () => {
   })
 
   it('is as long as the API takes, and no longer', async () => {
-    const most = Buffer.alloc(maximumBodyBytes, 'x')
+    const most = Buffer.alloc(maximumRequestBytes, 'x')
     assert.deepEqual(await read(most, () => 100_000), most)
-    for (const length of [100_000, maximumBodyBytes])
+    for (const length of [100_000, maximumRequestBytes])
       await assert.rejects(
         read(Buffer.concat([most, Buffer.from('x')]), () => length),
         { code: 'too-large' },

@@ -2,6 +2,7 @@ import type { TargetPath } from '../../tuf/names.ts'
 import { type Artifact, isSameTarget } from '../artifact-rules.ts'
 import type { Block } from '../blocks.ts'
 import { hasSha256 } from '../clients.ts'
+import { maximumRequestBytes } from '../task.ts'
 import { BrokenLineError, readCsvLine, readCsvLineAgain, readJsonLine, reasonOf } from './line.ts'
 import { linesOf } from './lines.ts'
 import { BulkPlaces } from './places.ts'
@@ -67,8 +68,6 @@ export const readerAgain = { csv: readCsvLineAgain, jsonl: readJsonLine }
 
 const maximumBroken = 100
 const maximumShown = 10
-/** As much as a body of POST /artifacts may have. */
-const maximumLineBytes = 5 * 1024 * 1024
 const progressEvery = 10_000
 
 /** Reads all of it once. `onProgress` is told now and then how many lines were read, and at last how many there are. */
@@ -114,8 +113,8 @@ export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (li
   }
 
   function take(start: number, end: number): void {
-    if (end - start > maximumLineBytes) {
-      throw new BrokenLineError(`It has ${end - start} bytes; a line can have ${maximumLineBytes} (5 MiB) at most.`)
+    if (end - start > maximumRequestBytes) {
+      throw new BrokenLineError(`It has ${end - start} bytes; a line can have ${maximumRequestBytes} (5 MiB) at most.`)
     }
     const read = parse(buffer.subarray(start, end))
     const earlier = places.add(read.path, start, end, number)
