@@ -1,4 +1,4 @@
-import { day, expiresAt } from '../tuf/expiry.ts'
+import { byExpiry, day, expiresAt } from '../tuf/expiry.ts'
 import { versionOf } from '../tuf/metadata.ts'
 import { type Current, readRole, treeOfCurrent } from './current.ts'
 import { findEntry } from './journal.ts'
@@ -96,7 +96,7 @@ function rolesWithTargets({ ports }: Repository, current: Current) {
 export async function firstToExpire(repository: Repository, current: Current): Promise<Life[]> {
   const oldest = queuesByAge(repository, current).flatMap((queue) => queue.slice(0, 1))
   const lives = await inParallel(oldest, repository.limits.parallel, (signing) => lifeOf(repository, current, signing))
-  return lives.sort((one, other) => one.expires.getTime() - other.expires.getTime())
+  return lives.sort(byExpiry)
 }
 
 /**
@@ -110,7 +110,7 @@ export async function signedOffline(repository: Repository, current: Current): P
     const { signed } = await readRole(repository, current, role)
     return { role, version: signed.version, expires: expiresAt(signed) }
   })
-  return lives.sort((one, other) => one.expires.getTime() - other.expires.getTime())
+  return lives.sort(byExpiry)
 }
 
 function halfLife({ signed, expires }: Life): number {

@@ -1,3 +1,4 @@
+import { compareCodePoints } from './code-points.ts'
 import { TufError } from './errors.ts'
 
 /** How metadata says until when it counts (specification, section 4.2). */
@@ -32,3 +33,13 @@ export const day = 24 * 60 * 60 * 1000
 
 /** When a role expires that is signed now and lives so many days. */
 export const expiresIn = (now: Date, days: number) => formatExpires(new Date(now.getTime() + days * day))
+
+/** Sorts what expires first to the front; of what expires at the same time, by the names of the roles. */
+export function byExpiry(one: Expiring, other: Expiring): number {
+  return one.expires.getTime() - other.expires.getTime() || compareCodePoints(one.role, other.role)
+}
+
+interface Expiring {
+  readonly role: string
+  readonly expires: Date
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { expiresAt, expiresIn, formatExpires } from '../../shared/tuf/expiry.ts'
+import { byExpiry, expiresAt, expiresIn, formatExpires } from '../../shared/tuf/expiry.ts'
 import { refuses } from '../support/tuf-errors.ts'
 
 describe('expires', () => {
@@ -60,4 +60,13 @@ describe('expires', () => {
     refuses('invalid-metadata', () => formatExpires(new Date(8.64e15)))
     assert.equal(formatExpires(new Date('9999-12-31T23:59:59Z')), '9999-12-31T23:59:59Z')
   })
+})
+
+test('has what expires first in front, and what expires at the same time in the order of its names', () => {
+  const life = (role: string, time: number) => ({ role, expires: new Date(time) })
+  const lives = [life('b', 2), life('c', 1), life('a', 2)]
+  assert.deepEqual(
+    lives.sort(byExpiry).map(({ role }) => role),
+    ['c', 'a', 'b'],
+  )
 })

@@ -1,10 +1,11 @@
 import { delegatedNames } from '../../tuf/delegation.ts'
+import { byExpiry } from '../../tuf/expiry.ts'
 import type { Delegations, MetaFile, Root } from '../../tuf/metadata.ts'
 import type { TopLevelRole } from '../../tuf/names.ts'
 import { checkRoot, verifyFirstRoot, verifySuccession } from '../../tuf/root.ts'
 import { kindsIn } from '../clients.ts'
 import { type DelegatedFile, type Expected, type FileOptions, fileCheck, type Seen } from './files.ts'
-import type { CheckedRole, CheckReport } from './report.ts'
+import type { CheckReport } from './report.ts'
 
 export interface CheckOptions extends Pick<FileOptions, 'read' | 'now' | 'parallel'> {
   /** Called as files are read; `total` grows while more roles become known. */
@@ -153,9 +154,4 @@ function together(parts: readonly [Seen, ...Seen[]]): Omit<CheckReport, 'inSnaps
     bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
     traits,
   }
-}
-
-/** Those that expire at the same time by their names, whoever read them. */
-function byExpiry(one: CheckedRole, other: CheckedRole): number {
-  return one.expires.getTime() - other.expires.getTime() || (one.role < other.role ? -1 : 1)
 }

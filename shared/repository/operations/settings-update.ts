@@ -1,3 +1,4 @@
+import { rolesBelowRoot } from '../../tuf/names.ts'
 import { warningsOfDraft } from '../client-standing.ts'
 import { type Draft, setSettings } from '../draft.ts'
 import { Refusal } from '../errors.ts'
@@ -42,5 +43,5 @@ export const updateSettings: Operation<'update_settings'> = {
 /** The names that have days of their own. Root is not among them: its holders decide its expiry when they sign it. */
 function expirationRoles(draft: Draft): Set<string> {
   const bins = draft.settings.bins === undefined ? [] : ['bins']
-  return new Set(['targets', 'snapshot', 'timestamp', ...bins, ...customRoles(draft).map(({ name }) => name)])
+  return new Set<string>([...rolesBelowRoot, ...bins, ...customRoles(draft).map(({ name }) => name)])
 }
