@@ -5,6 +5,7 @@ import { readCurrent } from '../../shared/repository/current.ts'
 import { entryName } from '../../shared/repository/journal.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { diagnose } from '../../shared/repository/repair/diagnose.ts'
+import { repair } from '../../shared/repository/repair/repair.ts'
 import { readStatus } from '../../shared/repository/status.ts'
 import { clientNow } from '../support/client.ts'
 import { published } from '../support/published.ts'
@@ -65,4 +66,17 @@ it('says so where the newest entry is a document, and no entry', async () => {
   await state.create(name, Buffer.from('{"schema":1}'))
   const message = new RegExp(`^${name} is not the entry of a commit`)
   await assert.rejects(readCurrent(restarted(repository)), { code: 'corrupt', message })
+})
+
+it('puts a snapshot together from the newest files where the entries that tell of them are lost, too', async () => {
+  const repository = await published()
+  const client = await clientNow(repository)
+  for (const number of [1, 2, 3, 4]) await repository.ports.state.delete(entryName(number))
+  await repository.ports.metadata.delete('5.snapshot.json')
+  const { plan, steps } = await diagnose(restarted(repository))
+  assert.match(steps.join(), /Put the snapshot together/)
+  assert.ok(plan)
+  await repair(restarted(repository), plan)
+  await client.refresh()
+  for (const [path, length] of Object.entries({ a: 2, c: 1 })) assert.equal((await client.find(path))?.length, length)
 })
