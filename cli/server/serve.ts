@@ -33,7 +33,7 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions): Promise<void> {
   const stopped = stopSignal()
   await checkOptions(options)
-  const { log, flush } = standardErrorLog()
+  const log = standardErrorLog()
   await warnOfReadableKeys(options.keys, log)
   const access = await accessFor(options)
   const service = await openEmbedded({
@@ -57,7 +57,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   } finally {
     await closePatiently(server.server, () => server.close())
     await service.close()
-    flush()
   }
 }
 
