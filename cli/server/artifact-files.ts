@@ -27,12 +27,12 @@ export function serveArtifacts(server: FastifyInstance, directory: string): void
         const { size } = await file.stat()
         if (hash === undefined || (await hashes(file, hash))) {
           reply.headers({ ...fileHeaders, 'content-length': size })
-          if (request.method === 'HEAD') {
+          if (request.method === 'HEAD' || size === 0) {
             await file.close()
             return await reply.send(Readable.from([]))
           }
           // Of the size that was found: a file that grows meanwhile is another version.
-          const content = file.createReadStream({ start: 0, autoClose: true, ...(size > 0 && { end: size - 1 }) })
+          const content = file.createReadStream({ start: 0, end: size - 1, autoClose: true })
           // What one that shrinks lacks must not be waited for, nor be taken from the next answer on this connection.
           content.once('end', () => content.bytesRead < size && reply.raw.destroy())
           return await reply.send(content)

@@ -8,6 +8,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type FastifyInstance, fastify } from 'fastify'
@@ -64,6 +65,27 @@ describe('files among the artifacts', () => {
       // It may end by a reset as well.
     }
     assert.doesNotMatch(end, /the next answer/)
+  })
+
+  it('that grow from nothing while they are asked for put nothing into the next answer', async (test) => {
+    const path = join(directory, 'growing')
+    await writeFile(path, '')
+    const handle = await open(path)
+    await handle.close()
+    const { stat } = Object.getPrototypeOf(handle) as typeof handle
+    let looks = 0
+    test.mock.method(Object.getPrototypeOf(handle) as typeof handle, 'stat', async function (this: typeof handle) {
+      const found = await stat.call(this)
+      // Once its size is known, and not while it is opened.
+      if (++looks === 2) await writeFile(path, 'more')
+      return found
+    })
+    const socket = connect(Number(new URL(server.listeningOrigin).port), '127.0.0.1')
+    const ask = (what: string, more = '') => socket.write(`GET ${what} HTTP/1.1\r\nhost: x\r\n${more}\r\n`)
+    ask('/artifacts/growing')
+    ask('/next', 'connection: close\r\n')
+    assert.doesNotMatch(await text(socket), /more/)
+    assert.equal(looks, 2)
   })
 
   it('that are none hold up nobody', { skip: process.platform === 'win32', timeout: 20_000 }, async (test) => {
