@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os'
+import { constants, getPriority, setPriority } from 'node:os'
 import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import { directoryObjectStore } from '../adapters/local/directory-object-store.ts'
@@ -22,11 +22,18 @@ export interface PreparerWork {
 }
 
 /**
- * Has this thread come after the publisher's where a processor is short. On Linux a priority is a thread's own; elsewhere it is that
- * of the whole process.
+ * Has this thread, and those that it starts, come after the publisher's where a processor is short. On Linux a priority is a thread's own;
+ * elsewhere it is that of the whole process.
  */
 export function comeAfterPublisher(): void {
-  if (process.platform === 'linux') setPriority(5)
+  if (process.platform !== 'linux') return
+  // From where the service is: nobody but root may go up again.
+  const after = Math.min(getPriority() + 5, constants.priority.PRIORITY_LOW)
+  try {
+    setPriority(after)
+  } catch {
+    // Where this is forbidden the work is done all the same.
+  }
 }
 
 /**

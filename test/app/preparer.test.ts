@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -48,6 +49,22 @@ describe('a preparer in a thread of its own', () => {
     assert.deepEqual([threads.length, rung], [1, 0])
     mock.timers.tick(5_000)
     assert.equal(rung, 1)
+  })
+
+  it('comes after a publisher that somebody has made to come after others', {
+    skip: process.platform !== 'linux',
+  }, () => {
+    const file = join(import.meta.dirname, '../../shared/app/preparer-repository.ts')
+    const program = `
+      const { getPriority, setPriority } = await import('node:os')
+      const { comeAfterPublisher } = await import(${JSON.stringify(file)})
+      setPriority(12)
+      comeAfterPublisher()
+      const once = getPriority()
+      comeAfterPublisher()
+      console.log(once, getPriority())`
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' })
+    assert.equal(stdout, '17 19\n')
   })
 
   it('keeps to the time for which the service keeps files', async () => {
