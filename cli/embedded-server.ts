@@ -8,9 +8,10 @@ import {
   type onRequestHookHandler,
 } from 'fastify'
 import type { EmbeddedService } from '../shared/app/embedded.ts'
-import { ApiError, errorAnswer, isOurFault } from '../shared/app/errors.ts'
+import { errorAnswer, isOurFault } from '../shared/app/errors.ts'
 import { uploadPath } from '../shared/app/handlers/upload.ts'
 import type { Logger } from '../shared/app/logger.ts'
+import type { Principal } from '../shared/app/principal.ts'
 import { prefix } from '../shared/app/routes.ts'
 import { apiEvent } from './server/api-event.ts'
 import { serveArtifacts } from './server/artifact-files.ts'
@@ -19,6 +20,7 @@ import { serveMetadata } from './server/metadata-files.ts'
 import { refuseChangesByOtherSites, refuseOtherSites } from './server/own-machine.ts'
 import { boundPipelining } from './server/pipelining.ts'
 import { bodyOf, chunksOf, rest } from './server/request-body.ts'
+import { sharedSlots, slots } from './server/slots.ts'
 
 export interface ServerOptions {
   readonly service: EmbeddedService
@@ -57,7 +59,8 @@ export function embeddedServer({ service, log, artifacts, lettingIn, atOnce = 10
     reply.code(404).type('text/plain').send('There is nothing here. /docs says what there is.\n')
   })
 
-  const slots = slotsFor(atOnce)
+  // Without tokens all callers have one name.
+  const places = lettingIn === 'tokens' ? sharedSlots(atOnce) : slots(atOnce)
   const onRequest: onRequestHookHandler = (request, _, done) => {
     if (lettingIn === 'everybody') refuseOtherSites(request)
     if (lettingIn === 'proxy') refuseChangesByOtherSites(request)
@@ -71,8 +74,8 @@ export function embeddedServer({ service, log, artifacts, lettingIn, atOnce = 10
     handler: async (request, reply) => {
       const body = request.body as IncomingMessage | undefined
       let slot: Disposable | undefined
-      const admit = async () => {
-        slot = slots.take()
+      const admit = async ({ name }: Principal) => {
+        slot = places.take(name)
         return body === undefined ? Buffer.alloc(0) : bodyOf(body)
       }
       try {
@@ -86,7 +89,7 @@ export function embeddedServer({ service, log, artifacts, lettingIn, atOnce = 10
   })
   server.put<{ Params: { id: string } }>(uploadPath(':id'), { onRequest }, async (request, reply) => {
     using taken = new DisposableStack()
-    const admit = () => void taken.use(slots.take())
+    const admit = ({ name }: Principal) => void taken.use(places.take(name))
     return answer(reply, await service.upload(apiEvent(request), request.params.id, chunksOf(request.raw), admit))
   })
   server.get('/openapi.json', async () => (await import('../shared/app/openapi.ts')).openapiDocument())
@@ -104,20 +107,6 @@ function answer(reply: FastifyReply, answered: APIGatewayProxyStructuredResultV2
   const { statusCode = 200, headers = {}, body } = answered
   for (const [name, value] of Object.entries(headers)) reply.header(name, value)
   return reply.code(statusCode).send(body)
-}
-
-function slotsFor(atOnce: number) {
-  let taken = 0
-  return {
-    take(): Disposable {
-      if (taken >= atOnce) {
-        const why = `At most ${atOnce} requests are answered at once. Try again in a second.`
-        throw new ApiError('too-many', 'Too many requests.', why, { headers: { 'retry-after': '1' } })
-      }
-      taken++
-      return { [Symbol.dispose]: () => void taken-- }
-    },
-  }
 }
 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {

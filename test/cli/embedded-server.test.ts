@@ -6,15 +6,20 @@ import { after, before, describe, it } from 'node:test'
 import { embeddedServer } from '../../cli/embedded-server.ts'
 import { type ApiHandler, type ApiRequest, apiHandler } from '../../shared/app/handlers/api.ts'
 import { type UploadHandler, uploadHandler, uploadPath, uploadsHere } from '../../shared/app/handlers/upload.ts'
+import type { Principal } from '../../shared/app/principal.ts'
 import { bearer, newToken } from '../../shared/app/tokens.ts'
 import { beginImport } from '../../shared/repository/imports.ts'
 import { artifact } from '../support/api.ts'
 import { recordedLog } from '../support/log.ts'
 import { bootstrapped } from '../support/repository.ts'
 
-const atOnce = 2
+/** Of which nobody gets more than are left for others. */
+const atOnce = 4
+const forOne = 2
 const importId = 'ab'.repeat(32)
 const { token, entry } = newToken('ci', 'publish')
+const others = ['second', 'third'].map((name) => newToken(name, 'publish'))
+const entries = [entry, ...others.map(({ entry }) => entry)]
 const good = { authorization: `Bearer ${token}` }
 const body = JSON.stringify({ artifacts: [artifact('a')] })
 
@@ -29,14 +34,14 @@ describe('the server of the embedded service', () => {
   before(async () => {
     const repository = await bootstrapped()
     const { log } = logged
-    const authenticate = async ({ headers }: ApiRequest) => bearer(headers['authorization'], [entry], new Date())
+    const authenticate = async ({ headers }: ApiRequest) => bearer(headers['authorization'], entries, new Date())
     const parts = { repository, uploads: uploadsHere(async () => undefined), authenticate, log }
     const handler = apiHandler(parts)
     const api: ApiHandler = (event) => {
       const admission = Promise.withResolvers<void>()
-      const admit = () => {
+      const admit = (sender: Principal) => {
         admitted++
-        const bytes = event.admit?.() ?? Promise.reject(new Error('The body is to come after the event.'))
+        const bytes = event.admit?.(sender) ?? Promise.reject(new Error('The body is to come after the event.'))
         admission.resolve()
         return bytes
       }
@@ -108,6 +113,19 @@ describe('the server of the embedded service', () => {
     assert.equal(await rest(fourth.sent), 202)
   })
 
+  it('lets nobody take all places from the others', async () => {
+    seen = []
+    const taken = [await half(good), await half(good)]
+    assert.equal(await rest((await half(good)).sent), 429)
+    for (const { token } of others) {
+      const one = { authorization: `Bearer ${token}` }
+      taken.push(await half(one))
+      assert.equal(await rest((await half(one)).sent), 429)
+    }
+    for (const { sent } of taken) assert.equal(await rest(sent), 202)
+    assert.equal(await rest((await half(good)).sent), 202)
+  })
+
   it('keeps no body, and no place, for who may not send it', async () => {
     seen = []
     admitted = 0
@@ -123,7 +141,7 @@ describe('the server of the embedded service', () => {
     const strangers = [await half({}), await half({ authorization: 'Bearer x' })]
     assert.equal(await post(), 202)
     const uploads: ClientRequest[] = []
-    for (let more = 0; more < atOnce; more++) {
+    for (let more = 0; more < forOne; more++) {
       uploading = Promise.withResolvers<void>()
       uploads.push(await half(good))
       await uploading.promise

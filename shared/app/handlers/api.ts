@@ -12,8 +12,8 @@ import { handlers } from './handlers.ts'
 export type ApiHandler = (event: ApiRequest) => Promise<APIGatewayProxyStructuredResultV2>
 
 export interface ApiRequest extends APIGatewayProxyEventV2 {
-  /** Reads the body, if it is still to come; called once it is known that its sender may make this request. */
-  readonly admit?: () => Promise<Uint8Array>
+  /** Reads the body, if it is still to come; called once it is known who its sender is, and that they may make this request. */
+  readonly admit?: (sender: Principal) => Promise<Uint8Array>
 }
 
 /** A request, and what is found out about it on the way to its handler. */
@@ -65,7 +65,7 @@ function understood({ body, query, parameters }: Route): Middleware {
       const { principal, headers, admit } = event
       if (principal === undefined) throw new Error('The principal is known before the request is read.')
       const schemas = { ...(body && { body }), ...(query && { query }), ...(parameters && { path: parameters }) }
-      const read = readRequest(schemas, event, await admit?.())
+      const read = readRequest(schemas, event, await admit?.(principal))
       // Each part is what the route's own schema gave; TypeScript cannot follow that through a table.
       event.call = { body: read.body, query: read.query, parameters: read.path, principal, headers } as Call
     },

@@ -3,6 +3,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import { type Arrived, maximumBulkBytes, type Uploads } from '../../repository/uploads.ts'
 import { jsonAnswer } from '../answer.ts'
 import { ApiError, errorAnswer, isOurFault } from '../errors.ts'
+import type { Principal } from '../principal.ts'
 import { prefix } from '../routes.ts'
 import type { Service } from './handler.ts'
 import { refuseOther, refuseTooLarge, uploadOf } from './imports.ts'
@@ -24,7 +25,7 @@ export type UploadHandler = (
   event: APIGatewayProxyEventV2,
   id: string,
   body: AsyncIterable<Uint8Array>,
-  admit?: () => void,
+  admit?: (sender: Principal) => void,
 ) => Promise<APIGatewayProxyStructuredResultV2>
 
 /** Keeps a file that is made of these chunks. False if there is one already. */
@@ -58,7 +59,7 @@ export function uploadHandler(service: Service, receive: Receive): UploadHandler
         throw new ApiError('forbidden', 'Forbidden.', why)
       }
       const record = await uploadOf(id, principal, service)
-      admit?.()
+      admit?.(principal)
       return record
     })
     const came = measured(body, (whole) => refuseOther(whole, announced))
