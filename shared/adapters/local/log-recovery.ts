@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path'
 import { inParallel } from '../../repository/parallel.ts'
 import { durableFiles } from './durable-files.ts'
-import { type FileSystem, systemErrorCode } from './file-system.ts'
+import { asStoreError, type FileSystem, systemErrorCode } from './file-system.ts'
+import type { KeptFiles } from './kept-files.ts'
 import { type Change, decodeChanges } from './log-records.ts'
 
 /** One file of a log, as it was found. */
@@ -16,8 +17,16 @@ const restoredAtOnce = 16
 
 export const segmentName = (number: number) => String(number).padStart(12, '0')
 
-/** Makes the files below `base` what the log in `directory` says; they are not durable. Returns its segments, the oldest first. */
-export async function recoverFromLog(base: string, directory: string, fs: FileSystem): Promise<FoundSegment[]> {
+/**
+ * Makes the files below `base` what the log in `directory` says; they are not durable. A new one that a full disk has no room for is kept,
+ * for what is there can be served all the same. Returns the log's segments, the oldest first.
+ */
+export async function recoverFromLog(
+  base: string,
+  directory: string,
+  fs: FileSystem,
+  kept: Pick<KeptFiles, 'keep'>,
+): Promise<FoundSegment[]> {
   const files = durableFiles(fs)
   const latest = new Map<string, Change>()
   const segments: FoundSegment[] = []
@@ -49,7 +58,14 @@ export async function recoverFromLog(base: string, directory: string, fs: FileSy
     const present = await files.read(path)
     if (present !== undefined && Buffer.compare(present.bytes, bytes) === 0) return
     await files.makeDirectory(dirname(path))
-    await fs.place(path, bytes, temporary)
+    try {
+      await fs.place(path, bytes, temporary)
+    } catch (error) {
+      const { code } = asStoreError(error, `write ${path}`)
+      if (code !== 'full' || present !== undefined) throw error
+      // A copy, for these are a part of all that was read.
+      kept.keep(path, Uint8Array.from(bytes))
+    }
   }
 }
 

@@ -98,7 +98,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
   let broken: unknown
 
   await files.makeDirectory(directory)
-  for (const { number, bytes, paths } of await recoverFromLog(base, directory, fs)) {
+  for (const { number, bytes, paths } of await recoverFromLog(base, directory, fs, kept)) {
     const segment = newSegment(number, bytes)
     for (const path of paths) hold(path, segment)
   }

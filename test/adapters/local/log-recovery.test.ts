@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { openDirectoryObjectStore } from '../../../shared/adapters/local/directory-object-store.ts'
+import { type FileSystem, nodeFileSystem } from '../../../shared/adapters/local/file-system.ts'
+import { loggedFiles } from '../../../shared/adapters/local/logged-files.ts'
+import { openWriteAheadLog } from '../../../shared/adapters/local/write-ahead-log.ts'
+import { content, rejectsWith, text } from '../../contract/object-store-helpers.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
+
+it('a log is opened on a full disk, and what it has no room for is there all the same', async () => {
+  await using directory = await temporaryDirectory()
+  const inbox = join(directory.path, 'objects/inbox')
+  let isFull = false
+  const fs: FileSystem = {
+    ...nodeFileSystem,
+    async place(...file) {
+      if (isFull) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+      await nodeFileSystem.place(...file)
+    },
+  }
+  const open = async () => {
+    const log = await openWriteAheadLog(directory.path, fs)
+    return { log, store: await openDirectoryObjectStore(join(inbox, '..'), fs, loggedFiles(fs, log, [inbox])) }
+  }
+  await (await open()).store.create('inbox/1', text('accepted'))
+
+  isFull = true
+  for (const life of ['first', 'second']) {
+    const { store, log } = await open()
+    assert.deepEqual(await store.list('inbox/'), ['inbox/1'], life)
+    assert.equal(await content(store, 'inbox/1'), 'accepted')
+    await rejectsWith('exists', store.create('inbox/1', text('another')))
+    await assert.rejects(log.settle('all'), { code: 'full' })
+  }
+  assert.deepEqual(await readdir(inbox), [])
+  const { store, log } = await open()
+  isFull = false
+  await log.settle('all')
+  assert.deepEqual(await readdir(inbox), ['1'])
+  assert.deepEqual(await readdir(join(directory.path, 'log')), [])
+  assert.equal(await content(store, 'inbox/1'), 'accepted')
+})
