@@ -16,7 +16,8 @@ const mostCharacters = 16 * 1024 * 1024
 
 /**
  * One JSON document a line on standard error. Whoever reads it may be slow or gone, and a disk that it goes to may be full: that neither
- * blocks nor ends the service.
+ * blocks nor ends the service. Not by pino's own destination: at the end of the process that tries for ever where a disk is full or nobody
+ * reads, and mixes up what was on its way.
  */
 export function standardErrorLog(): Logger {
   let lines = ''
