@@ -25,9 +25,6 @@ export const optionalVariables = {
   retention: 'TUFFET_RETENTION_SECONDS',
 } as const
 
-/** The scope that says a permission in a token. */
-export const scopeOf = (permission: 'read' | 'publish' | 'administer'): string => `tuffet:${permission}`
-
 /**
  * What the functions measure, as CloudWatch knows it:
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html.

@@ -1,7 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { scopeOf } from './environment.ts'
 import { ApiError } from './errors.ts'
-import { type Authenticate, type Principal, permissions, principal } from './principal.ts'
+import { type Authenticate, type Principal, permissions, principal, scopeOf } from './principal.ts'
 import { type ClaimGrants, type Claims, grantedByClaims } from './token-claims.ts'
 
 /**

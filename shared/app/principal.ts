@@ -22,6 +22,9 @@ export function atLeast(permission: Permission): Permission[] {
   return permissions.slice(permissions.indexOf(permission))
 }
 
+/** The scope that says a permission in a token. */
+export const scopeOf = (permission: Permission): string => `tuffet:${permission}`
+
 /** For where whoever reaches the API has been let in already: by IAM, by a proxy, or by sitting at the machine. */
 export function everybodyAs(name: string): Authenticate {
   const somebody = principal(name, 'administer')
