@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { defaultDelegatedExpiration } from '../repository/settings.ts'
 import type { BootstrapRequest, CustomRolesRequest, Predecessor } from '../repository/task.ts'
-import { binDelegations, hashBins } from '../tuf/bins.ts'
+import { binDelegations } from '../tuf/bins.ts'
 import { decodeSigned } from '../tuf/signed.ts'
 import { customRole, delegationKeys, numberOfBins } from './delegation-schemas.ts'
 import { rootMetadata } from './metadata-schemas.ts'
@@ -18,12 +18,10 @@ const bins = z
       'How targets delegates to the bins: go-tuf v2 reads succinct_roles alone, tough and go-tuf v0 path_hash_prefixes alone.',
     ),
   })
-  .transform(({ expiration, number_of_delegated_bins, delegation }, context) =>
-    orIssue(context, () => {
-      const { number } = hashBins(delegation, number_of_delegated_bins)
-      return { expiration: { bins: expiration }, delegations: { delegation, number } }
-    }),
-  )
+  .transform(({ expiration, number_of_delegated_bins: number, delegation }) => ({
+    expiration: { bins: expiration },
+    delegations: { delegation, number },
+  }))
 
 const expiringRole = customRole.extend({ 'x-rstuf-expire-policy': withDefault(days, defaultDelegatedExpiration) })
 

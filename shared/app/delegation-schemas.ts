@@ -46,16 +46,16 @@ export const customRole = z.object({
   paths: z.array(decoded(pathPattern)).min(1).describe('`*` and `?` match within one segment of a path.'),
 })
 
-export const numberOfBins = wholeNumber(2, maximumBins).meta({ description: 'A power of two.' })
+export const numberOfBins = wholeNumber(2, maximumBins)
+  .check((context) => {
+    // Out of range it is refused already.
+    if (context.issues.length === 0) orIssue(context, () => hashBins('succinct_roles', context.value))
+  })
+  .meta({ description: 'A power of two.' })
 
 const innerBins = z
   .object({ number_of_delegated_bins: numberOfBins, delegation: withDefault(z.enum(binDelegations), 'succinct_roles') })
-  .transform(({ number_of_delegated_bins, delegation }, context) =>
-    orIssue(context, () => {
-      const { number } = hashBins(delegation, number_of_delegated_bins)
-      return { number, delegation }
-    }),
-  )
+  .transform(({ number_of_delegated_bins: number, delegation }) => ({ number, delegation }))
 
 const placedRole = customRole
   .extend({

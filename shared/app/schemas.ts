@@ -54,7 +54,7 @@ export function decoded<Value>(decode: (text: string) => Value) {
 }
 
 /** The value, or an issue of the request if a TufError is thrown. */
-export function orIssue<Input, Value>(context: z.core.$RefinementCtx<Input>, decode: () => Value): Value {
+export function orIssue<Input, Value>(context: z.core.ParsePayload<Input>, decode: () => Value): Value {
   try {
     return decode()
   } catch (error) {

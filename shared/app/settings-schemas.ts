@@ -1,9 +1,8 @@
 import * as z from 'zod'
 import { clientIds } from '../repository/clients.ts'
 import type { ChangeBinsRequest, ForceOnlineMetadataUpdateRequest, UpdateSettingsRequest } from '../repository/task.ts'
-import { hashBins } from '../tuf/bins.ts'
 import { numberOfBins } from './delegation-schemas.ts'
-import { anyRoleName, days, dictionary, example, optional, orIssue } from './schemas.ts'
+import { anyRoleName, days, dictionary, example, optional } from './schemas.ts'
 
 export const servedClients = z
   .array(z.enum(clientIds))
@@ -13,9 +12,7 @@ export const servedClients = z
 
 const otherBins = z
   .object({ number_of_delegated_bins: numberOfBins })
-  .transform(({ number_of_delegated_bins }, context) =>
-    orIssue(context, () => hashBins('succinct_roles', number_of_delegated_bins).number),
-  )
+  .transform(({ number_of_delegated_bins }) => number_of_delegated_bins)
 
 export const updateSettingsBody = z
   .object({

@@ -226,7 +226,12 @@ describe('POST /bootstrap refuses', () => {
       body: withRoles({ bins, delegations: { keys: {}, roles: [{ name: 'a', paths: ['*'] }] } }),
       says: 'not both',
     },
-    { name: 'three bins', body: withRoles({ bins: { ...bins, number_of_delegated_bins: 3 } }), says: 'power of two' },
+    {
+      name: 'three bins',
+      body: withRoles({ bins: { ...bins, number_of_delegated_bins: 3 } }),
+      says: 'power of two',
+      at: ['body', 'settings', 'roles', 'bins', 'number_of_delegated_bins'],
+    },
     { name: 'one bin', body: withRoles({ bins: { ...bins, number_of_delegated_bins: 1 } }), says: 'from 2 to 16384' },
     {
       name: 'too many bins',
