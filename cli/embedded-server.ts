@@ -8,7 +8,7 @@ import {
   type onRequestHookHandler,
 } from 'fastify'
 import type { EmbeddedService } from '../shared/app/embedded.ts'
-import { errorAnswer, isOurFault } from '../shared/app/errors.ts'
+import { errorAnswer, tellOfError } from '../shared/app/errors.ts'
 import { uploadPath } from '../shared/app/handlers/upload.ts'
 import type { Logger } from '../shared/app/logger.ts'
 import type { Principal } from '../shared/app/principal.ts'
@@ -118,8 +118,7 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
   }
   const { statusCode: status = 500, headers = {}, body } = errorAnswer(error, request.id)
   const line = { method: request.method, route: request.routeOptions.url, status, request: request.id }
-  if (isOurFault(error)) log.error({ ...line, err: error }, 'request failed')
-  else log.info(line, 'request')
+  tellOfError(log, line, error)
   for (const [name, value] of Object.entries(headers)) reply.header(name, value)
   reply.code(status).send(body)
 }

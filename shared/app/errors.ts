@@ -2,6 +2,8 @@ import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { isNoTasksFault, RepositoryError } from '../repository/errors.ts'
 import { maximumRequestBytes } from '../repository/task.ts'
 import { jsonAnswer } from './answer.ts'
+import type { Logger } from './logger.ts'
+import type { Permission, Principal } from './principal.ts'
 
 /** One fault of a request, in the form in which FastAPI, and so RSTUF, reports it. */
 export interface Issue {
@@ -66,6 +68,11 @@ export function tooLarge(): ApiError {
   )
 }
 
+export function forbidden({ name, permissions }: Principal, permission: Permission): ApiError {
+  const why = `This needs the permission to ${permission}; ${name} has: ${[...permissions].join(', ')}. Use a token that has it.`
+  return new ApiError('forbidden', 'Forbidden.', why)
+}
+
 /** The HTTP answer to whatever was thrown while a request was handled. The one place where errors become words for people. */
 export function errorAnswer(error: unknown, requestId: string): APIGatewayProxyStructuredResultV2 {
   if (error instanceof InvalidRequest) return jsonAnswer(422, { detail: error.issues.slice(0, maximumIssues) })
@@ -94,8 +101,14 @@ export function shownTrouble(error: unknown): { readonly code?: string; readonly
   return { message: 'The service broke. Its log has the cause.' }
 }
 
+/** Logs how a request was answered that was not answered as it wished; `line` tells of both. */
+export function tellOfError(log: Logger, line: object, error: unknown): void {
+  if (isOurFault(error)) log.error({ ...line, err: error }, 'request failed')
+  else log.info(line, 'request')
+}
+
 /** True for what the operator has to look into, not the client. */
-export function isOurFault(error: unknown): boolean {
+function isOurFault(error: unknown): boolean {
   if (error instanceof InvalidRequest) return false
   if (error instanceof ApiError) return error.code === 'unavailable'
   return !(error instanceof RepositoryError && error.code === 'idempotency-key-reused')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { uploadHandler, uploadsHere } from '../../shared/app/handlers/upload.ts'
-import { everybodyAs } from '../../shared/app/principal.ts'
+import { principal } from '../../shared/app/principal.ts'
 import { beginImport } from '../../shared/repository/imports.ts'
 import { StoreError } from '../../shared/repository/ports.ts'
 import { maximumBulkBytes } from '../../shared/repository/uploads.ts'
@@ -15,7 +15,7 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} }
 async function send(
   bytes: number,
   receive: (chunks: AsyncIterable<Uint8Array>) => Promise<boolean>,
-  { begun = 0 } = {},
+  { begun = 0, who = principal('tester', 'administer') } = {},
 ) {
   const repository = await bootstrapped()
   await beginImport(repository, id, { principal: 'tester', format: 'csv' })
@@ -23,7 +23,7 @@ async function send(
   const service = {
     repository,
     uploads: uploadsHere(async () => undefined),
-    authenticate: everybodyAs('tester'),
+    authenticate: async () => who,
     log: silent,
   }
   const piece = new Uint8Array(16 * 1024 * 1024)
@@ -60,6 +60,15 @@ describe('the upload', () => {
   it('is over after seven days, and reads to its end all the same', async () => {
     const late = await send(20_000_000, async () => assert.fail('Nobody may receive it.'), { begun: 7 * 86_400_000 })
     assert.deepEqual([late.status, late.taken], [404, 20_000_000])
+  })
+
+  it('is only for who may publish', async () => {
+    const refused = await send(9, async () => assert.fail('Nobody may receive it.'), { who: principal('ann', 'read') })
+    assert.deepEqual([refused.status, refused.taken], [403, 9])
+    assert.equal(
+      refused.body.detail.error,
+      'This needs the permission to publish; ann has: read. Use a token that has it.',
+    )
   })
 
   it('is not available on a disk that is full', async () => {

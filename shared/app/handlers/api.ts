@@ -1,7 +1,7 @@
 import middy from '@middy/core'
 import httpRouterHandler from '@middy/http-router'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
-import { ApiError, errorAnswer, isOurFault } from '../errors.ts'
+import { ApiError, errorAnswer, forbidden, tellOfError } from '../errors.ts'
 import type { Principal } from '../principal.ts'
 import { readRequest } from '../request.ts'
 import { type OperationId, prefix, type Route, routes } from '../routes.ts'
@@ -16,24 +16,18 @@ export interface ApiRequest extends APIGatewayProxyEventV2 {
   readonly admit?: (sender: Principal) => Promise<Uint8Array>
 }
 
-/** A request, and what is found out about it on the way to its handler. */
+/** A request, and what its line in the log tells of it, as far as that is known. */
 interface ApiEvent extends ApiRequest {
   began?: number
   operation?: OperationId
   principal?: Principal
-  call?: Call
 }
-
-type Middleware = middy.MiddlewareObj<ApiEvent, APIGatewayProxyStructuredResultV2>
 
 export function apiHandler(service: Service): ApiHandler {
   const table = Object.entries<Route>(routes).map(([id, route]) => ({
     method: route.method,
     path: `${prefix}${route.path}`,
-    handler: middy<ApiEvent, APIGatewayProxyStructuredResultV2>()
-      .use(authorised(id as OperationId, route, service))
-      .use(understood(route))
-      .handler(handling(id as OperationId, service)),
+    handler: answering(id as OperationId, route, service),
   }))
   const router = httpRouterHandler<ApiEvent, APIGatewayProxyStructuredResultV2>({
     routes: table,
@@ -44,44 +38,31 @@ export function apiHandler(service: Service): ApiHandler {
   return (event) => handler({ ...event }, {} as Parameters<typeof handler>[1])
 }
 
-/** Who calls has what the route asks for. Before anything else of the request is looked at. */
-function authorised(operation: OperationId, { permission }: Route, { authenticate }: Service): Middleware {
-  return {
-    before: async ({ event }) => {
-      event.operation = operation
-      const principal = await authenticate(event)
-      event.principal = principal
-      if (principal.permissions.has(permission)) return
-      const has = [...principal.permissions].join(', ')
-      const why = `This needs the permission to ${permission}; ${principal.name} has: ${has}. Use a token that has it.`
-      throw new ApiError('forbidden', 'Forbidden.', why)
-    },
-  }
-}
-
-function understood({ body, query, parameters }: Route): Middleware {
-  return {
-    before: async ({ event }) => {
-      const { principal, headers, admit } = event
-      if (principal === undefined) throw new Error('The principal is known before the request is read.')
-      const schemas = { ...(body && { body }), ...(query && { query }), ...(parameters && { path: parameters }) }
-      const read = readRequest(schemas, event, await admit?.(principal))
-      // Each part is what the route's own schema gave; TypeScript cannot follow that through a table.
-      event.call = { body: read.body, query: read.query, parameters: read.path, principal, headers } as Call
-    },
-  }
-}
-
-function handling(operation: OperationId, service: Service) {
+function answering(operation: OperationId, route: Route, service: Service) {
   const handler = handlers[operation] as Handler<Route>
-  return async ({ call }: ApiEvent) => {
-    if (call === undefined) throw new Error('The request is read before it is handled.')
-    return handler(call, service)
+  return async (event: ApiEvent) => {
+    event.operation = operation
+    const principal = await service.authenticate(event)
+    event.principal = principal
+    // Before anything else of the request is looked at.
+    if (!principal.permissions.has(route.permission)) throw forbidden(principal, route.permission)
+    return handler(await understood(route, event, principal), service)
   }
+}
+
+async function understood(
+  { body, query, parameters }: Route,
+  event: ApiEvent,
+  principal: Principal,
+): Promise<Call<Route>> {
+  const schemas = { ...(body && { body }), ...(query && { query }), ...(parameters && { path: parameters }) }
+  const read = readRequest(schemas, event, await event.admit?.(principal))
+  // Each part is what the route's own schema gave; TypeScript cannot follow that through a table.
+  return { body: read.body, query: read.query, parameters: read.path, principal, headers: event.headers } as Call<Route>
 }
 
 /** Whatever happened becomes an answer, and one line of the log. */
-function answered({ log }: Service): Middleware {
+function answered({ log }: Service): middy.MiddlewareObj<ApiEvent, APIGatewayProxyStructuredResultV2> {
   const line = (event: ApiEvent, answer: APIGatewayProxyStructuredResultV2) => ({
     method: event.requestContext.http.method,
     route: event.operation === undefined ? undefined : `${prefix}${routes[event.operation].path}`,
@@ -102,8 +83,7 @@ function answered({ log }: Service): Middleware {
       const { event, error } = request
       const answer = errorAnswer(error, event.requestContext.requestId)
       request.response = answer
-      if (isOurFault(error)) log.error({ ...line(event, answer), err: error }, 'request failed')
-      else log.info(line(event, answer), 'request')
+      tellOfError(log, line(event, answer), error)
     },
   }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { type Arrived, maximumBulkBytes, type Uploads } from '../../repository/uploads.ts'
 import { jsonAnswer } from '../answer.ts'
-import { ApiError, errorAnswer, isOurFault } from '../errors.ts'
+import { ApiError, errorAnswer, forbidden, tellOfError } from '../errors.ts'
 import type { Principal } from '../principal.ts'
 import { prefix } from '../routes.ts'
 import type { Service } from './handler.ts'
@@ -45,8 +45,7 @@ export function uploadHandler(service: Service, receive: Receive): UploadHandler
       return jsonAnswer(200, { data, message: 'Uploaded.' })
     } catch (error) {
       const answer = errorAnswer(error, event.requestContext.requestId)
-      if (isOurFault(error)) log.error({ ...line(answer.statusCode), err: error }, 'request failed')
-      else log.info(line(answer.statusCode), 'request')
+      tellOfError(log, line(answer.statusCode), error)
       return answer
     }
   }
@@ -54,10 +53,7 @@ export function uploadHandler(service: Service, receive: Receive): UploadHandler
   async function upload(...[event, id, body, admit]: Parameters<UploadHandler>) {
     const announced = await refusing(body, async () => {
       const principal = await service.authenticate(event)
-      if (!principal.permissions.has('publish')) {
-        const why = `This needs the permission to publish, which ${principal.name} does not have. Use a token that has it.`
-        throw new ApiError('forbidden', 'Forbidden.', why)
-      }
+      if (!principal.permissions.has('publish')) throw forbidden(principal, 'publish')
       const record = await uploadOf(id, principal, service)
       admit?.(principal)
       return record
