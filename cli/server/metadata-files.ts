@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { cacheControl } from '../../shared/app/cache-control.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 
 /**
@@ -15,7 +16,7 @@ export function serveMetadata(server: FastifyInstance, metadata: ObjectStore): v
       return reply.code(404).header('cache-control', 'no-store').type('text/plain').send('There is no such file.\n')
     }
     const etag = `"${stored.tag}"`
-    reply.header('cache-control', /^\d+\./.test(name) ? 'public, max-age=31536000, immutable' : 'no-cache')
+    reply.header('cache-control', cacheControl(name))
     reply.header('etag', etag)
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
     return reply.type('application/json').send(Buffer.from(stored.bytes))

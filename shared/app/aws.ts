@@ -6,6 +6,7 @@ import { systemClock } from '../adapters/local/system-clock.ts'
 import { type Queue, type Signer, SignerError } from '../repository/ports.ts'
 import { type Limits, openRepository, type Repository } from '../repository/repository.ts'
 import type { Uploads } from '../repository/uploads.ts'
+import { cacheControl } from './cache-control.ts'
 import { optionalVariables, variables } from './environment.ts'
 import type { PublisherService } from './handlers/publish.ts'
 import type { Logger } from './logger.ts'
@@ -133,12 +134,4 @@ function onlineKeyIds(): string[] {
   return setting('onlineKeys')
     .split(',')
     .map((id) => id.trim())
-}
-
-/**
- * What caches may keep: files that never change for good, the one that does for no time (they may keep it, and ask each
- * time).
- */
-function cacheControl(name: string): string {
-  return name === 'timestamp.json' ? 'no-cache' : 'public, max-age=31536000, immutable'
 }
