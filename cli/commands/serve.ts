@@ -1,5 +1,5 @@
 import { delimiter } from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { saysNo, wholeNumber } from '../arguments.ts'
 import type { ServeOptions } from '../server/serve.ts'
 
@@ -9,7 +9,7 @@ export function serveCommand(): Command {
     .description('serve a repository from a directory: API, metadata, publisher and refresher in one process')
     .addOption(option('--data <directory>', 'where everything lies; made if missing').default('./tuffet-data'))
     .addOption(option('--host <address>', 'where to listen').default('127.0.0.1'))
-    .addOption(option('--port <number>', '0 picks a free one').argParser(port).default(8080))
+    .addOption(option('--port <number>', '0 picks a free one').argParser(wholeNumber(0, 65_535)).default(8080))
     .addOption(
       option(
         '--key <file>',
@@ -49,11 +49,6 @@ export function serveCommand(): Command {
 function option(flags: string, description: string): Option {
   const made = new Option(flags, description)
   return made.env(`TUFFET_${made.name().toUpperCase().replaceAll('-', '_')}`)
-}
-
-function port(text: string): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  throw new InvalidArgumentError('It has to be a number from 0 to 65535.')
 }
 
 function readOptions(command: Command): ServeOptions {

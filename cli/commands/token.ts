@@ -4,7 +4,8 @@ import { dirname } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { durableFiles, freePathBeside } from '../../shared/adapters/local/durable-files.ts'
 import { nodeFileSystem } from '../../shared/adapters/local/file-system.ts'
-import { type Permission, permissions } from '../../shared/app/principal.ts'
+import { type Permission, permissions, principalName } from '../../shared/app/principal.ts'
+import { day } from '../../shared/tuf/expiry.ts'
 import { wholeNumber } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 import { createFile } from '../key-file.ts'
@@ -41,7 +42,7 @@ function newCommand(): Command {
       const { output } = contextOf(command)
       const { decodeTokens, newToken, readTokens } = await import('../../shared/app/tokens.ts')
       const { file, permission, days } = options
-      const expires = days === undefined ? undefined : new Date(Date.now() + days * 24 * 3600 * 1000)
+      const expires = days === undefined ? undefined : new Date(Date.now() + days * day)
       const found = await stat(file).catch(() => undefined)
       if (found !== undefined) await requireReadable(file)
       const before = found === undefined ? [] : await readTokens(file)
@@ -61,7 +62,7 @@ function newCommand(): Command {
 }
 
 function name(text: string): string {
-  if (/^[\x21-\x7e]([\x20-\x7e]{0,98}[\x21-\x7e])?$/.test(text)) return text
+  if (principalName.test(text)) return text
   throw new InvalidArgumentError('It has to be 1 to 100 printable ASCII characters.')
 }
 

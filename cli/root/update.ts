@@ -1,4 +1,5 @@
 import { defaultExpiration } from '../../shared/repository/settings.ts'
+import { day } from '../../shared/tuf/expiry.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
@@ -37,8 +38,6 @@ export interface UpdateOptions {
   readonly out?: string
   readonly yes?: boolean
 }
-
-const day = 24 * 60 * 60 * 1000
 
 /** Makes the root that comes next, signs it with the keys at hand, and posts it. Throws CliError. */
 export async function updateRoot(options: UpdateOptions, hands: Hands): Promise<void> {

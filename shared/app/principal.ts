@@ -10,6 +10,9 @@ export interface Principal {
   readonly permissions: ReadonlySet<Permission>
 }
 
+/** A name that a token may be for. */
+export const principalName = /^[\x21-\x7e]([\x20-\x7e]{0,98}[\x21-\x7e])?$/
+
 /** Says who makes a request. Throws ApiError 'unauthenticated' where that is needed and not shown. */
 export type Authenticate = (event: APIGatewayProxyEventV2) => Promise<Principal>
 

@@ -4,7 +4,14 @@ import * as z from 'zod'
 import { TufError } from '../tuf/errors.ts'
 import { parseJson } from '../tuf/json.ts'
 import { ApiError } from './errors.ts'
-import { type Authenticate, type Permission, type Principal, permissions, principal } from './principal.ts'
+import {
+  type Authenticate,
+  type Permission,
+  type Principal,
+  permissions,
+  principal,
+  principalName,
+} from './principal.ts'
 
 /** One line of a token file: who it is for and what it allows, and nothing that would let a reader of the file use it. */
 export interface TokenEntry {
@@ -17,7 +24,7 @@ export interface TokenEntry {
 }
 
 const entry = z.strictObject({
-  name: z.string().regex(/^[\x21-\x7e]([\x20-\x7e]{0,98}[\x21-\x7e])?$/, '1 to 100 printable ASCII characters'),
+  name: z.string().regex(principalName, '1 to 100 printable ASCII characters'),
   permission: z.enum(permissions),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, '64 hex digits'),
   expires: z.iso.datetime({ offset: true }).optional(),
