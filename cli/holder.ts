@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { wholeNumber } from './arguments.ts'
-import { contextOf } from './context.ts'
-import { passwords, terminalPrompter } from './prompt.ts'
+import { type Context, contextOf } from './context.ts'
+import { type Passwords, type Prompter, passwords, terminalPrompter } from './prompt.ts'
 
 /** What commands share that open keys and ask people: for the holders of keys. */
 
@@ -20,7 +20,13 @@ export const trustedRoot = () =>
 
 export const yes = () => new Option('-y, --yes', 'confirm')
 
-export function handsOf(command: Command, { passwordFd }: PasswordOption) {
+/** What a command of theirs works with. */
+export interface Hands extends Context {
+  readonly prompter: Prompter | undefined
+  readonly passwords: Passwords
+}
+
+export function handsOf(command: Command, { passwordFd }: PasswordOption): Hands {
   const prompter = terminalPrompter()
   return { ...contextOf(command), prompter, passwords: passwords(passwordFd, prompter) }
 }

@@ -4,10 +4,10 @@ import { type Key, keyid } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { type Signed, unsigned } from '../../shared/tuf/signed.ts'
 import { detailsOf, type Task } from '../api-client.ts'
-import type { Context } from '../context.ts'
+import type { Hands } from '../holder.ts'
 import { refuseToOverwrite } from '../key-file.ts'
 import { CliError } from '../output.ts'
-import { missing, type Passwords, type Prompter } from '../prompt.ts'
+import { missing, type Passwords } from '../prompt.ts'
 import { showBefore } from '../root/confirm.ts'
 import { asHolder, standingOf } from '../root/holders.ts'
 import { readPayload, savePayload, withRoot, withSignatures } from '../root-payload.ts'
@@ -27,12 +27,6 @@ export interface Course extends Pick<Asking, 'assumeDefaults' | 'trial'> {
   readonly later: boolean
   readonly send: boolean
   readonly out: string | undefined
-}
-
-/** What a ceremony works with. */
-export interface Hands extends Context {
-  readonly prompter: Prompter | undefined
-  readonly passwords: Passwords
 }
 
 /** Decides, signs with the keys at hand, and saves or sends. Throws CliError. */

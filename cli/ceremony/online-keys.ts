@@ -3,7 +3,7 @@ import type { keys as keysAnswer } from '../../shared/app/result-schemas.ts'
 import { type Key, keyid, publicKeyOf } from '../../shared/tuf/keys.ts'
 import type { ApiClient } from '../api-client.ts'
 import { CliError } from '../output.ts'
-import { type OnlineKeys, onlineRoles } from './payload.ts'
+import type { OnlineKeys } from './payload.ts'
 
 /** The keys that the service says are its own: those that its roles name, each under its true keyid. Throws CliError. */
 export async function fetchOnlineKeys(api: ApiClient): Promise<OnlineKeys> {
@@ -21,10 +21,7 @@ export async function fetchOnlineKeys(api: ApiClient): Promise<OnlineKeys> {
     if (keyids.length === 0) throw new CliError('refused', `${api.url} holds no online key for role ${role}.`)
     return { keyids, threshold }
   }
-  const [targets, snapshot, timestamp] = onlineRoles.map(keysOf)
-  if (targets === undefined || snapshot === undefined || timestamp === undefined)
-    throw new Error('Three roles are three.')
-  return { keys, roles: { targets, snapshot, timestamp } }
+  return { keys, roles: { targets: keysOf('targets'), snapshot: keysOf('snapshot'), timestamp: keysOf('timestamp') } }
 }
 
 /** Throws CliError 'not-verified' unless the keys are the very ones that were expected. */

@@ -4,6 +4,7 @@ import { expiresIn } from '../../shared/tuf/expiry.ts'
 import { type JsonObject, parseJson } from '../../shared/tuf/json.ts'
 import { type Key, keyid } from '../../shared/tuf/keys.ts'
 import { type RoleKeys, type Root, specVersion } from '../../shared/tuf/metadata.ts'
+import { rolesBelowRoot } from '../../shared/tuf/names.ts'
 import type { Signed } from '../../shared/tuf/signed.ts'
 import type { RootPayload } from '../root-payload.ts'
 
@@ -44,13 +45,13 @@ export interface OnlineKeys {
   readonly keys: ReadonlyMap<string, Key>
   readonly roles: Readonly<Record<OnlineRole, RoleKeys>>
 }
-export type OnlineRole = 'targets' | 'snapshot' | 'timestamp'
-export const onlineRoles: readonly OnlineRole[] = ['targets', 'snapshot', 'timestamp']
+
+type OnlineRole = (typeof rolesBelowRoot)[number]
 
 /** Those that the service signs: not targets, where that has keys of its own. */
 export function onlineRolesOf({ roles }: Root): OnlineRole[] {
   const held = [...roles.snapshot.keyids, ...roles.timestamp.keyids]
-  return onlineRoles.filter((role) => roles[role].keyids.some((id) => held.includes(id)))
+  return rolesBelowRoot.filter((role) => roles[role].keyids.some((id) => held.includes(id)))
 }
 
 /** The body of `POST /bootstrap`, as RSTUF has it; but for `clients` and `predecessor`, which are ours. */

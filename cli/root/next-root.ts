@@ -1,8 +1,7 @@
 import { formatExpires } from '../../shared/tuf/expiry.ts'
 import { type Key, keyIdentity, keyid as keyidOf } from '../../shared/tuf/keys.ts'
 import type { RoleKeys, Root } from '../../shared/tuf/metadata.ts'
-import { topLevelRoles } from '../../shared/tuf/names.ts'
-import { onlineRoles } from '../ceremony/payload.ts'
+import { rolesBelowRoot, topLevelRoles } from '../../shared/tuf/names.ts'
 import { CliError } from '../output.ts'
 import { plural } from '../table.ts'
 
@@ -82,7 +81,7 @@ function findKey(role: keyof typeof flags, { keyids }: RoleKeys, part: string): 
 
 /** Roles that the service does not sign itself keep their keys. */
 function onlineSigners(current: Root, online: Wishes['online'], keys: Map<string, Key>) {
-  const signers: Partial<Record<(typeof onlineRoles)[number], RoleKeys>> = {}
+  const signers: Partial<Record<(typeof rolesBelowRoot)[number], RoleKeys>> = {}
   if (online === undefined) return signers
   for (const keyid of online.keyids) {
     const key = online.held.get(keyid)
@@ -92,7 +91,7 @@ function onlineSigners(current: Root, online: Wishes['online'], keys: Map<string
     }
     if (!keys.has(keyid)) addKey(keys, key)
   }
-  for (const role of onlineRoles) {
+  for (const role of rolesBelowRoot) {
     const threshold = Math.min(current.roles[role].threshold, online.keyids.length)
     if (isOnline(current, role, online.held)) signers[role] = { keyids: online.keyids, threshold }
   }
@@ -100,6 +99,6 @@ function onlineSigners(current: Root, online: Wishes['online'], keys: Map<string
 }
 
 /** Timestamp is never signed offline. The service may have lost a key that was stolen. */
-function isOnline({ roles }: Root, role: (typeof onlineRoles)[number], held?: ReadonlyMap<string, Key>): boolean {
+function isOnline({ roles }: Root, role: (typeof rolesBelowRoot)[number], held?: ReadonlyMap<string, Key>): boolean {
   return roles[role].keyids.every((keyid) => roles.timestamp.keyids.includes(keyid) || held?.has(keyid) === true)
 }

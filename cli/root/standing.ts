@@ -1,6 +1,6 @@
 import type { Root } from '../../shared/tuf/metadata.ts'
-import type { Hands } from '../ceremony/hold.ts'
 import type { Context } from '../context.ts'
+import type { Hands } from '../holder.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { fromNow, table } from '../table.ts'
 import { changesBetween, describeChanges } from './changes.ts'

@@ -3,11 +3,11 @@ import { day } from '../../shared/tuf/expiry.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
+import { rolesBelowRoot } from '../../shared/tuf/names.ts'
 import { checkRoot } from '../../shared/tuf/root.ts'
 import { type Signed, unsigned } from '../../shared/tuf/signed.ts'
 import type { ApiClient } from '../api-client.ts'
-import type { Hands } from '../ceremony/hold.ts'
-import { onlineRoles } from '../ceremony/payload.ts'
+import type { Hands } from '../holder.ts'
 import { createFile } from '../key-file.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { CliError, endOnTufError } from '../output.ts'
@@ -79,7 +79,7 @@ async function makeNext(current: Root, options: UpdateOptions, api: ApiClient): 
   const online = onlineKey === undefined ? undefined : { keyids: [...new Set(onlineKey)], held: await heldKeys(api) }
   const expires = new Date(Date.now() + days * day)
   const next = nextRoot(current, { expires, root, targets, online })
-  const stays = onlineRoles.every((role) =>
+  const stays = rolesBelowRoot.every((role) =>
     current.roles[role].keyids.every((id) => next.roles[role].keyids.includes(id)),
   )
   if (options.compromised && stays)
