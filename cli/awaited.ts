@@ -1,8 +1,9 @@
 import type * as z from 'zod'
 import type { awaitedSignatures } from '../shared/app/result-schemas.ts'
+import { describeExpiry } from './expiry.ts'
 import { paint } from './output.ts'
 import { inOneLine } from './printable.ts'
-import { fromNow, plural, table } from './table.ts'
+import { plural, table } from './table.ts'
 
 /** What waits for the signatures of its holders, as the API shows it. */
 export type Awaited = z.infer<typeof awaitedSignatures>
@@ -14,8 +15,7 @@ export function describeAwaited(awaited: Awaited, now: Date): string {
 }
 
 function describeOne({ role, version, expires, groups }: Awaited[number], now: Date): string {
-  const time = new Date(expires)
-  const life = `${time <= now ? 'expired' : 'expires'} ${fromNow(time, now)}`
+  const life = describeExpiry(new Date(expires), now)
   const several = groups.length > 1
   const rows = groups.map(({ threshold, signed, unsigned }, index) => {
     const missing = Math.max(0, threshold - signed.length)

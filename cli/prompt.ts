@@ -71,6 +71,12 @@ export function missing(what: string, flag: string): CliError {
   return new CliError('usage', `${what} is missing, and there is no terminal to ask at. Give it with ${flag}.`)
 }
 
+/** The name of a key (see `signers.ts`) that its holder signs with. Throws CliError 'usage' where nobody is there to be asked. */
+export async function askKeyName(prompter: Prompter | undefined): Promise<string> {
+  if (prompter === undefined) throw missing('The key', '--key')
+  return prompter.text('File with your key (or kms:…, or pkcs11:…)')
+}
+
 /** Where passwords come from: never from an argument, which everybody on the machine can read. */
 export interface Passwords {
   /** The next one; `message` is what a person is asked. With `twice` it is a new one, asked for again to be sure. */

@@ -3,8 +3,9 @@ import type { CheckReport } from '../../shared/repository/check/report.ts'
 import type { ClientId, Verdict } from '../../shared/repository/clients.ts'
 import type { ApiClient } from '../api-client.ts'
 import { contextOf } from '../context.ts'
+import { expiryCell } from '../expiry.ts'
 import { exitCodes, paint } from '../output.ts'
-import { fromNow, plural, progressBar, table } from '../table.ts'
+import { plural, progressBar, table } from '../table.ts'
 
 export function checkCommand(): Command {
   return new Command('check')
@@ -114,8 +115,7 @@ function summary(where: string, report: CheckReport, now: Date, commits?: number
     ...(superseded === 0 ? [] : [['superseded', `${plural(superseded, 'file')}, taken away after the retention time`]]),
   ])
   const next = roles.slice(0, 5).map(({ role, version, expires }) => {
-    const left = fromNow(expires, now)
-    return [`  ${role}`, `version ${version}`, expires <= now ? paint('red', `expired ${left}`) : left]
+    return [`  ${role}`, `version ${version}`, expiryCell(expires, now)]
   })
   const expiry = next.length > 0 ? [`${paint('bold', 'Expires next')}\n${table(next)}`] : []
   const wrong = findings

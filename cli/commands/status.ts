@@ -3,6 +3,7 @@ import type * as z from 'zod'
 import type { status } from '../../shared/app/result-schemas.ts'
 import { describeAwaited } from '../awaited.ts'
 import { contextOf } from '../context.ts'
+import { describeExpiry, expiryCell } from '../expiry.ts'
 import { paint } from '../output.ts'
 import { duration, fromNow, plural, short, table } from '../table.ts'
 
@@ -109,18 +110,14 @@ function holders(offline: NonNullable<Status['signed_offline']>): string {
 }
 
 function renewal({ role, version, expires }: NonNullable<Status['to_renew']>[number], now: Date): string {
-  const end = new Date(expires)
-  const when = end <= now ? `expired ${fromNow(end, now)}` : `expires ${fromNow(end, now)}`
   const how = role === 'root' ? 'tuffet root update' : `tuffet delegation renew ${role}`
-  return `${role} version ${version} ${when}, and only its holders can sign it anew (${how}).`
+  return `${role} version ${version} ${describeExpiry(new Date(expires), now)}, and only its holders can sign it anew (${how}).`
 }
 
 function expiry(expires: readonly Omit<NonNullable<Status['expires']>[number], 'signed'>[], now: Date): string {
   if (expires.length === 0) return ''
   const rows = expires.map(({ role, version, expires }) => {
-    const time = new Date(expires)
-    const left = fromNow(time, now)
-    return [`  ${role}`, `version ${version}`, time <= now ? paint('red', `expired ${left}`) : left, expires]
+    return [`  ${role}`, `version ${version}`, expiryCell(new Date(expires), now), expires]
   })
   return `${paint('bold', 'Expires')}\n${table(rows)}`
 }

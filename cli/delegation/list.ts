@@ -1,8 +1,9 @@
 import { isReservedName } from '../../shared/repository/settings.ts'
 import { describeAwaited } from '../awaited.ts'
 import type { Context } from '../context.ts'
+import { describeExpiry } from '../expiry.ts'
 import { paint } from '../output.ts'
-import { fromNow, plural, table } from '../table.ts'
+import { plural, table } from '../table.ts'
 import { type Delegations, readDelegations, type StandingRole } from './read.ts'
 
 export async function listRoles({ api, output }: Context): Promise<void> {
@@ -38,7 +39,8 @@ function rowsOf(role: StandingRole, now: Date): string[][] {
 
 function expiry(expires: string, now: Date): string {
   const time = new Date(expires)
-  return time <= now ? paint('red', `expired ${fromNow(time, now)}`) : `expires ${fromNow(time, now)}`
+  const life = describeExpiry(time, now)
+  return time <= now ? paint('red', life) : life
 }
 
 function signers({ online, threshold, keyids }: Pick<StandingRole, 'online' | 'threshold' | 'keyids'>): string {

@@ -9,7 +9,7 @@ import { type Awaited, describeAwaited } from '../awaited.ts'
 import type { Hands } from '../holder.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { CliError, endOnTufError } from '../output.ts'
-import { missing } from '../prompt.ts'
+import { askKeyName } from '../prompt.ts'
 import { confirmed } from '../root/confirm.ts'
 import { openSigner } from '../signers.ts'
 import { describeContent } from './content.ts'
@@ -26,8 +26,7 @@ export async function signRole(role: string, options: SignOptions, hands: Hands)
   const { api, output, passwords, prompter, metadataUrl } = hands
   const { metadata, awaited } = await readWaiting(api, role)
   const published = await publishedRole(await metadataSource(metadataUrl.href), role, options.root)
-  if (options.key === undefined && prompter === undefined) throw missing('The key', '--key')
-  const names = options.key ?? [(await prompter?.text('File with your key (or kms:…, or pkcs11:…)')) ?? '']
+  const names = options.key ?? [await askKeyName(prompter)]
   const signers = []
   for (const name of names) {
     const signer = await openSigner(name, passwords)

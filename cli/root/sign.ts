@@ -5,7 +5,7 @@ import { onlineRolesOf } from '../ceremony/payload.ts'
 import type { Hands } from '../holder.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { CliError } from '../output.ts'
-import { missing, type Passwords, type Prompter } from '../prompt.ts'
+import { askKeyName, type Passwords } from '../prompt.ts'
 import { savePayload, withRoot } from '../root-payload.ts'
 import { openSigner } from '../signers.ts'
 import { type Change, changesBetween, describeChanges } from './changes.ts'
@@ -56,7 +56,7 @@ async function signAsHolder(current: Root | undefined, next: Signed<Root>, optio
   const { passwords, prompter } = hands
   const changes: Change[] = current === undefined ? [] : changesBetween(current, next.signed)
   showBefore(current === undefined ? firstRootLines(next.signed) : describeChanges(changes), options, hands)
-  const signer = await openHolder(await keyName(options, prompter), current, next.signed, passwords)
+  const signer = await openHolder(options.key ?? (await askKeyName(prompter)), current, next.signed, passwords)
   const before = standingOf(current, next)
   if (before.holders.some(({ keyid, signed }) => keyid === signer.keyid && signed))
     throw new CliError('refused', `Key ${signer.keyid} has signed this root already. ${missingIn(before)}`)
@@ -78,12 +78,6 @@ export async function openHolder(
   const holder = asHolder(signer, current === undefined ? [next] : [current, next])
   if (holder !== undefined) return holder
   throw new CliError('refused', `${name} is key ${signer.keyid}, which may not sign this root.`)
-}
-
-async function keyName({ key }: SignOptions, prompter: Prompter | undefined): Promise<string> {
-  if (key !== undefined) return key
-  if (prompter === undefined) throw missing('The key', '--key')
-  return prompter.text('File with your key (or kms:…, or pkcs11:…)')
 }
 
 function firstRootLines(root: Root): string {

@@ -1,8 +1,9 @@
 import type { Root } from '../../shared/tuf/metadata.ts'
 import type { Context } from '../context.ts'
+import { describeExpiry } from '../expiry.ts'
 import type { Hands } from '../holder.ts'
 import { metadataSource } from '../metadata-source.ts'
-import { fromNow, table } from '../table.ts'
+import { table } from '../table.ts'
 import { changesBetween, describeChanges } from './changes.ts'
 import { confirmed } from './confirm.ts'
 import { describeStanding, nameOf, standingOf } from './holders.ts'
@@ -33,9 +34,7 @@ export async function showRoot({ root }: StatusOptions, { api, output, metadataU
 
 export function describeRoot(root: Root, now: Date): string {
   const { keyids, threshold } = root.roles.root
-  const time = new Date(root.expires)
-  const life = `${time <= now ? 'expired' : 'expires'} ${fromNow(time, now)}, at ${root.expires}`
-  const facts = [`Root version ${root.version} ${life}`]
+  const facts = [`Root version ${root.version} ${describeExpiry(new Date(root.expires), now)}, at ${root.expires}`]
   const keys = keyids.map((keyid) => [`  ${keyid}`, root.keys.get(keyid)?.scheme ?? '', nameOf(root, keyid) ?? ''])
   return [...facts, `${threshold} of these keys have to sign the next one:`, table(keys)].join('\n')
 }
