@@ -1,13 +1,12 @@
 import type { BinDelegation } from '../../shared/tuf/bins.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
 import { detailsOf, type Task } from '../api-client.ts'
-import { describeAwaited } from '../awaited.ts'
 import type { Hands } from '../holder.ts'
 import { CliError } from '../output.ts'
 import { missing } from '../prompt.ts'
 import { plural } from '../table.ts'
 import { holdersIn } from './keys.ts'
-import { findRole, readDelegations } from './read.ts'
+import { findRole, readDelegations, readPending } from './read.ts'
 
 export interface RoleOptions {
   readonly path?: readonly string[]
@@ -79,13 +78,8 @@ async function submitRole(
   const body = { delegations: { keys: Object.fromEntries(keys), roles: [placed] }, remove_artifacts: removeArtifacts }
   const task = await output.during(`Delegating to ${role.name}`, () => api.submit(method, 'delegations', body))
   const { pending_roles: pending = [] } = detailsOf<Changed>(task)
-  const awaited = pending.length === 0 ? [] : (await readDelegations(api)).awaited_signatures
-  const waiting = awaited.filter(({ role }) => pending.includes(role))
+  const { waiting, steps } = await readPending(api, pending)
   const done = `${method === 'POST' ? 'Added' : 'Updated'} role ${role.name}; clients can see it.`
-  const steps = [
-    describeAwaited(waiting, new Date()),
-    ...pending.map((name) => `Each of them runs: tuffet delegation sign ${name} --key FILE`),
-  ]
   const lines = [...(pending.length === 0 ? [done] : steps), ...artifactLines(task)]
   output.done({ task, ...(pending.length > 0 && { awaited_signatures: waiting }) }, lines.join('\n'))
 }
