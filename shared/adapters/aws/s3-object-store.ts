@@ -7,9 +7,10 @@ import {
   type PutObjectCommandInput,
   S3Client,
 } from '@aws-sdk/client-s3'
-import { type ObjectStore, type Stored, StoreError, type StoreErrorCode, type Tag } from '../../repository/ports.ts'
+import { type ObjectStore, type Stored, StoreError, type Tag } from '../../repository/ports.ts'
 import { clientSettings } from './client-settings.ts'
 import { sharedDeletes } from './s3-deletes.ts'
+import { asStoreError, incomplete } from './s3-errors.ts'
 import { serviceError } from './service-error.ts'
 
 export interface S3Place {
@@ -203,27 +204,4 @@ function dateOfAnswer(command: GetObjectCommand): () => Date | undefined {
 function ageOf(modified: Date | undefined, now: Date | undefined): number {
   const age = (now?.getTime() ?? Number.NaN) - (modified?.getTime() ?? Number.NaN)
   return Number.isNaN(age) ? 0 : Math.max(0, age)
-}
-
-function incomplete(what: string): StoreError {
-  return new StoreError('unavailable', `S3 answered with ${what}.`)
-}
-
-function asStoreError(error: unknown, what: string, where: string): StoreError {
-  if (error instanceof StoreError) return error
-  const { name, summary } = serviceError(error)
-  const code: StoreErrorCode =
-    name === 'AccessDenied' && (what === 'create' || what === 'replace' || what === 'delete')
-      ? 'read-only'
-      : 'unavailable'
-  return new StoreError(code, `Could not ${what} ${where}: ${summary}${remedyFor(name, summary)}`, { cause: error })
-}
-
-function remedyFor(name: string, summary: string): string {
-  // S3 asks KMS in the caller's name, and passes on what it is told.
-  if (/^KMS\.|\bkms:[A-Z]/.test(`${name}\n${summary}`)) {
-    return ' It is encrypted with a KMS key, and the functions may use none for that: buckets are to be encrypted with SSE-S3 (docs/deploy.md).'
-  }
-  if (name !== 'AccessDenied') return ''
-  return ' Check the role and the bucket policy; without s3:ListBucket a missing object is denied, too.'
 }

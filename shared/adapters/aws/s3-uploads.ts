@@ -7,9 +7,9 @@ import {
   type S3ClientConfig,
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import { StoreError } from '../../repository/ports.ts'
 import { type Announced, type Arrived, bulkName, maximumBulkBytes, type Uploads } from '../../repository/uploads.ts'
 import { clientSettings } from './client-settings.ts'
+import { asStoreError, incomplete } from './s3-errors.ts'
 import { serviceError } from './service-error.ts'
 
 /** Seconds that an address is good for. */
@@ -25,16 +25,14 @@ export function s3Uploads(bucket: string, settings: S3ClientConfig = clientSetti
     try {
       return await work()
     } catch (error) {
-      if (error instanceof StoreError) throw error
-      const why = `Could not ${what} s3://${bucket}/${bulkName(id)}: ${serviceError(error).summary}`
-      throw new StoreError('unavailable', why, { cause: error })
+      throw asStoreError(error, what, `s3://${bucket}/${bulkName(id)}`)
     }
   }
 
   /** S3 has checked the hash of what was announced; the others it never told. */
   async function hashOf(id: string): Promise<string> {
     const { Body } = await client.send(new GetObjectCommand(place(id)))
-    if (Body === undefined) throw new StoreError('unavailable', 'S3 answered with an object without its content.')
+    if (Body === undefined) throw incomplete('an object without its content')
     const hash = createHash('sha256')
     for await (const chunk of Body as AsyncIterable<Uint8Array>) hash.update(chunk)
     return hash.digest('hex')

@@ -5,9 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { S3Client } from '@aws-sdk/client-s3'
 import { s3ObjectStore } from '../../../shared/adapters/aws/s3-object-store.ts'
+import { s3Uploads } from '../../../shared/adapters/aws/s3-uploads.ts'
 import type { ObjectStore, StoreErrorCode } from '../../../shared/repository/ports.ts'
+import type { Uploads } from '../../../shared/repository/uploads.ts'
 
-/** What S3 answers to everything, and how often it was asked. */
+/** What S3 answers to everything but the question whether something is there, and how often it was asked. */
 const s3: { status: number; code: string; message: string; asked: number; date?: string } = {
   status: 200,
   code: '',
@@ -20,6 +22,8 @@ const server = createServer((request, response) => {
   request.resume()
   const { status, code, message, date } = s3
   if (date !== undefined) response.setHeader('date', date)
+  // An answer without a body has no words.
+  if (request.method === 'HEAD') return void response.writeHead(200, { 'content-length': 1 }).end()
   response.writeHead(status, { 'content-type': 'application/xml', 'x-amz-request-id': 'THE-REQUEST' })
   response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`)
 })
@@ -31,16 +35,18 @@ const noKey =
 
 describe('what S3 says is told by what, where, why, and how to mend it', () => {
   let store: ObjectStore
+  let uploads: Uploads
   before(async () => {
     await once(server.listen(0, '127.0.0.1'), 'listening')
-    const client = new S3Client({
+    const settings = {
       endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       region: 'us-east-1',
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
       forcePathStyle: true,
       maxAttempts: 2,
-    })
-    store = s3ObjectStore({ bucket: 'bucket', prefix: 'metadata/' }, client)
+    }
+    store = s3ObjectStore({ bucket: 'bucket', prefix: 'metadata/' }, new S3Client(settings))
+    uploads = s3Uploads('bucket', settings)
   })
   after(() => {
     server.closeAllConnections()
@@ -87,6 +93,16 @@ describe('what S3 says is told by what, where, why, and how to mend it', () => {
       }
     })
   }
+
+  it('and likewise of what clients have uploaded', async () => {
+    Object.assign(s3, { status: 403, code: 'AccessDenied', message: 'Access Denied' })
+    await assert.rejects(uploads.arrived('1'), (error: Error & { code: string }) => {
+      const told = 'Could not look at s3://bucket/bulk/1: AccessDenied: Access Denied (request THE-REQUEST)'
+      assert.ok(error.message.startsWith(told), error.message)
+      assert.match(error.message, denied)
+      return error.code === 'unavailable'
+    })
+  })
 
   it('a clock that is wrong is set by the answer, and the request made again', async () => {
     const date = new Date(Date.now() + 60 * 60 * 1000).toUTCString()
