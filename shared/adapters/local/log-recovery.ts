@@ -31,10 +31,9 @@ export async function recoverFromLog(
   const latest = new Map<string, Change>()
   const segments: FoundSegment[] = []
   for (const name of (await fs.readdir(directory)).map((entry) => entry.name).sort()) {
-    if (!/^\d{12}$/.test(name)) {
-      await fs.unlink(join(directory, name))
-      continue
-    }
+    if (/^\d+\.tmp$/.test(name)) await fs.unlink(join(directory, name))
+    // What somebody else has put there, such as the `lost+found` of a disk of its own, stays.
+    if (!/^\d{12}$/.test(name)) continue
     // Who wrote it may have been killed before it was durable, and what it says is about to be seen.
     await files.syncFile(join(directory, name))
     const content = await files.read(join(directory, name))

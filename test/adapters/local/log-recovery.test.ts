@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { openDirectoryObjectStore } from '../../../shared/adapters/local/directory-object-store.ts'
@@ -41,4 +41,14 @@ it('a log is opened on a full disk, and what it has no room for is there all the
   assert.deepEqual(await readdir(inbox), ['1'])
   assert.deepEqual(await readdir(join(directory.path, 'log')), [])
   assert.equal(await content(store, 'inbox/1'), 'accepted')
+})
+
+it('a log is opened beside what others have put there, and takes away its own leftovers', async () => {
+  await using directory = await temporaryDirectory()
+  const log = join(directory.path, 'log')
+  await openWriteAheadLog(directory.path)
+  await mkdir(join(log, 'lost+found'))
+  for (const name of ['notes', '0.tmp']) await writeFile(join(log, name), '')
+  await openWriteAheadLog(directory.path)
+  assert.deepEqual((await readdir(log)).sort(), ['lost+found', 'notes'])
 })
