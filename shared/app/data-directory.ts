@@ -53,7 +53,9 @@ export async function openStores(data: string): Promise<DataStores> {
   const log = await openWriteAheadLog(data)
   // What waits is gone in milliseconds, and how it ended is rarely asked.
   const kept = ['inbox', 'tasks'].map((folder) => resolve(data, 'state', folder))
-  const files = loggedFiles(nodeFileSystem, log, kept)
+  // Whoever serves the directory serves it to clients that ask for the next root again and again.
+  const isProbed = (path: string) => path.endsWith('.root.json')
+  const files = loggedFiles(nodeFileSystem, log, kept, isProbed)
   // One after the other: whoever hears that one of them failed lets go of the directory.
   const metadata = await openDirectoryObjectStore(join(data, 'metadata'), nodeFileSystem, files)
   const state = await openDirectoryObjectStore(join(data, 'state'), nodeFileSystem, files)

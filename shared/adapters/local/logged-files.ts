@@ -7,8 +7,15 @@ import type { WriteAheadLog } from './write-ahead-log.ts'
  * Durable files of one writer, the short ones by way of a log. Nobody else makes files there, so whoever creates one has
  * looked whether its path is free. What is short and lies in one of the directories `keptIn` is in the log and in memory alone until it is gone, or
  * the log lets go of it: nobody reads there but through this.
+ *
+ * `isProbed` is true for paths that others may look for before they can know that they are there: these appear whole at once.
  */
-export function loggedFiles(fs: FileSystem, log: WriteAheadLog, keptIn: readonly string[] = []): DurableFiles {
+export function loggedFiles(
+  fs: FileSystem,
+  log: WriteAheadLog,
+  keptIn: readonly string[] = [],
+  isProbed: (path: string) => boolean = () => false,
+): DurableFiles {
   const files = durableFiles(fs)
   const { kept } = log
   const lastNames = new Map(keptIn.map((directory) => [directory, lastName(files, directory)]))
@@ -31,7 +38,8 @@ export function loggedFiles(fs: FileSystem, log: WriteAheadLog, keptIn: readonly
       const directory = keptIn.find((directory) => path.startsWith(directory + sep))
       if (directory !== undefined) lastNames.get(directory)?.add(path.slice(directory.length + 1))
       if (!log.takes(path, bytes.length)) return files.create(path, bytes, temporary, mode)
-      await (directory === undefined ? log.create(path, bytes) : log.keep(path, bytes))
+      if (directory !== undefined) await log.keep(path, bytes)
+      else await log.create(path, bytes, isProbed(path) ? await temporary() : undefined)
       return true
     },
     replace: async (path, bytes, temporary, mode) =>

@@ -17,8 +17,9 @@ export interface WriteAheadLog {
   /**
    * Makes a new file; the path is absolute. Resolves when that is durable and can be seen; rejects with the file system's own errors,
    * and the change may have taken effect all the same, or do so when the log is opened next. The same goes for all changes.
+   * Without `temporary`, as for `place`, whoever looks there before may see an empty file.
    */
-  create(path: string, bytes: Uint8Array): Promise<void>
+  create(path: string, bytes: Uint8Array, temporary?: string): Promise<void>
   /** Makes a new file, which may get its place only when the log lets go of it. Until then it is in `kept`. */
   keep(path: string, bytes: Uint8Array): Promise<void>
   /** Takes the place of a file. `temporary` is as for `place`. */
@@ -257,7 +258,8 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     await drop(segment)
   }
 
-  const create = (path: string, bytes: Uint8Array) => change(path, bytes, () => fs.place(path, bytes))
+  const create = (path: string, bytes: Uint8Array, temporary?: string) =>
+    change(path, bytes, () => fs.place(path, bytes, temporary))
 
   return {
     create,
