@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve, sep } from 'node:path'
 import { inParallel } from '../../repository/parallel.ts'
 import { durableFiles } from './durable-files.ts'
 import { asStoreError, type FileSystem, type FileVersion, nodeFileSystem, type OpenFile } from './file-system.ts'
@@ -85,6 +85,7 @@ export async function openWriteAheadLog(
 async function open(base: string, fs: FileSystem, longest: number): Promise<WriteAheadLog> {
   const files = durableFiles(fs)
   const directory = join(base, 'log')
+  const below = join(base, sep)
   const pathOf = ({ number }: Segment) => join(directory, segmentName(number))
   /** The oldest first. */
   const segments: Segment[] = []
@@ -184,7 +185,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
 
   /** `place` gets a copy of the bytes that is its own. */
   function change<T>(path: string, bytes: Uint8Array | undefined, place: (copy: Uint8Array) => Promise<T>): Promise<T> {
-    const record = encodeChange({ path: path.slice(base.length + 1), bytes })
+    const record = encodeChange({ path: path.slice(below.length), bytes })
     return new Promise((resolve, failed) => {
       const done = (segment: Segment) => {
         hold(path, segment, bytes === undefined ? 'gone' : 'there')

@@ -7,6 +7,7 @@ import { type FileSystem, nodeFileSystem } from '../../../shared/adapters/local/
 import { loggedFiles } from '../../../shared/adapters/local/logged-files.ts'
 import { openWriteAheadLog } from '../../../shared/adapters/local/write-ahead-log.ts'
 import { content, rejectsWith, text } from '../../contract/object-store-helpers.ts'
+import { emptyDisk } from '../../fault/fragile-disk.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 
 it('a log is opened on a full disk, and what it has no room for is there all the same', async () => {
@@ -51,4 +52,14 @@ it('a log is opened beside what others have put there, and takes away its own le
   for (const name of ['notes', '0.tmp']) await writeFile(join(log, name), '')
   await openWriteAheadLog(directory.path)
   assert.deepEqual((await readdir(log)).sort(), ['lost+found', 'notes'])
+})
+
+it('a log brings back what lies in a directory at the root of the file system', async () => {
+  const disk = emptyDisk()
+  const turn = async () => {}
+  const log = await openWriteAheadLog('/', disk.fileSystem(turn))
+  await log.keep('/folder/file', text('kept'))
+  const left = disk.afterPowerCut(() => 0).fileSystem(turn)
+  await openWriteAheadLog('/', left)
+  assert.equal(Buffer.from(await (await left.open('/folder/file', 'r')).readFile()).toString(), 'kept')
 })
