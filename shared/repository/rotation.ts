@@ -1,6 +1,6 @@
 import type { Json } from '../tuf/json.ts'
 import type { Root } from '../tuf/metadata.ts'
-import { signedFromJson } from '../tuf/signed.ts'
+import { decodeSigned } from '../tuf/signed.ts'
 import { type Document, schemaVersion } from './documents.ts'
 
 /**
@@ -23,5 +23,7 @@ export function endedRotation({ removed }: Rotation): Rotation {
 }
 
 export function previousRootOf({ previousRoot }: Rotation): Root | undefined {
-  return previousRoot === undefined ? undefined : signedFromJson('root', previousRoot).signed
+  if (previousRoot === undefined) return undefined
+  // As from its file: a predecessor may have signed it.
+  return decodeSigned('root', Buffer.from(JSON.stringify(previousRoot))).signed
 }

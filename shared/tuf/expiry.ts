@@ -5,20 +5,29 @@ import { TufError } from './errors.ts'
 
 const expiresFormat = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
 
-/** When the role expires. Throws TufError 'invalid-metadata' unless it is written as every client reads it. */
-export function expiresAt(metadata: { readonly expires: string }): Date {
-  const date = new Date(metadata.expires)
-  if (
-    !expiresFormat.test(metadata.expires) ||
-    Number.isNaN(date.getTime()) ||
-    formatExpires(date) !== metadata.expires
-  ) {
-    throw new TufError(
-      'invalid-metadata',
-      `expires has to read YYYY-MM-DDTHH:MM:SSZ, not ${JSON.stringify(metadata.expires)}.`,
-    )
-  }
+const fraction = /\.\d{1,9}Z$/
+
+/**
+ * When the role expires, to the second. Fractions, which go-tuf v2 and tuftool have written and some clients read, are dropped: what we
+ * publish has none, see `checkExpires`. Throws TufError 'invalid-metadata' for anything else that is no such time.
+ */
+export function expiresAt({ expires }: { readonly expires: string }): Date {
+  const whole = expires.replace(fraction, 'Z')
+  const date = new Date(whole)
+  if (!expiresFormat.test(whole) || Number.isNaN(date.getTime()) || formatExpires(date) !== whole)
+    throw new TufError('invalid-metadata', `expires has to read YYYY-MM-DDTHH:MM:SSZ, not ${JSON.stringify(expires)}.`)
   return date
+}
+
+/** Throws TufError 'invalid-metadata' unless every client can read when this expires. `what` names the metadata in the message. */
+export function checkExpires(what: string, metadata: { readonly expires: string }): void {
+  const whole = formatExpires(expiresAt(metadata))
+  if (metadata.expires === whole) return
+  throw new TufError(
+    'invalid-metadata',
+    `${what}.expires has to read YYYY-MM-DDTHH:MM:SSZ, not ${JSON.stringify(metadata.expires)}: some clients refuse fractions ` +
+      `of a second. Sign it with ${JSON.stringify(whole)}.`,
+  )
 }
 
 /** Whole seconds and a Z: fractions and offsets each break a client. Throws TufError 'invalid-metadata' beyond the year 9999. */

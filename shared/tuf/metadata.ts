@@ -18,7 +18,7 @@ interface Common {
   readonly spec_version: string
   /** From 1 on. */
   readonly version: number
-  /** `YYYY-MM-DDTHH:MM:SSZ`, nothing else: see `expiry.ts`. */
+  /** `YYYY-MM-DDTHH:MM:SSZ`; of others with fractions of a second: see `expiry.ts`. */
   readonly expires: string
   readonly [field: string]: unknown
 }

@@ -1,4 +1,5 @@
 import { TufError } from './errors.ts'
+import { checkExpires } from './expiry.ts'
 import { isKeyidOf, keyIdentity, keyid } from './keys.ts'
 import type { Root } from './metadata.ts'
 import { isTopLevel, topLevelRoles } from './names.ts'
@@ -6,11 +7,12 @@ import type { Signed } from './signed.ts'
 import { verifyThreshold } from './threshold.ts'
 
 /**
- * Throws unless clients can live with this root: consistent snapshots, usable keys under their own keyids, each key once,
+ * Throws unless clients can live with this root: an expiry that each reads, consistent snapshots, usable keys under their own keyids, each key once,
  * thresholds that can be met. TufError 'invalid-metadata' or 'invalid-key'.
  */
 export function checkRoot(root: Root): void {
   const refuse = (why: string) => new TufError('invalid-metadata', `This root cannot be used: ${why}.`)
+  checkExpires('root', root)
   if (root.consistent_snapshot !== true) throw refuse('consistent_snapshot has to be true')
   const identities = new Map<string, string>()
   for (const [id, key] of root.keys) {

@@ -3,6 +3,7 @@ import { canonicalBytes, isJson, takeRoom } from './canonical.ts'
 import { CarriedMap } from './carried-map.ts'
 import { inside, inWords, list, object, type Place, text } from './decode.ts'
 import { TufError } from './errors.ts'
+import { checkExpires } from './expiry.ts'
 import { type Json, parseJson } from './json.ts'
 import { decodeMetadata, type Hashes, type Metadata, type MetadataByType, type Targets } from './metadata.ts'
 import type { TopLevelRole } from './names.ts'
@@ -86,9 +87,13 @@ export function decodeSigned<Type extends TopLevelRole>(
   return { ...readEnvelope(type, parseJson(bytes), known), bytes }
 }
 
-/** The same from JSON that came inside another document; `bytes` are then those that `assemble` makes. */
+/**
+ * The same from JSON that came inside another document; `bytes` are then those that `assemble` makes. This is how what is to be
+ * published comes in, so it has to expire as every client reads it.
+ */
 export function signedFromJson<Type extends TopLevelRole>(type: Type, json: Json): Signed<MetadataByType[Type]> {
   const { signed, signedBytes, signatures } = readEnvelope(type, json)
+  checkExpires(type, signed)
   return assemble(signed, signedBytes, signatures)
 }
 

@@ -166,6 +166,11 @@ describe('Metadata that cannot be', () => {
     ['no roles', { roles: {} }, /root\.roles\.root has to be an object/],
     ['a version of 0', { version: 0 }, /root\.version has to be/],
     ['an expiry that is a number', { expires: 5 }, /root\.expires has to be/],
+    [
+      'fractions of a second',
+      { expires: '2030-01-01T00:00:00.5Z' },
+      /root\.expires has to read .*"2030-01-01T00:00:00Z"/,
+    ],
   ]
   for (const [name, changes, says] of roots) {
     it(`POST /metadata: ${name}`, () =>

@@ -23,7 +23,8 @@ export interface OldRepository {
 
 /**
  * Three roots, timestamp 57, snapshot 41, targets 12, and a delegated role of version 30 (a target in each), in JSON with line breaks.
- * `odd`: of an early python-tuf, with its keyids, without consistent snapshots, and with a key in between that we could not read.
+ * `odd`: with the keyids of an early python-tuf, without consistent snapshots, with a key in between that we could not read, and with
+ * fractions of a second wherever it says when it expires.
  */
 export function oldRepository({ odd = false } = {}): OldRepository {
   const named = (key: TestKey) => (odd ? withEarlyKeyid(key) : key)
@@ -35,8 +36,10 @@ export function oldRepository({ odd = false } = {}): OldRepository {
   ] as const
   const online = makeKey()
   const unreadable = { ...makeKey(), key: { ...online.key, scheme: 'ed448' } }
+  const expires = formatExpires(inAYear()).replace('Z', odd ? '.123456789Z' : 'Z')
   const rootOf = (version: number, root: readonly TestKey[]) => ({
     ...makeRoot({ version, root, threshold: 2, online: [online] }),
+    expires,
     consistent_snapshot: !odd,
   })
   const roots = [
@@ -44,7 +47,7 @@ export function oldRepository({ odd = false } = {}): OldRepository {
     signRole(rootOf(2, odd ? [second, third, unreadable] : [second, third]), [first, second, third]),
     signRole(rootOf(3, [third, fourth]), [second, third, fourth]),
   ].map(indented)
-  const common = { spec_version: specVersion, expires: formatExpires(inAYear()) }
+  const common = { spec_version: specVersion, expires }
   const legacy = { name: 'legacy', keyids: [online.keyid], threshold: 1, terminating: false, paths: ['legacy/*'] }
   const targets = {
     ...({ _type: 'targets', ...common, version: 12, targets: targetsOf('old.txt') } as const),

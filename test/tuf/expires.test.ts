@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { byExpiry, expiresAt, expiresIn, formatExpires } from '../../shared/tuf/expiry.ts'
+import { byExpiry, checkExpires, expiresAt, expiresIn, formatExpires } from '../../shared/tuf/expiry.ts'
 import { refuses } from '../support/tuf-errors.ts'
 
 describe('expires', () => {
@@ -22,8 +22,16 @@ describe('expires', () => {
   })
 
   for (const expires of [
-    '2030-01-02T03:04:05.000Z',
-    '2030-01-02T03:04:05.5Z',
+    '2030-01-02T03:04:05.Z',
+    '2030-01-02T03:04:05,5Z',
+    '2030-01-02T03:04:05.5',
+    '2030-01-02T03:04:05.5+00:00',
+    '2030-01-02T03:04:05.5.5Z',
+    '2030-01-02T03:04:05.1234567890Z',
+    '2030-02-30T03:04:05.5Z',
+    '2030-01-02T23:59:60.5Z',
+    '2030-01-02.5Z',
+    '2030-01-02T03:04:05.5Z\n',
     '2030-01-02T03:04:05+00:00',
     '2030-01-02T03:04:05-00:00',
     '2030-01-02T03:04:05',
@@ -50,6 +58,24 @@ describe('expires', () => {
     test(`is refused as ${JSON.stringify(expires)}`, () =>
       refuses('invalid-metadata', () => expiresAt({ expires }), 'YYYY-MM-DDTHH:MM:SSZ'))
   }
+
+  for (const fraction of ['.5', '.0', '.000', '.999', '.999999', '.123456789']) {
+    const expires = `2030-01-02T03:04:05${fraction}Z`
+    test(`is read as ${expires}, which others have written, and refused where it is new`, () => {
+      assert.equal(expiresAt({ expires }).getTime(), Date.UTC(2030, 0, 2, 3, 4, 5))
+      refuses(
+        'invalid-metadata',
+        () => checkExpires('root', { expires }),
+        `root.expires has to read YYYY-MM-DDTHH:MM:SSZ, not "${expires}"`,
+        'Sign it with "2030-01-02T03:04:05Z".',
+      )
+    })
+  }
+
+  test('is as new metadata has to have it', () => {
+    checkExpires('root', { expires: '2030-01-02T03:04:05Z' })
+    refuses('invalid-metadata', () => checkExpires('root', { expires: '2030-01-02' }), 'YYYY-MM-DDTHH:MM:SSZ')
+  })
 
   test('is so many days after the signature, whatever clocks do between', () => {
     assert.equal(expiresIn(new Date('2028-02-28T23:00:00.5Z'), 2), '2028-03-01T23:00:00Z')

@@ -136,7 +136,7 @@ describe('metadata', () => {
       'an expiry',
       'expires',
       everyone,
-      ['2030-01-01T00:00:00.000Z', '2030-01-01T00:00:00+00:00', '', 0, null, undefined],
+      ['2030-01-01T00:00:00.000+00:00', '2030-01-01T00:00:00+00:00', '', 0, null, undefined],
     ],
     ['consistent_snapshot', 'consistent_snapshot', [root], [null, 'true', 1, undefined]],
     ['keys', 'keys', [root], [undefined, null, [], 'a']],
@@ -200,6 +200,7 @@ describe('metadata', () => {
 
   const accepted: readonly (readonly [string, string, JsonObject, readonly Json[]])[] = [
     ['versions', 'version', root, [1, 2, 2 ** 53 - 1]],
+    ['fractions of a second', 'expires', root, ['2030-01-01T00:00:00.5Z', '2030-01-01T00:00:00.123456789Z']],
     ['spec_versions', 'spec_version', root, ['1.0', '1.0.0', '1.0.31', '1.1', '1.20.300']],
     ['consistent_snapshot', 'consistent_snapshot', root, [true, false]],
     ['a threshold beyond the keys, for delegations wait for theirs', 'delegations roles 0 threshold', targets, [2]],

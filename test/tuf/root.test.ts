@@ -25,6 +25,11 @@ describe('checkRoot', () => {
     refuses('invalid-metadata', () => checkRoot({ ...root, consistent_snapshot: false }), 'consistent_snapshot')
   })
 
+  test('refuses an expiry that not all clients read', () => {
+    const expires = '2030-01-01T00:00:00.5Z'
+    refuses('invalid-metadata', () => checkRoot({ ...root, expires }), `root.expires`, expires)
+  })
+
   for (const role of topLevelRoles) {
     test(`refuses a threshold of ${role} that cannot be met`, () => {
       const { keyids } = root.roles[role]

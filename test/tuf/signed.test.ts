@@ -151,6 +151,15 @@ describe('a signed file', () => {
     assert.deepEqual(Buffer.from(signedFromJson('root', { signed, signatures }).bytes), Buffer.from(root.bytes))
   })
 
+  test('may expire at a fraction of a second in a file that is there, and not where it is new', () => {
+    const expires = '2035-01-01T00:00:00.123456789Z'
+    const { bytes, signedBytes } = signRole({ ...root.signed, expires }, offline)
+    const read = decodeSigned('root', bytes)
+    assert.deepEqual([read.signed.expires, read.bytes], [expires, bytes])
+    assert.deepEqual(Buffer.from(read.signedBytes), Buffer.from(signedBytes))
+    refuses('invalid-metadata', () => signedFromJson('root', JSON.parse(Buffer.from(bytes).toString())), 'root.expires')
+  })
+
   test('keeps the fields of a signature, and one that is still empty', () => {
     const { signed } = jsonOf(timestamp)
     const signatures = [{ keyid: 'a', sig: '', 'x-method': { v: 1 } }]

@@ -1,6 +1,6 @@
 import { keysOfDelegated, rolesTrustedWith } from '../../tuf/delegation.ts'
 import { TufError } from '../../tuf/errors.ts'
-import { expiresAt } from '../../tuf/expiry.ts'
+import { checkExpires, expiresAt } from '../../tuf/expiry.ts'
 import type { Key } from '../../tuf/keys.ts'
 import type { Delegations, MetadataByType, MetaFile, RoleKeys, Targets } from '../../tuf/metadata.ts'
 import type { TopLevelRole } from '../../tuf/names.ts'
@@ -126,6 +126,8 @@ export function fileCheck({ read, now, parallel = 32, onRead }: FileOptions) {
     let decoded: Signed<MetadataByType[Type]> | undefined
     attempt(file, 'unreadable', () => {
       decoded = decodeSigned(type, bytes)
+      // Of roots only the newest one has to: `checkRoot` says it.
+      if (type !== 'root') checkExpires(type, decoded.signed)
     })
     return decoded
   }
