@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { type Key, keyid } from '../../shared/tuf/keys.ts'
+import { type Key, keyid, publicPart } from '../../shared/tuf/keys.ts'
 import { keyNames } from '../arguments.ts'
 import { handsOf, type PasswordOption, passwordFd } from '../holder.ts'
 import { createKeyFiles, type KeyKind, keyKinds, refuseToOverwrite } from '../key-file.ts'
@@ -74,6 +74,6 @@ Examples:
 }
 
 function show(key: Key, output: Output): void {
-  const text = [`keyid  ${keyid(key)}`, `type   ${key.keytype} (${key.scheme})`, key.keyval.public]
+  const text = [`keyid  ${keyid(key)}`, `type   ${key.keytype} (${key.scheme})`, publicPart(key)]
   output.result({ keyid: keyid(key), key }, text.join('\n'))
 }

@@ -1,5 +1,4 @@
-import type { Key } from '../../shared/tuf/keys.ts'
-import { keyid } from '../../shared/tuf/keys.ts'
+import { type Key, keyid, publicPart } from '../../shared/tuf/keys.ts'
 import type { Passwords } from '../prompt.ts'
 import { isFile, readEitherPart, readPublicPart } from '../signers.ts'
 
@@ -7,9 +6,9 @@ import { isFile, readEitherPart, readPublicPart } from '../signers.ts'
 export async function holdersIn(names: readonly string[], passwords: Passwords): Promise<ReadonlyMap<string, Key>> {
   const keys = new Map<string, Key>()
   for (const name of names) {
-    const { keytype, scheme, keyval } = await (isFile(name) ? readEitherPart(name, passwords) : readPublicPart(name))
+    const read = await (isFile(name) ? readEitherPart(name, passwords) : readPublicPart(name))
     // Other fields, such as a holder's name, stay out of metadata: some clients drop them, and no signature would verify.
-    const key: Key = { keytype, scheme, keyval: { public: keyval.public } }
+    const key: Key = { keytype: read.keytype, scheme: read.scheme, keyval: { public: publicPart(read) } }
     keys.set(keyid(key), key)
   }
   return keys

@@ -1,6 +1,6 @@
 import { type BinDelegation, binDelegations } from '../tuf/bins.ts'
 import { canonicalBytes } from '../tuf/canonical.ts'
-import { type Key, keyid as keyidOf } from '../tuf/keys.ts'
+import { type Key, keyid as keyidOf, publicPart } from '../tuf/keys.ts'
 import type { Root, TargetFile } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
 import {
@@ -256,7 +256,7 @@ function signatureBytes(keyids: readonly string[], keys: ReadonlyMap<string, Key
 
 /** In hex digits. An RSA signature is as long as the modulus, which makes up most of the key's PEM in base64. */
 function signatureLength(key: Key | undefined): number {
-  return key?.scheme === 'rsassa-pss-sha256' ? Math.ceil((key.keyval.public.length * 3) / 2) : 144
+  return key?.scheme === 'rsassa-pss-sha256' ? Math.ceil((publicPart(key).length * 3) / 2) : 144
 }
 
 const namesOf = (clients: readonly Client[]) => clients.map(({ name }) => name).join(', ')

@@ -1,6 +1,5 @@
 import type { Json } from '../tuf/json.ts'
-import type { Root } from '../tuf/metadata.ts'
-import { decodeSigned } from '../tuf/signed.ts'
+import { decodeMetadata, type Root } from '../tuf/metadata.ts'
 import { type Document, schemaVersion } from './documents.ts'
 
 /**
@@ -23,7 +22,6 @@ export function endedRotation({ removed }: Rotation): Rotation {
 }
 
 export function previousRootOf({ previousRoot }: Rotation): Root | undefined {
-  if (previousRoot === undefined) return undefined
-  // As from its file: a predecessor may have signed it.
-  return decodeSigned('root', Buffer.from(JSON.stringify(previousRoot))).signed
+  // Not `signedFromJson`, which is stricter: a predecessor may have signed it.
+  return previousRoot && decodeMetadata('root', (previousRoot as { readonly signed: Json }).signed)
 }

@@ -7,7 +7,8 @@ import type { Json } from './json.ts'
 export interface Key {
   readonly keytype: string
   readonly scheme: string
-  readonly keyval: { readonly public: string; readonly [field: string]: Json }
+  /** Text in `public`; under schemes that are not ours, whose signatures count for nothing, anything. */
+  readonly keyval: { readonly public?: Json; readonly [field: string]: Json }
   readonly [field: string]: Json
 }
 
@@ -17,6 +18,15 @@ const keytypes: Readonly<Record<string, readonly string[]>> = {
   // Older tools name the key type after the scheme.
   'ecdsa-sha2-nistp256': ['ecdsa', 'ecdsa-sha2-nistp256'],
   'rsassa-pss-sha256': ['rsa'],
+}
+
+/** True for a scheme under which some key can verify. */
+export const isKnownScheme = (scheme: string) => Object.hasOwn(keytypes, scheme)
+
+/** The key itself, as its scheme writes it. Throws TufError 'invalid-key' for one that is not text, which no key of ours is. */
+export function publicPart({ keyval }: Key): string {
+  if (typeof keyval.public === 'string') return keyval.public
+  throw invalid('its public part is no text')
 }
 
 /** The SHA-256 of the canonical key, in hex. */
@@ -92,7 +102,7 @@ const parsedKeys = new WeakMap<Key, KeyObject>()
 export function publicKeyOf(key: Key): KeyObject {
   const known = parsedKeys.get(key)
   if (known !== undefined) return known
-  if (!Object.hasOwn(keytypes, key.scheme) || !keytypes[key.scheme]?.includes(key.keytype)) {
+  if (!isKnownScheme(key.scheme) || !keytypes[key.scheme]?.includes(key.keytype)) {
     throw invalid(
       `key type ${JSON.stringify(key.keytype)} with scheme ${JSON.stringify(key.scheme)} is not one that clients read`,
     )
@@ -107,13 +117,14 @@ export function publicKeyOf(key: Key): KeyObject {
 
 function parse(key: Key): KeyObject {
   try {
+    const written = publicPart(key)
     if (key.scheme !== 'ed25519') {
       // createPublicKey would also take a private key, or a certificate; clients take nothing but this.
-      if (!publicKeyPem.test(key.keyval.public)) throw invalid('its public part is not a PEM "PUBLIC KEY"')
-      return createPublicKey(key.keyval.public)
+      if (!publicKeyPem.test(written)) throw invalid('its public part is not a PEM "PUBLIC KEY"')
+      return createPublicKey(written)
     }
-    if (!/^[0-9a-f]{64}$/.test(key.keyval.public)) throw invalid('an Ed25519 key is 64 lower-case hex digits')
-    const x = Buffer.from(key.keyval.public, 'hex').toString('base64url')
+    if (!/^[0-9a-f]{64}$/.test(written)) throw invalid('an Ed25519 key is 64 lower-case hex digits')
+    const x = Buffer.from(written, 'hex').toString('base64url')
     return createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } })
   } catch (cause) {
     if (cause instanceof TufError) throw cause

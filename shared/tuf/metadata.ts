@@ -2,7 +2,7 @@ import { inside, integer, inWords, list, map, object, optional, type Place, text
 import { TufError } from './errors.ts'
 import { expiresAt } from './expiry.ts'
 import type { Json, JsonObject } from './json.ts'
-import type { Key } from './keys.ts'
+import { isKnownScheme, type Key } from './keys.ts'
 import { isTopLevel, type TopLevelRole, topLevelRoles } from './names.ts'
 
 /**
@@ -238,12 +238,9 @@ function decodeRoleKeys(json: Json | undefined, at: Place): RoleKeys {
 function decodeKey(json: Json, at: Place): Key {
   const fields = object(json, at)
   const keyval = object(fields['keyval'], inside(at, 'keyval'))
-  return {
-    ...fields,
-    keytype: text(fields['keytype'], inside(at, 'keytype')),
-    scheme: text(fields['scheme'], inside(at, 'scheme')),
-    keyval: { ...keyval, public: text(keyval['public'], inside(inside(at, 'keyval'), 'public')) },
-  }
+  const scheme = text(fields['scheme'], inside(at, 'scheme'))
+  if (isKnownScheme(scheme)) text(keyval['public'], inside(inside(at, 'keyval'), 'public'))
+  return { ...fields, keytype: text(fields['keytype'], inside(at, 'keytype')), scheme, keyval }
 }
 
 function decodeMetaFile(json: Json, at: Place): MetaFile {

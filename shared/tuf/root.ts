@@ -1,6 +1,6 @@
 import { TufError } from './errors.ts'
 import { checkExpires } from './expiry.ts'
-import { isKeyidOf, keyIdentity, keyid } from './keys.ts'
+import { isKeyidOf, type Key, keyIdentity, keyid } from './keys.ts'
 import type { Root } from './metadata.ts'
 import { isTopLevel, topLevelRoles } from './names.ts'
 import type { Signed } from './signed.ts'
@@ -16,7 +16,7 @@ export function checkRoot(root: Root): void {
   if (root.consistent_snapshot !== true) throw refuse('consistent_snapshot has to be true')
   const identities = new Map<string, string>()
   for (const [id, key] of root.keys) {
-    const identity = keyIdentity(key)
+    const identity = identityIn(id, key)
     const other = identities.get(identity)
     if (other !== undefined) throw refuse(`keyids ${other} and ${id} are one and the same key`)
     identities.set(identity, id)
@@ -34,6 +34,15 @@ export function checkRoot(root: Root): void {
         `role ${role} asks for ${threshold} signatures and has ${keyids.length} keys; lower the threshold or add keys`,
       )
     }
+  }
+}
+
+function identityIn(id: string, key: Key): string {
+  try {
+    return keyIdentity(key)
+  } catch (cause) {
+    if (!(cause instanceof TufError)) throw cause
+    throw new TufError(cause.code, `Key ${id} of this root: ${cause.message}`, { cause })
   }
 }
 

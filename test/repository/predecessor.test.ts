@@ -4,52 +4,16 @@ import { readCurrent } from '../../shared/repository/current.ts'
 import { readWaitingMetadata } from '../../shared/repository/holders.ts'
 import { readCommits } from '../../shared/repository/read.ts'
 import { readFounding, readStatus } from '../../shared/repository/status.ts'
-import type { BootstrapRequest, Predecessor, TaskRequest } from '../../shared/repository/task.ts'
+import type { TaskRequest } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { decodeSigned, unsigned } from '../../shared/tuf/signed.ts'
 import { clientNow, clientOf, isClean, seen } from '../support/client.ts'
 import { makeKey, makeRoot, signatureBy, signRole, type TestKey } from '../support/keys.ts'
-import { type OldRepository, oldRepository, rootAfter } from '../support/predecessor.ts'
+import { ends, type Move, moved, moveRequest } from '../support/moving.ts'
+import { keyOfSigstore, type OldRepository, oldRepository, rootAfter } from '../support/predecessor.ts'
 import { damages, repaired } from '../support/repairing.ts'
-import {
-  addRequest,
-  bootstrapRequest,
-  restarted,
-  run,
-  type TestRepository,
-  testRepository,
-} from '../support/repository.ts'
-
-interface Move {
-  readonly root?: Root
-  readonly signers?: readonly TestKey[]
-  readonly predecessor?: Partial<Predecessor>
-}
-
-/** The bootstrap with which the old repository goes on here, or one that differs from it in this. */
-function moveRequest(repository: TestRepository, old: OldRepository, move: Move = {}): BootstrapRequest {
-  const { root = rootAfter(old, repository.online), signers = old.holders } = move
-  const { roots, highestVersion } = old
-  return {
-    ...bootstrapRequest(repository),
-    root: parseJson(signRole(root, signers).bytes),
-    predecessor: { roots, highestVersion, ...move.predecessor },
-  }
-}
-
-async function ends(repository: TestRepository, request: TaskRequest) {
-  const { state, task } = await run(repository, request)
-  assert.ok('result' in task, 'it is not finished')
-  return { state, ...task.result }
-}
-
-async function moved(old = oldRepository()): Promise<TestRepository> {
-  const repository = testRepository()
-  const { state, error } = await ends(repository, moveRequest(repository, old))
-  assert.deepEqual([state, error], ['SUCCESS', undefined])
-  return repository
-}
+import { addRequest, restarted, run, type TestRepository, testRepository } from '../support/repository.ts'
 
 describe('A repository that moves here', () => {
   it('keeps its roots to the byte, and goes on above its versions', async () => {
@@ -82,6 +46,42 @@ describe('A repository that moves here', () => {
     await isClean(repository)
     await repository.ports.metadata.delete('2.root.json')
     await repaired(repository, client)
+  })
+
+  it('may have holders whose keys we do not know, as long as the others sign; they do not go on', async () => {
+    const old = oldRepository({ odd: true })
+    const { key, keyid } = keyOfSigstore
+    const last = decodeSigned('root', Buffer.from(old.roots[2] ?? '')).signed
+    const rootWith = (threshold: number): Root => ({
+      ...last,
+      version: 4,
+      keys: new Map([...last.keys, [keyid, key] as const]),
+      roles: { ...last.roles, root: { keyids: [...last.roles.root.keyids, keyid], threshold } },
+    })
+    const move = async (threshold: number, next: Partial<Root> = {}) => {
+      const strange = signRole(rootWith(threshold), [...old.holders, { ...old.holders[0], keyid }])
+      const repository = testRepository()
+      const roots = [...old.roots, Buffer.from(strange.bytes).toString()]
+      const root = { ...rootAfter(old, repository.online, { version: 5 }), ...next }
+      return {
+        repository,
+        roots,
+        ...(await ends(repository, moveRequest(repository, old, { root, predecessor: { roots } }))),
+      }
+    }
+    const { repository, roots, state, error } = await move(2)
+    assert.deepEqual([state, error], ['SUCCESS', undefined])
+    assert.equal(Buffer.from((await repository.ports.metadata.read('4.root.json'))?.bytes ?? '').toString(), roots[3])
+    assert.equal((await clientNow(repository)).trusted.root?.signed.version, 5)
+    await isClean(repository)
+    const few =
+      /version 4, by its own keys, has 2 good signatures of the 3 .* Signatures of its key [0-9a-f]+ count for nothing/
+    assert.match((await move(3)).error ?? '', few)
+    const stays = { keys: rootWith(2).keys, roles: rootWith(2).roles }
+    assert.match(
+      (await move(2, stays)).error ?? '',
+      /Key [0-9a-f]+ of this root: This key cannot be used: .*"sigstore-oidc"/,
+    )
   })
 
   it('lives on: artifacts, the journal, the next root, a revert', async () => {

@@ -5,6 +5,7 @@ import { type Json, type JsonObject, parseJson } from '../../shared/tuf/json.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
 import type { Signature } from '../../shared/tuf/signed.ts'
 import { makeKey, makeRoot, signatureBy, type TestKey } from './keys.ts'
+import { keyOfSigstore } from './predecessor.ts'
 import type { TestRepository } from './repository.ts'
 
 /** A root that cannot be, made of a good one. */
@@ -189,6 +190,12 @@ export const badRoots: readonly BadRoot[] = [
     },
     reason: /This key cannot be used: .* Use a P-256, an Ed25519 or an RSA key/,
   })),
+  {
+    name: 'a key without a public part',
+    spoil: (signed) => addRootKey(signed, keyOfSigstore.keyid, keyOfSigstore.key),
+    reason:
+      /Key [0-9a-f]{64} of this root: This key cannot be used: .*"Fulcio".* Use a P-256, an Ed25519 or an RSA key/,
+  },
   {
     name: 'a fifth role',
     spoil: (signed) => (signed.roles['mirrors'] = role(signed, 'root')),

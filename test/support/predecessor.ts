@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { formatExpires } from '../../shared/tuf/expiry.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
-import { keyid } from '../../shared/tuf/keys.ts'
+import { type Key, keyid } from '../../shared/tuf/keys.ts'
 import { type Root, specVersion } from '../../shared/tuf/metadata.ts'
 import { lengthAndHashes, type Signed } from '../../shared/tuf/signed.ts'
 import { inAYear, makeKey, makeRoot, signRole, type TestKey } from './keys.ts'
@@ -35,7 +35,7 @@ export function oldRepository({ odd = false } = {}): OldRepository {
     named(makeKey()),
   ] as const
   const online = makeKey()
-  const unreadable = { ...makeKey(), key: { ...online.key, scheme: 'ed448' } }
+  const unreadable = { ...makeKey(), ...keyOfSigstore }
   const expires = formatExpires(inAYear()).replace('Z', odd ? '.123456789Z' : 'Z')
   const rootOf = (version: number, root: readonly TestKey[]) => ({
     ...makeRoot({ version, root, threshold: 2, online: [online] }),
@@ -76,6 +76,11 @@ export function oldRepository({ odd = false } = {}): OldRepository {
     highestVersion: 57,
   }
 }
+
+const sigstore: Key = { keytype: 'sigstore-oidc', scheme: 'Fulcio', keyval: { identity: 'a@example.com', issuer: 'b' } }
+
+/** A person's, as tuf-on-ci names it: with no public part. */
+export const keyOfSigstore = { key: sigstore, keyid: keyid(sigstore) }
 
 function withEarlyKeyid(made: TestKey): TestKey {
   return { ...made, keyid: keyid({ ...made.key, keyid_hash_algorithms: ['sha256', 'sha512'] }) }

@@ -10,6 +10,7 @@ import {
   keyIdentity,
   keyid,
   publicKeyOf,
+  publicPart,
   verifySignature,
   verifySignatureAside,
 } from '../../shared/tuf/keys.ts'
@@ -37,9 +38,9 @@ describe('a key in metadata', () => {
         ['rsa', 'rsassa-pss-sha256'],
       ],
     )
-    assert.match(keys.ed25519.key.keyval.public, /^[0-9a-f]{64}$/)
+    assert.match(publicPart(keys.ed25519.key), /^[0-9a-f]{64}$/)
     for (const kind of ['ecdsa', 'rsa'] as const) {
-      assert.match(keys[kind].key.keyval.public, /^-----BEGIN PUBLIC KEY-----\n[\s\S]+\n-----END PUBLIC KEY-----\n$/)
+      assert.match(publicPart(keys[kind].key), /^-----BEGIN PUBLIC KEY-----\n[\s\S]+\n-----END PUBLIC KEY-----\n$/)
     }
   })
 
@@ -50,7 +51,7 @@ describe('a key in metadata', () => {
 
   test('is read by tuf-js', () => {
     for (const { key, keyid } of Object.values(keys)) {
-      const json = { ...key, keyval: { public: key.keyval.public } }
+      const json = { ...key, keyval: { public: publicPart(key) } }
       assert.deepEqual(TufJsKey.fromJSON(keyid, json).toJSON(), json)
     }
   })
@@ -99,24 +100,24 @@ const brokenKeys: readonly (readonly [string, Key])[] = [
     },
   ],
   ['RSA of 1024 bits', withPublic(keys.rsa.key, pemOf(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey))],
-  ['RSA under the scheme of ECDSA', withPublic(keys.ecdsa.key, keys.rsa.key.keyval.public)],
-  ['ECDSA under the scheme of RSA', withPublic(keys.rsa.key, keys.ecdsa.key.keyval.public)],
+  ['RSA under the scheme of ECDSA', withPublic(keys.ecdsa.key, publicPart(keys.rsa.key))],
+  ['ECDSA under the scheme of RSA', withPublic(keys.rsa.key, publicPart(keys.ecdsa.key))],
   ['the type of RSA with the scheme of ECDSA', { ...keys.ecdsa.key, keytype: 'rsa' }],
   ['Ed25519 as PEM', withPublic(keys.ed25519.key, pemOf(createPublicKey(keys.ed25519.privateKey)))],
   [
     'Ed25519 in upper case',
-    withPublic(keys.ed25519.key, keys.ed25519.key.keyval.public.replace(/^./, 'A').toUpperCase()),
+    withPublic(keys.ed25519.key, publicPart(keys.ed25519.key).replace(/^./, 'A').toUpperCase()),
   ],
   ['Ed25519 too short', withPublic(keys.ed25519.key, 'ab'.repeat(31))],
   ['Ed25519 too long', withPublic(keys.ed25519.key, 'ab'.repeat(33))],
-  ['Ed25519 with a line break', withPublic(keys.ed25519.key, `${keys.ed25519.key.keyval.public}\n`)],
+  ['Ed25519 with a line break', withPublic(keys.ed25519.key, `${publicPart(keys.ed25519.key)}\n`)],
   ...['00'.repeat(32), `${'00'.repeat(31)}80`, `01${'00'.repeat(31)}`, `ec${'ff'.repeat(31)}`].map(
     (point): readonly [string, Key] => [`Ed25519 ${point}`, withPublic(keys.ed25519.key, point)],
   ),
   ['RSA whose signatures are what is signed', withPublic(keys.rsa.key, pemOf(rsaWithExponent(1)))],
   ['no PEM', withPublic(keys.ecdsa.key, 'not a PEM')],
   ['nothing', withPublic(keys.ecdsa.key, '')],
-  ['a PEM without its end', withPublic(keys.ecdsa.key, keys.ecdsa.key.keyval.public.slice(0, 100))],
+  ['a PEM without its end', withPublic(keys.ecdsa.key, publicPart(keys.ecdsa.key).slice(0, 100))],
   ['a PEM of rubbish', withPublic(keys.ecdsa.key, '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n')],
   [
     'a private key',
@@ -126,7 +127,7 @@ const brokenKeys: readonly (readonly [string, Key])[] = [
     'a private key behind the public one',
     withPublic(
       keys.ecdsa.key,
-      keys.ecdsa.key.keyval.public + keys.ecdsa.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      publicPart(keys.ecdsa.key) + keys.ecdsa.privateKey.export({ type: 'pkcs8', format: 'pem' }),
     ),
   ],
   [
@@ -135,6 +136,9 @@ const brokenKeys: readonly (readonly [string, Key])[] = [
   ],
   ['a scheme that objects have a use for', { ...keys.ecdsa.key, scheme: 'constructor' }],
   ['a scheme nobody knows', { ...keys.ecdsa.key, scheme: 'ecdsa-sha2-nistp257' }],
+  ['one without a public part', { ...keys.ed25519.key, keyval: {} }],
+  ['a public part that is no text', { ...keys.ecdsa.key, keyval: { public: { e: '010001' } } }],
+  ['a key of Sigstore', { keytype: 'sigstore-oidc', scheme: 'Fulcio', keyval: { identity: 'a', issuer: 'b' } }],
   ['RSA with another padding', { ...keys.rsa.key, scheme: 'rsa-pkcs1v15-sha256' }],
 ]
 
@@ -158,7 +162,7 @@ describe('two keys', () => {
       assert.notEqual(keyid({ ...key, note: 'another keyid' }), keyid(key))
     }
     for (const { key } of [keys.ecdsa, keys.rsa]) {
-      const respelt = key.keyval.public.trimEnd().replaceAll('\n', '\r\n')
+      const respelt = publicPart(key).trimEnd().replaceAll('\n', '\r\n')
       assert.equal(keyIdentity(withPublic(key, respelt)), keyIdentity(key))
     }
   })

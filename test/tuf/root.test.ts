@@ -87,10 +87,14 @@ describe('checkRoot', () => {
   test('refuses a key that clients cannot use, even one that no role names', () => {
     for (const unusable of [
       { ...c.key, scheme: 'ed448' },
-      { ...c.key, keytype: 'sigstore-oidc', scheme: 'Fulcio' },
+      {
+        keytype: 'sigstore-oidc',
+        scheme: 'Fulcio',
+        keyval: { identity: 'c@example.com', issuer: 'https://example.com' },
+      },
       { ...c.key, keyval: { public: 'AB' } },
     ]) {
-      refuses('invalid-key', () => checkRoot(withKey(keyid(unusable), unusable)))
+      refuses('invalid-key', () => checkRoot(withKey(keyid(unusable), unusable)), keyid(unusable), 'Use a P-256')
     }
   })
 
@@ -188,6 +192,28 @@ describe('the next root', () => {
     const odd = { ...current, consistent_snapshot: false, keys }
     verifySuccession(odd, signRole({ ...odd, version: 8 }, [a, b]))
     verifySuccession(odd, next([a, b]))
+  })
+
+  test('is not helped by keys of a kind that we do not know, whatever they sign with, and needs none of them', () => {
+    const strange: readonly Key[] = [
+      {
+        keytype: 'sigstore-oidc',
+        scheme: 'Fulcio',
+        keyval: { identity: 'c@example.com', issuer: 'https://example.com' },
+      },
+      { keytype: 'rsa', scheme: 'pgp+rsa-pkcsv1.5', keyval: { private: '', public: { e: '010001', n: 'ab' } } },
+      { ...d.key, scheme: 'hsm' },
+      { ...a.key, scheme: 'hsm' },
+      { ...a.key, keytype: 'hsm' },
+    ]
+    const named = new Map([...current.keys, ...strange.map((key) => [keyid(key), key] as const)])
+    const root = (threshold: number): Root => {
+      const roles = { ...current.roles, root: { keyids: [a.keyid, b.keyid, ...strange.map(keyid)], threshold } }
+      return { ...current, version: 8, keys: named, roles }
+    }
+    const signers = [a, b, ...strange.map((key, at) => ({ ...(at === 2 ? d : a), key, keyid: keyid(key) }))]
+    verifySuccession({ ...root(2), version: 7 }, signRole(root(2), signers))
+    refuses('threshold', () => verifySuccession(current, signRole(root(3), signers)), 'by its own keys', '2 good')
   })
 
   test('is not helped by a key that nobody can read, and says so', () => {
