@@ -23,5 +23,6 @@ export function endedRotation({ removed }: Rotation): Rotation {
 
 export function previousRootOf({ previousRoot }: Rotation): Root | undefined {
   // Not `signedFromJson`, which is stricter: a predecessor may have signed it.
-  return previousRoot && decodeMetadata('root', (previousRoot as { readonly signed: Json }).signed)
+  if (previousRoot === undefined) return undefined
+  return decodeMetadata('root', (previousRoot as { readonly signed: Json }).signed)
 }
