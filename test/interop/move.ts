@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { makeKey, signRole } from '../support/keys.ts'
-import { oldRepository, rootAfter } from '../support/predecessor.ts'
+import { type OldShape, oldRepository, rootAfter } from '../support/predecessor.ts'
 import { startAttacker } from './attacker.ts'
 import { clientsFor, type RunningClient, startClient } from './clients.ts'
 import { keyFlags } from './keepers.ts'
@@ -20,14 +20,24 @@ import { type Flavour, type Service, serve, submit } from './service.ts'
 
 const withTough = process.argv.includes('--with-tough')
 
-for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) describe(flavour, () => move(flavour))
+const notPython = ['tuf-js', 'go-tuf-v2', 'go-tuf-v0', 'tough']
 
-function move(flavour: Flavour): void {
+for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
+  describe(flavour, () => move(flavour))
+  describe(`${flavour}, from fractions of a second`, () => move(flavour, { fractions: true }, notPython))
+  // With a key of Sigstore among those of an old root.
+  describe(`${flavour}, from an odd repository`, () => move(flavour, { odd: true }, ['tuf-js']))
+}
+
+/** Seen by all clients, or by those that can read the old roots. */
+function move(flavour: Flavour, shape: OldShape = {}, able?: readonly string[]): void {
   const directory = mkdtempSync(join(tmpdir(), 'tuffet-move-'))
-  const old = oldRepository()
+  const old = oldRepository(shape)
   const online = makeKey('ecdsa')
   const bytes = Buffer.from('new')
-  const running = clientsFor(flavour, withTough).map(startClient)
+  const running = clientsFor(flavour, withTough)
+    .filter(({ name }) => able?.includes(name) !== false)
+    .map(startClient)
   let service: Service
   /** The address that clients know: it has the old files until they are taken away. */
   let address: Listening

@@ -21,12 +21,17 @@ export interface OldRepository {
   readonly highestVersion: number
 }
 
+export interface OldShape {
+  readonly odd?: boolean
+  readonly fractions?: boolean
+}
+
 /**
  * Three roots, timestamp 57, snapshot 41, targets 12, and a delegated role of version 30 (a target in each), in JSON with line breaks.
- * `odd`: with the keyids of an early python-tuf, without consistent snapshots, with a key in between that we could not read, and with
- * fractions of a second wherever it says when it expires.
+ * `fractions`: of a second, wherever it says when it expires. `odd`: with them, with the keyids of an early python-tuf, without consistent
+ * snapshots, and with a key in between that we could not read.
  */
-export function oldRepository({ odd = false } = {}): OldRepository {
+export function oldRepository({ odd = false, fractions = odd }: OldShape = {}): OldRepository {
   const named = (key: TestKey) => (odd ? withEarlyKeyid(key) : key)
   const [first, second, third, fourth] = [
     named(makeKey()),
@@ -36,7 +41,7 @@ export function oldRepository({ odd = false } = {}): OldRepository {
   ] as const
   const online = makeKey()
   const unreadable = { ...makeKey(), ...keyOfSigstore }
-  const expires = formatExpires(inAYear()).replace('Z', odd ? '.123456789Z' : 'Z')
+  const expires = formatExpires(inAYear()).replace('Z', fractions ? '.123456789Z' : 'Z')
   const rootOf = (version: number, root: readonly TestKey[]) => ({
     ...makeRoot({ version, root, threshold: 2, online: [online] }),
     expires,
