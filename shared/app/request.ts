@@ -79,19 +79,20 @@ function describe(place: string, issue: z.core.$ZodIssue): Issue {
   return {
     type: missing ? 'missing' : (types[issue.code] ?? issue.code),
     loc: [place, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))],
-    msg: missing ? `Is missing. Send ${article(issue.expected)}.` : message(issue),
+    msg: message(issue, missing),
     ...(input !== undefined && { input: shortened(input) }),
   }
 }
 
 const types: Readonly<Record<string, string>> = { custom: 'value_error', invalid_key: 'value_error' }
 
-function message(issue: z.core.$ZodIssue): string {
+function message(issue: z.core.$ZodIssue, missing: boolean): string {
   // What was wrong with a key says more than that one was.
   if (issue.code === 'invalid_key') return issue.issues.map(({ message }) => message).join(' ')
-  return issue.message.startsWith('Invalid input: expected') && issue.code === 'invalid_type'
-    ? `Has to be ${article(issue.expected)}.`
-    : issue.message
+  if (issue.code === 'too_small' && issue.message.startsWith('Too small')) return 'Is empty. Send at least one.'
+  const isOurs = issue.code !== 'invalid_type' || !issue.message.startsWith('Invalid input: expected')
+  if (missing) return `Is missing. ${isOurs ? issue.message : `Send ${article(issue.expected)}.`}`
+  return isOurs ? issue.message : `Has to be ${article(issue.expected)}.`
 }
 
 function article(expected: string): string {

@@ -246,7 +246,12 @@ describe('POST /bootstrap refuses', () => {
     { name: 'a role name toString', body: withRole({ name: 'toString' }), says: 'JavaScript clients' },
     { name: 'a role name of digits', body: withRole({ name: '123' }), says: 'begin with a letter' },
     { name: 'a role called root', body: withRole({ name: 'root' }), says: 'top-level role' },
-    { name: 'a role without paths', body: withRole({ paths: [] }), says: '', at: roleAt('paths') },
+    {
+      name: 'a role without paths',
+      body: withRole({ paths: [] }),
+      says: 'Is empty. Send at least one.',
+      at: roleAt('paths'),
+    },
     { name: 'a path pattern that nothing matches', body: withRole({ paths: ['a/../*'] }), says: 'segment ".."' },
     {
       name: 'a key under another keyid',
