@@ -7,7 +7,7 @@ import { goodSignatures } from '../tuf/threshold.ts'
 import { type Document, schemaVersion } from './documents.ts'
 import { Refusal } from './errors.ts'
 import type { AskedChange } from './parked.ts'
-import type { RequestOf } from './task.ts'
+import type { CustomRole, RequestOf } from './task.ts'
 
 /** Metadata that waits for signatures of offline keys, by role; private state, versioned by commits. */
 export interface Signing extends Document {
@@ -84,6 +84,15 @@ export function changeOf(signing: Signing, role: string): WaitingChange | undefi
 export function artifactsThatWait(signing: Signing, role: string): readonly AskedChange[] {
   const request = changeOf(signing, role)?.request
   return request?.kind === 'artifacts' ? request.changes : []
+}
+
+/** Delegations as they will be once the holders of their roles have signed. */
+export function delegationsToCome(signing: Signing): CustomRole[] {
+  return Object.entries(signing.roles).flatMap(([name, { change }]) => {
+    const request = change?.request
+    if (request?.kind !== 'metadata_delegation' || !('roles' in request)) return []
+    return request.roles.filter((role) => role.name === name)
+  })
 }
 
 /** A delegated role, or targets, that waits: its metadata and who signs it. */

@@ -56,6 +56,20 @@ describe('a role that its holders sign', () => {
     assert.deepEqual(await pendingRoles(repository), [])
   })
 
+  test('takes no artifacts before they have signed it first, and says that they have to', async () => {
+    const online = customRole('docs')
+    const delegations = { keys: keysOf([ann, bob]), roles: [online, project] }
+    const repository = await bootstrapped({ delegations })
+    const paths = ['docs/a', 'project/b']
+    assert.match(
+      await refusal(repository, addRequest(paths)),
+      /trusted by every client with project\/b\. Its holders have to sign role project first \(GET .*\)\. Nothing/,
+    )
+    assert.match(await refusal(repository, addRequest(['else'])), /trusted by every client with else\. Use a path/)
+    await sign(repository, 'project', ann, bob)
+    await succeeds(repository, addRequest(['project/b']))
+  })
+
   test('takes artifacts as a whole, once they have signed', async () => {
     const repository = await withOfflineRole()
     const client = clientOf(repository)

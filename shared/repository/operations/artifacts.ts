@@ -1,5 +1,6 @@
 import type { TargetFile } from '../../tuf/metadata.ts'
 import type { TargetPath } from '../../tuf/names.ts'
+import { matchesPattern } from '../../tuf/patterns.ts'
 import { withTaskId } from '../artifact-rules.ts'
 import { artifactWarnings } from '../client-rules.ts'
 import { refuseLosing } from '../client-standing.ts'
@@ -7,7 +8,7 @@ import { servedClients } from '../clients.ts'
 import { adoptTrial, type Draft, roleFor, roleOf, setParked, setSigning, setTarget, trialOf } from '../draft.ts'
 import { Refusal, shown } from '../errors.ts'
 import { type AskedChange, withChanges, withoutPaths } from '../parked.ts'
-import { artifactsThatWait, withoutPending } from '../signing.ts'
+import { artifactsThatWait, delegationsToCome, withoutPending } from '../signing.ts'
 import type { AddArtifactsRequest, PublishArtifactsRequest, RemoveArtifactsRequest } from '../task.ts'
 import type { Operation, OperationContext } from './operation.ts'
 import { changeOrWait, openChanges, signsAtOnce } from './waiting.ts'
@@ -109,9 +110,15 @@ function rolesFor(draft: Draft, paths: readonly string[]): Set<string> {
 function trustedRoles(draft: Draft, paths: readonly string[]): string[] {
   const orphans = paths.filter((path) => roleFor(draft, path) === undefined)
   if (orphans.length > 0) {
+    const waiting = delegationsToCome(draft.signing).filter(({ paths }) =>
+      orphans.some((orphan) => paths.some((pattern) => matchesPattern(orphan, pattern))),
+    )
+    const how =
+      waiting.length === 0
+        ? 'Use a path that a delegation matches, or add a delegation for it.'
+        : `Its holders have to sign role ${waiting.map(({ name }) => name).join(', ')} first (GET /api/v1/metadata/sign).`
     throw new Refusal(
-      `No delegated role is trusted by every client with ${shown(orphans)}. ` +
-        'Use a path that a delegation matches, or add a delegation for it. Nothing of the request was done.',
+      `No delegated role is trusted by every client with ${shown(orphans)}. ${how} Nothing of the request was done.`,
       { added_artifacts: [], invalid_paths: orphans, artifact_roles: [] },
     )
   }
