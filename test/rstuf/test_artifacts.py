@@ -38,6 +38,14 @@ def test_added_downloaded_and_deleted(world: World) -> None:
     assert "not trusted by TUF repository" in said
 
 
+def test_at_the_address_in_its_settings(world: World) -> None:
+    (world.home / ".rstuf.yml").write_text(f"SERVER: {world.url}\n")
+    (world.home / "tool").write_bytes(b"good")
+    said = world.artifact("add", "tool").end()
+    world.task_info(task_of(said)).end()
+    assert world.client().sees("tool").length == 4
+
+
 def test_downloaded_by_its_hash(world: World) -> None:
     content = b"published with a SHA-256"
     world.write_artifact("tool", content)

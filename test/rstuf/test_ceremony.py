@@ -1,6 +1,8 @@
 import json
 
 from dialogues import Bins, CustomRole, CustomRoles, ceremony, sign
+from test_artifacts import task_of
+from test_delegations import sign_role
 from world import World
 
 
@@ -83,3 +85,23 @@ def test_custom_delegations(empty_world: World) -> None:
     world.post("artifacts/", {"artifacts": [{"path": "docs/a.html", "info": info}]})
     assert world.client().sees("docs/a.html").length == 1
     assert list(world.metadata("1.docs.json")["signed"]["targets"]) == []
+
+
+def test_custom_delegations_that_their_holders_sign(empty_world: World) -> None:
+    world = empty_world
+    erin, frank = (world.key(name) for name in ("erin", "frank"))
+    roles = CustomRoles((CustomRole("docs", ("docs/*",)), CustomRole("vendor", ("vendor/*",), (erin, frank))))
+    ceremony(world, signers=world.holders[:2], delegations=roles).end()
+    assert finished(world)
+
+    # The role takes artifacts once its holders have signed it first.
+    (world.home / "driver").write_bytes(b"driver")
+    add = world.artifact("add", "driver", "--path", "vendor", "--api-server", world.url)
+    said, status = world.task_info(task_of(add.end())).finish()
+    assert status == 1
+    assert "Its holders have to sign role vendor first" in said
+    sign_role(world, "vendor", erin, frank)
+    said = world.artifact("add", "driver", "--path", "vendor", "--api-server", world.url).end()
+    world.task_info(task_of(said)).end()
+    sign_role(world, "vendor", erin, frank)
+    assert world.client().sees("vendor/driver").length == 6
