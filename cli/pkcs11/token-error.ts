@@ -1,3 +1,5 @@
+import { CodedError } from '../../shared/tuf/errors.ts'
+
 export type TokenErrorCode =
   /** The URI is not one that we can follow. */
   | 'uri'
@@ -17,11 +19,6 @@ export type TokenErrorCode =
   | 'failed'
 
 /** What goes wrong with a token. The message is for people, and never holds a PIN. */
-export class TokenError extends Error {
+export class TokenError extends CodedError<TokenErrorCode> {
   override readonly name = 'TokenError'
-  readonly code: TokenErrorCode
-  constructor(code: TokenErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
 }

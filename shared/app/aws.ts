@@ -6,6 +6,7 @@ import { systemClock } from '../adapters/local/system-clock.ts'
 import { type Queue, type Signer, SignerError } from '../repository/ports.ts'
 import { type Limits, openRepository, type Repository } from '../repository/repository.ts'
 import type { Uploads } from '../repository/uploads.ts'
+import { CodedError } from '../tuf/errors.ts'
 import { cacheControl } from './cache-control.ts'
 import { optionalVariables, variables } from './environment.ts'
 import type { PublisherService } from './handlers/publish.ts'
@@ -15,13 +16,8 @@ import { type Telemetry, telemetry } from './telemetry.ts'
 import { type ClaimGrants, parseClaimGrants } from './token-claims.ts'
 
 /** A variable of the environment that is missing, or says what it cannot mean. */
-export class EnvironmentError extends Error {
+export class EnvironmentError extends CodedError<'missing' | 'unusable'> {
   override readonly name = 'EnvironmentError'
-  readonly code: 'missing' | 'unusable'
-  constructor(code: 'missing' | 'unusable', message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /** The value of a variable. Throws EnvironmentError. */

@@ -1,4 +1,4 @@
-import { TufError } from '../tuf/errors.ts'
+import { CodedError, TufError } from '../tuf/errors.ts'
 import { SignerError, StoreError } from './ports.ts'
 
 export type RepositoryErrorCode =
@@ -18,13 +18,8 @@ export const mending =
   'Stop the service and see what `tuffet repair` can do for the data directory, or restore it from a backup of the same time as the rest.'
 
 /** What stops the service, as against what a task asks in vain: that is a `Refusal`. */
-export class RepositoryError extends Error {
+export class RepositoryError extends CodedError<RepositoryErrorCode> {
   override readonly name = 'RepositoryError'
-  readonly code: RepositoryErrorCode
-  constructor(code: RepositoryErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { CodedError } from '../tuf/errors.ts'
 import type { Key } from '../tuf/keys.ts'
 
 /**
@@ -58,13 +59,8 @@ export type StoreErrorCode =
   /** The store refused, failed or did not answer; whether a write took effect is not known. */
   | 'unavailable'
 
-export class StoreError extends Error {
+export class StoreError extends CodedError<StoreErrorCode> {
   override readonly name = 'StoreError'
-  readonly code: StoreErrorCode
-  constructor(code: StoreErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /** Makes a new object; false if there is one with other bytes under its name. Throws StoreError as `create` does. */
@@ -86,14 +82,9 @@ export interface Signer {
   sign(bytes: Uint8Array): Promise<string>
 }
 
-export class SignerError extends Error {
+/** 'unusable': this key will never sign (missing, disabled, of another type). 'unavailable': it may, later. */
+export class SignerError extends CodedError<'unusable' | 'unavailable'> {
   override readonly name = 'SignerError'
-  readonly code: 'unusable' | 'unavailable'
-  /** 'unusable': this key will never sign (missing, disabled, of another type). 'unavailable': it may, later. */
-  constructor(code: 'unusable' | 'unavailable', message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /**

@@ -14,12 +14,16 @@ export type TufErrorCode =
   /** A version that does not follow the one before. */
   | 'version'
 
-/** Everything that `shared/tuf` refuses. The message says what is wrong, where, and how to mend it. */
-export class TufError extends Error {
-  override readonly name = 'TufError'
-  readonly code: TufErrorCode
-  constructor(code: TufErrorCode, message: string, options?: { cause?: unknown }) {
+/** An error that programs tell from others by its code; the message is for people. */
+export abstract class CodedError<Code extends string> extends Error {
+  readonly code: Code
+  constructor(code: Code, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.code = code
   }
+}
+
+/** Everything that `shared/tuf` refuses. The message says what is wrong, where, and how to mend it. */
+export class TufError extends CodedError<TufErrorCode> {
+  override readonly name = 'TufError'
 }
