@@ -40,15 +40,23 @@ export function binOf(bins: HashBins, path: string): RoleName {
   return binName(bins, Math.floor(first32Bits / 2 ** (32 - Math.log2(bins.number))))
 }
 
+/** Whether it is one of these bins. */
+export function isBinOf(bins: HashBins, name: string): boolean {
+  const bin = Number.parseInt(name.slice(bins.namePrefix.length + 1), 16)
+  return bin >= 0 && bin < bins.number && name === binName(bins, bin)
+}
+
 /** Whether a hash bin of this prefix could have this name, however many bins there are. */
 export function isBinName(namePrefix: string, name: string): boolean {
   return name.startsWith(`${namePrefix}-`) && /^[0-9a-f]{1,4}$/.test(name.slice(namePrefix.length + 1))
 }
 
 function binName(bins: HashBins, bin: number): RoleName {
-  const digits = (bins.number - 1).toString(16).length
-  return `${bins.namePrefix}-${bin.toString(16).padStart(digits, '0')}` as RoleName
+  return `${bins.namePrefix}-${bin.toString(16).padStart(digitsOf(bins), '0')}` as RoleName
 }
+
+/** As many hex digits as the number of the last bin has. */
+const digitsOf = ({ number }: HashBins) => (number - 1).toString(16).length
 
 /** The bins in targets' delegations, all signed by the same keys. */
 export function delegateBins(
@@ -59,7 +67,7 @@ export function delegateBins(
   if (bins.delegation === 'succinct_roles') {
     return { succinct_roles: { bit_length: Math.log2(bins.number), keyids, name_prefix: bins.namePrefix, threshold } }
   }
-  const digits = (bins.number - 1).toString(16).length
+  const digits = digitsOf(bins)
   const prefixesPerBin = 16 ** digits / bins.number
   const roles = binNames(bins).map((name, bin) => ({
     keyids,

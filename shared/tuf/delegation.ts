@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { binNames, binOf, type HashBins, hashBins } from './bins.ts'
+import { binNames, binOf, type HashBins, hashBins, isBinOf } from './bins.ts'
 import type { DelegatedRole, Delegations, RoleKeys, SuccinctRoles, Targets } from './metadata.ts'
 import { matchesPattern, type PatternIndex, patternIndex, patternsLike } from './patterns.ts'
 
@@ -98,15 +98,8 @@ export function delegatedNames(delegations: Delegations): string[] {
 /** Which keys sign the role `name`, or nothing if it is not delegated to here. */
 export function keysOfDelegated(name: string, delegations: Delegations): RoleKeys | undefined {
   const succinct = delegations.succinct_roles
-  if (succinct !== undefined) return isBinOf(name, succinct) ? succinct : undefined
+  if (succinct !== undefined) return isBinOf(binsOf(succinct), name) ? succinct : undefined
   return indexOf(delegations).byName.get(name)
-}
-
-function isBinOf(name: string, succinct: SuccinctRoles): boolean {
-  const digits = (2 ** succinct.bit_length - 1).toString(16).length
-  if (!name.startsWith(`${succinct.name_prefix}-`)) return false
-  const bin = name.slice(succinct.name_prefix.length + 1)
-  return bin.length === digits && /^[0-9a-f]+$/.test(bin) && Number.parseInt(bin, 16) < 2 ** succinct.bit_length
 }
 
 /** Unchecked: somebody else's metadata may have more bins than we make. */
