@@ -1,5 +1,5 @@
-import { readWaitingMetadata } from '../../repository/holders.ts'
 import { readFounding } from '../../repository/status.ts'
+import { readWaitingMetadata } from '../../repository/waiting-metadata.ts'
 import { jsonAnswer } from '../answer.ts'
 import { ApiError } from '../errors.ts'
 import type { Routes } from '../routes.ts'
