@@ -7,7 +7,7 @@ import { kindsIn } from '../clients.ts'
 import { type DelegatedFile, type Expected, type FileOptions, fileCheck, type Seen } from './files.ts'
 import type { CheckReport } from './report.ts'
 
-export interface CheckOptions extends Pick<FileOptions, 'read' | 'now' | 'parallel'> {
+export interface CheckOptions extends Pick<FileOptions, 'read' | 'now'> {
   /** Called as files are read; `total` grows while more roles become known. */
   readonly progress?: (read: number, total: number) => void
   /** Takes half of the files where there are many. */

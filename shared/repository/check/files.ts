@@ -14,8 +14,6 @@ export interface FileOptions {
   /** The bytes of a metadata file, or nothing if there is none. What it throws ends the check. */
   readonly read: (file: string) => Promise<Uint8Array | undefined>
   readonly now: Date
-  /** Files read at once. */
-  readonly parallel?: number
   /** Called when a file was read. */
   readonly onRead?: () => void
 }
@@ -45,8 +43,10 @@ export interface Seen {
   targets: number
 }
 
+const readAtOnce = 32
+
 /** Looks at one file after the other, as a client would. What is wrong is noted in `seen`. */
-export function fileCheck({ read, now, parallel = 32, onRead }: FileOptions) {
+export function fileCheck({ read, now, onRead }: FileOptions) {
   const findings: Finding[] = []
   const roles: CheckedRole[] = []
   const files = new Set<string>()
@@ -56,7 +56,7 @@ export function fileCheck({ read, now, parallel = 32, onRead }: FileOptions) {
 
   /** Returns the delegations that each of them holds, if it does. */
   async function checkDelegated(delegated: readonly DelegatedFile[]): Promise<(Delegations | undefined)[]> {
-    return inParallel(delegated, parallel, async (file) => (await checkDelegatedRole(file))?.delegations)
+    return inParallel(delegated, readAtOnce, async (file) => (await checkDelegatedRole(file))?.delegations)
   }
 
   async function checkDelegatedRole({ role, delegations, meta }: DelegatedFile): Promise<Targets | undefined> {
