@@ -4,7 +4,7 @@ import type { Block } from '../blocks.ts'
 import { hasSha256 } from '../clients.ts'
 import { maximumRequestBytes } from '../task.ts'
 import { BrokenLineError, readCsvLine, readCsvLineAgain, readJsonLine, reasonOf } from './line.ts'
-import { linesOf } from './lines.ts'
+import { bufferOf, linesOf } from './lines.ts'
 import { BulkPlaces } from './places.ts'
 import { blocksOf } from './stored-lines.ts'
 
@@ -59,7 +59,7 @@ export function inSharedMemory(bytes: Uint8Array): Uint8Array {
 /** Reads an artifact of a file that another thread has read. */
 export function artifactsOf({ file, format, lines }: SharedBulk): Pick<Bulk, 'artifact'> {
   const again = readerAgain[format]
-  const buffer = Buffer.from(file.buffer, file.byteOffset, file.length)
+  const buffer = bufferOf(file)
   return { artifact: (index) => again(buffer.subarray(lines[2 * index], lines[2 * index + 1])) }
 }
 
@@ -72,7 +72,7 @@ const progressEvery = 10_000
 
 /** Reads all of it once. `onProgress` is told now and then how many lines were read, and at last how many there are. */
 export function readBulk(bytes: Uint8Array, format: BulkFormat, onProgress?: (lines: number) => void): Bulk {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const buffer = bufferOf(bytes)
   const parse = format === 'csv' ? readCsvLine : readJsonLine
   const places = new BulkPlaces(buffer, (line) => parse(line).path)
   const broken: BrokenLine[] = []

@@ -3,6 +3,7 @@ import { isDeeper, type Json, type JsonObject, parseJson } from '../../tuf/json.
 import type { Hashes } from '../../tuf/metadata.ts'
 import { type TargetPath, targetPath } from '../../tuf/names.ts'
 import { type Artifact, hashAlgorithms, hashFault, hashFaults, sayingCustom } from '../artifact-rules.ts'
+import { bufferOf } from './lines.ts'
 
 /** One line of a bulk file, read by the rules that hold for POST /artifacts. */
 
@@ -105,7 +106,7 @@ const notAscii = /[^\0-\x7f]/
 
 function textOf(line: Uint8Array): string {
   // Nearly every line, and several times as fast.
-  const text = Buffer.from(line.buffer, line.byteOffset, line.length).toString('latin1')
+  const text = bufferOf(line).toString('latin1')
   if (!notAscii.test(text)) return text
   try {
     return decoder.decode(line)

@@ -6,7 +6,7 @@ export function* linesOf(
   text: Uint8Array,
   begin = startOfText(text),
 ): Generator<readonly [start: number, end: number]> {
-  const buffer = Buffer.from(text.buffer, text.byteOffset, text.length)
+  const buffer = bufferOf(text)
   for (let start = begin; start < buffer.length; ) {
     const newline = buffer.indexOf(0x0a, start)
     const end = newline === -1 ? buffer.length : newline
@@ -14,6 +14,9 @@ export function* linesOf(
     start = end + 1
   }
 }
+
+/** The same bytes, and not a copy. */
+export const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 
 /** Some editors and spreadsheets begin a file with a byte order mark. */
 function startOfText(buffer: Uint8Array): number {

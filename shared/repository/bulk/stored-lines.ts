@@ -2,7 +2,7 @@ import type { Block, Stretch } from '../blocks.ts'
 import { sha256 } from '../documents.ts'
 import { mending, RepositoryError } from '../errors.ts'
 import type { ObjectStore } from '../ports.ts'
-import { linesOf } from './lines.ts'
+import { bufferOf, linesOf } from './lines.ts'
 
 /** Objects of the state store that hold a value on each line, up to millions of them, and that an entry of the journal names. */
 
@@ -81,5 +81,3 @@ function asItWas(name: string, bytes: Uint8Array | undefined, hash: string | und
   if (bytes !== undefined && (hash === undefined || sha256(bytes) === hash)) return bufferOf(bytes)
   throw new RepositoryError('corrupt', `${name}, which tells what a commit changed, is not there as it was. ${mending}`)
 }
-
-const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
