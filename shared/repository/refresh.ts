@@ -44,7 +44,8 @@ export async function dueRoles(repository: Repository, current: Current, now: Da
   return due
 }
 
-interface Signing {
+/** A role that the service signs, and the version that is visible. */
+interface VisibleRole {
   readonly role: string
   readonly version: number
   /** It may have been signed elsewhere, under any version and for any time. */
@@ -52,14 +53,14 @@ interface Signing {
 }
 
 /** Each role that the service signs, in queues whose order is also that of their expiry. */
-function queuesByAge(repository: Repository, current: Current): Signing[][] {
+function queuesByAge(repository: Repository, current: Current): VisibleRole[][] {
   const { entry, snapshot, settings } = current
   const version = (role: string) => versionOf(snapshot.signed, role) ?? 0
   const single = [
     { role: 'timestamp', version: entry.number },
     { role: 'snapshot', version: snapshot.signed.version },
   ]
-  const queues = new Map<string, Signing[]>(single.map((role) => [role.role, [role]]))
+  const queues = new Map<string, VisibleRole[]>(single.map((role) => [role.role, [role]]))
   const { signers } = repository.ports
   const online = new Set(onlineGroup(current.root.signed, signers).roleKeys.keyids)
   const isOurs = (keyid: string) => online.has(keyid) && signers.some((signer) => signer.keyid === keyid)
@@ -117,7 +118,7 @@ function halfLife({ signed, expires }: Life): number {
   return (signed.getTime() + expires.getTime()) / 2
 }
 
-async function lifeOf(repository: Repository, current: Current, signing: Signing): Promise<Life> {
+async function lifeOf(repository: Repository, current: Current, signing: VisibleRole): Promise<Life> {
   const { role, version } = signing
   const life = expirationOf(current.settings, role, version) * day
   const signed = await timeOfSignature(repository, current, signing)
@@ -131,7 +132,7 @@ async function lifeOf(repository: Repository, current: Current, signing: Signing
 async function timeOfSignature(
   repository: Repository,
   { entry }: Current,
-  { version, elsewhere }: Signing,
+  { version, elsewhere }: VisibleRole,
 ): Promise<Date | undefined> {
   if (elsewhere) return undefined
   return version === entry.number ? new Date(entry.time) : timeOfCommit(repository, version)

@@ -50,9 +50,7 @@ function givesKeys(draft: Draft, role: string): boolean {
   return request?.kind === 'metadata_delegation' && isRenewalBelow(request)
 }
 
-type Signed = Omit<Outcome, 'message'>
-
-function signRoot(draft: Draft, { role, signature }: Request, context: OperationContext): Signed {
+function signRoot(draft: Draft, { role, signature }: Request, context: OperationContext): Omit<Outcome, 'message'> {
   const pending = pendingOf(draft.signing, 'root', 'root')
   if (pending === undefined) throw nothingWaits(role)
   // It was fit when it was submitted; it may have expired since, or the service have lost a key.
@@ -65,7 +63,7 @@ function signRoot(draft: Draft, { role, signature }: Request, context: Operation
   return { details: { update: `Root v${signed.signed.version} is pending signatures` } }
 }
 
-function signTargets(draft: Draft, { role, signature }: Request, context: OperationContext): Signed {
+function signTargets(draft: Draft, { role, signature }: Request, context: OperationContext): Omit<Outcome, 'message'> {
   const pending = pendingTargets(draft.signing, role)
   if (pending === undefined) throw nothingWaits(role)
   const metadata = withSignature(pending.metadata, signature, [pending.group])
