@@ -24,7 +24,7 @@ export function keyWarnings(
       return
     }
     const message = howToHoldKeys(lacking, signers)
-    if (said?.message === message && now.getTime() - said.at < day) return
+    if (said?.message === message && Math.abs(now.getTime() - said.at) < day) return
     said = { message, at: now.getTime() }
     const roles = lacking.map(({ role }) => role)
     const keyids = [...new Set(lacking.flatMap(({ keyids }) => keyids))]

@@ -11,7 +11,8 @@ export function renewalWarnings(log: Logger): (due: readonly HeldRole[], now: Da
   return (due, now) => {
     for (const { role, version, expires } of due) {
       const name = `${version}.${role}`
-      if (now.getTime() - (warned.get(name) ?? Number.NEGATIVE_INFINITY) < day) continue
+      // Either way: a clock that was ahead for a moment does not silence it until that time.
+      if (Math.abs(now.getTime() - (warned.get(name) ?? Number.NEGATIVE_INFINITY)) < day) continue
       warned.set(name, now.getTime())
       const days = Math.floor((expires.getTime() - now.getTime()) / day)
       const message = days < 0 ? 'a role has expired' : 'a role expires soon'

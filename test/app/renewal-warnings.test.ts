@@ -41,6 +41,16 @@ describe('warnings of what only its holders can sign anew', () => {
     )
     assert.match(String(warnings[3]?.['message']), /has expired/)
   })
+
+  it('come although the clock was ahead for a while', () => {
+    const { warnings, errors, log } = recordedLog()
+    const [warn, warnOfKeys] = [renewalWarnings(log), keyWarnings(log)]
+    for (const now of [after(300 * day), start]) {
+      warn([root], now)
+      warnOfKeys([{ role: 'timestamp', keyids: ['3f'], threshold: 1 }], [], now)
+    }
+    assert.deepEqual([warnings.length, errors.length], [2, 2])
+  })
 })
 
 describe('errors about keys that the service should hold', () => {
