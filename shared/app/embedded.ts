@@ -66,6 +66,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
     const { writes, ...ports } = await openPorts(data, keys)
     let trouble: unknown
     let leaseIsFree = false
+    let isClosing = false
     const queue = processQueue((error) => {
       trouble = error
       log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
@@ -78,11 +79,12 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       if (!leaseIsFree) await expireLease(ports)
       if (!leaseIsFree) await releasePreparations(ports.state)
       leaseIsFree = true
-      const { unprepared } = await publish(repository, (published) => {
+      const onCommit = (published: Published) => {
         report(log, published)
         // Not only at the end, for others may publish without a pause.
         if (published.unprepared !== undefined) preparer.begin(published.unprepared)
-      })
+      }
+      const { unprepared } = await publish(repository, onCommit, () => isClosing)
       trouble = undefined
       if (unprepared === undefined) preparer.rest()
       else preparer.begin(unprepared)
@@ -103,6 +105,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       metadata: ports.metadata,
       check: () => check(repository, troubles),
       async close() {
+        isClosing = true
         clearInterval(timer)
         queue.close()
         await queue.idle()

@@ -23,16 +23,16 @@ const maximumOvertaken = 20
  * Reports each commit. Whatever woke it makes no difference. Throws RepositoryError, StoreError or SignerError, and anything
  * else as a crash of the publisher; what was accepted then waits in the inbox for the next call.
  *
- * No cycle begins after `until`, by the repository's clock; 'out of time' says that something may be left.
+ * No cycle begins once `isOver`; 'out of time' says that something may be left.
  */
 export async function publish(
   repository: Repository,
   report: (published: Published) => void = () => {},
-  until?: Date,
+  isOver: () => boolean = () => false,
 ): Promise<PublishingEnd> {
   let refreshed = 0
   for (let overtaken = 0; ; ) {
-    if (until !== undefined && repository.ports.clock.now() > until) return { state: 'out of time' }
+    if (isOver()) return { state: 'out of time' }
     try {
       const cycle = await publishOnce(repository, refreshed === 0)
       if (cycle === 'nothing to do') return { state: 'done' }

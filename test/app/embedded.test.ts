@@ -8,10 +8,10 @@ import { openDirectoryObjectStore } from '../../shared/adapters/local/directory-
 import { createKeyFile, keyFileSigner } from '../../shared/adapters/local/key-file-signer.ts'
 import { systemClock } from '../../shared/adapters/local/system-clock.ts'
 import { openData, openStores } from '../../shared/app/data-directory.ts'
-import { openEmbedded } from '../../shared/app/embedded.ts'
+import { type EmbeddedService, openEmbedded } from '../../shared/app/embedded.ts'
 import { everybodyAs } from '../../shared/app/principal.ts'
 import { RepositoryError } from '../../shared/repository/errors.ts'
-import { openRepository, type Repository } from '../../shared/repository/repository.ts'
+import { defaultLimits, openRepository, type Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { inboxName } from '../../shared/repository/task.ts'
 import { call } from '../support/api.ts'
@@ -180,6 +180,28 @@ describe('the embedded service', () => {
       )
       await rm(join(data, 'log'), { recursive: true, force: true })
     }
+  })
+
+  it('ends after the cycle under way, and leaves the rest to its next life', async () => {
+    const waiting = defaultLimits.tasksPerCycle + 1
+    const post = (repository: Repository, at: number) =>
+      submit(repository, { request: addRequest([`${at}`]), principal: 'test' })
+    await using founded = await foundedAgo(0, (repository) =>
+      Promise.all(Array.from({ length: waiting }, (_, at) => post(repository, at))),
+    )
+    let service: EmbeddedService | undefined
+    const published: unknown[] = []
+    const ended = Promise.withResolvers<void>()
+    const info = ({ tasks }: { tasks?: number }, message: string) => {
+      if (message !== 'published') return
+      published.push(tasks)
+      ended.resolve(service?.close())
+    }
+    const log = { ...recordedLog().log, info }
+    service = await openEmbedded({ ...founded, keys: [founded.key], authenticate: everybodyAs('test'), log })
+    await ended.promise
+    assert.deepEqual(published, [waiting - 1])
+    assert.equal((await readdir(join(founded.data, 'state/inbox'))).length, 1)
   })
 
   it('makes no key in place of one that is lost', async () => {

@@ -99,6 +99,7 @@ export async function publishInTime(service: PublisherService, deadline: Deadlin
   const repository = await service.repository()
   const { clock, queue } = repository.ports
   const until = new Date(clock.now().getTime() + deadline.getRemainingTimeInMillis() / 2)
+  const isOver = () => clock.now() > until
   const rung: Promise<void>[] = []
   let preparing: Promise<Prepared> | undefined
   const begin = (task: string) => {
@@ -116,7 +117,7 @@ export async function publishInTime(service: PublisherService, deadline: Deadlin
   }
   try {
     for (;;) {
-      const { state, unprepared } = await publish(repository, onCommit, until)
+      const { state, unprepared } = await publish(repository, onCommit, isOver)
       const prepared = await (unprepared === undefined ? preparing : begin(unprepared))
       preparing = undefined
       if (prepared !== undefined) service.log.info({ task: unprepared, prepared }, 'prepared')
