@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
 import { ApiError, tooLarge } from '../../shared/app/errors.ts'
-import { maximumRequestBytes } from '../../shared/repository/task.ts'
+import { maximumRequestBytes } from '../../shared/repository/request-size.ts'
 
 /** The chunks of a body. Throws ApiError 'broken-off' where its sender goes away, which is no fault of the service. */
 export async function* chunksOf(incoming: IncomingMessage): AsyncGenerator<Buffer> {

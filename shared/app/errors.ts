@@ -1,6 +1,6 @@
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { isNoTasksFault, RepositoryError } from '../repository/errors.ts'
-import { maximumRequestBytes } from '../repository/task.ts'
+import { maximumRequestBytes } from '../repository/request-size.ts'
 import { jsonAnswer } from './answer.ts'
 import type { Logger } from './logger.ts'
 import type { Permission, Principal } from './principal.ts'

@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type * as z from 'zod'
-import { maximumRequestBytes } from '../repository/task.ts'
+import { maximumRequestBytes } from '../repository/request-size.ts'
 import { TufError } from '../tuf/errors.ts'
 import { isDeeper, type Json, parseJson } from '../tuf/json.ts'
 import { InvalidRequest, type Issue, tooLarge } from './errors.ts'

@@ -2,7 +2,8 @@ import { decodeDocument, schemaVersion } from './documents.ts'
 import { inParallel } from './parallel.ts'
 import { createUnlessTaken } from './ports.ts'
 import type { Repository } from './repository.ts'
-import { type AcceptedTask, inboxName, maximumRequestBytes, spoiltName, taskIdIn, taskName } from './task.ts'
+import { maximumRequestBytes } from './request-size.ts'
+import { type AcceptedTask, inboxName, spoiltName, taskIdIn, taskName } from './task.ts'
 
 /** A task that is left out, unread: reading it crashed its publishers, or what lies there is no task. */
 export interface PoisonedTask {

@@ -25,9 +25,6 @@ export type TaskRequest =
   | UploadDelegatedMetadataRequest
   | RevertRequest
 
-/** Bytes that a request can have, 5 MiB; and a line of a file, which could be one. */
-export const maximumRequestBytes = 5 * 1024 * 1024
-
 export type TaskKind = TaskRequest['kind']
 export type RequestOf<Kind extends TaskKind> = Extract<TaskRequest, { kind: Kind }>
 

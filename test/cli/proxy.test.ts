@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
-import { maximumRequestBytes } from '../../shared/repository/task.ts'
+import { maximumRequestBytes } from '../../shared/repository/request-size.ts'
 import { assertSigned, aws, nothing, Service } from '../support/signed-service.ts'
 import { tuffet } from '../support/tuffet.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { describe, it } from 'node:test'
 import { bodyOf } from '../../cli/server/request-body.ts'
-import { maximumRequestBytes } from '../../shared/repository/task.ts'
+import { maximumRequestBytes } from '../../shared/repository/request-size.ts'
 
 /** A body that comes in pieces of such lengths, all of them in the same memory: who keeps one has another in the end. */
 async function* inPieces(bytes: Uint8Array, lengths: () => number) {
