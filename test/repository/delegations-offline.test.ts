@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { readCurrent } from '../../shared/repository/current.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { readStatus } from '../../shared/repository/status.ts'
 import { clientNow, clientOf } from '../support/client.ts'
@@ -8,30 +7,21 @@ import {
   customRole,
   delegation,
   keysOf,
+  pendingRoles,
   refusal,
   removal,
   sign,
   signatureFor,
   succeeds,
+  withOfflineRole,
 } from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
-import { addRequest, bootstrapped, removeRequest, type TestRepository } from '../support/repository.ts'
+import { addRequest, bootstrapped, removeRequest } from '../support/repository.ts'
 
 const day = 24 * 3600 * 1000
 const [ann, bob, eve] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
 
 const project = customRole('project', { holders: [ann, bob], threshold: 2 })
-
-/** A repository with a role that ann and bob sign, both of them. */
-async function withOfflineRole(delegations?: Parameters<typeof bootstrapped>[0]): Promise<TestRepository> {
-  const repository = await bootstrapped(delegations)
-  await succeeds(repository, delegation('add', [project], [ann, bob]))
-  await sign(repository, 'project', ann, bob)
-  return repository
-}
-
-const pendingRoles = async (repository: TestRepository) =>
-  Object.keys((await readCurrent(repository))?.signing.roles ?? {})
 
 describe('a role that its holders sign', () => {
   test('is delegated to once they have', async () => {
@@ -71,7 +61,7 @@ describe('a role that its holders sign', () => {
   })
 
   test('takes artifacts as a whole, once they have signed', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     const client = clientOf(repository)
     const details = await succeeds(repository, addRequest(['project/a', 'project/b']))
     assert.equal(details['update'], 'Role project is pending signatures')
@@ -91,7 +81,7 @@ describe('a role that its holders sign', () => {
   })
 
   test('is not mixed with others in one request', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     const reason = await refusal(repository, addRequest(['project/a', 'other']))
     assert.match(reason, /project \(signed offline\): project\/a; bins-\d: other/)
     await succeeds(repository, delegation('add', [customRole('second', { holders: [eve] })], [eve]))
@@ -105,7 +95,7 @@ describe('a role that its holders sign', () => {
   })
 
   test('can be stopped, and begun again', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['project/a']))
     await sign(repository, 'project', ann)
     await succeeds(repository, { kind: 'delete_sign_metadata', role: 'project' })
@@ -118,7 +108,7 @@ describe('a role that its holders sign', () => {
   })
 
   test('that waited until it expired is not published', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['project/a']))
     repository.pass(31 * day)
     await publish(repository)
@@ -130,7 +120,7 @@ describe('a role that its holders sign', () => {
   })
 
   test('is left alone by refreshes, and shown before it expires', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     repository.pass(20 * day)
     await publish(repository)
     await succeeds(repository, { kind: 'force_online_metadata_update', roles: [] })
@@ -182,7 +172,7 @@ describe('a role that its holders sign', () => {
   })
 
   test('has its keys changed without a failing client', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['project/a']))
     await sign(repository, 'project', ann, bob)
     const client = clientOf(repository)
@@ -219,7 +209,7 @@ describe('a role that its holders sign', () => {
   })
 
   test('is taken away, with what waits for it', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['project/a']))
     await succeeds(repository, removal('project'))
     assert.deepEqual(await pendingRoles(repository), [])

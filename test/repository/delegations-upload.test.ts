@@ -10,20 +10,12 @@ import { parseJson } from '../../shared/tuf/json.ts'
 import { specVersion, type TargetFile, type Targets } from '../../shared/tuf/metadata.ts'
 import { roleName } from '../../shared/tuf/names.ts'
 import { clientNow } from '../support/client.ts'
-import { customRole, delegation, refusal, sign, succeeds } from '../support/delegations.ts'
+import { customRole, delegation, refusal, sign, succeeds, withOfflineRole } from '../support/delegations.ts'
 import { makeKey, signRole, type TestKey } from '../support/keys.ts'
 import { addRequest, bootstrapped, restarted, signerOf, type TestRepository } from '../support/repository.ts'
 
 const day = 24 * 3600 * 1000
 const [ann, bob, eve] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
-
-async function withOfflineRole(): Promise<TestRepository> {
-  const repository = await bootstrapped()
-  const role = customRole('project', { holders: [ann, bob], threshold: 2 })
-  await succeeds(repository, delegation('add', [role], [ann, bob]))
-  await sign(repository, 'project', ann, bob)
-  return repository
-}
 
 describe('metadata that was signed elsewhere', () => {
   const info: TargetFile = { length: 1, hashes: { sha256: 'ab'.repeat(32) } }
@@ -42,7 +34,7 @@ describe('metadata that was signed elsewhere', () => {
   })
 
   test('is visible at once, byte for byte, and changed again by both ways', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['other']))
     const signed = signRole(made(repository, { note: 'kept' }), [ann, bob])
     const request = { ...upload(signed.signed), metadata: parseJson(signed.bytes) } as TaskRequest
@@ -117,14 +109,14 @@ describe('metadata that was signed elsewhere', () => {
   ]
   for (const [what, why, change, signers] of [...cases, ...faults]) {
     test(`${what} is refused`, async () => {
-      const repository = await withOfflineRole()
+      const repository = await withOfflineRole([ann, bob])
       await succeeds(repository, addRequest(['other']))
       assert.match(await refusal(repository, upload(made(repository, change), signers)), why)
     })
   }
 
   test('is warned of where only some clients read it, and refused where one would lose everything', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['other']))
     const odd = upload(made(repository, faulty('project/a', { hashes: { 'blake2b-256': 'cd'.repeat(32) } })))
     const { warnings } = await succeeds(repository, odd)
@@ -152,7 +144,7 @@ describe('metadata that was signed elsewhere', () => {
   })
 
   test('is refused while a draft waits, and for what is no custom role', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['project/b']))
     assert.match(await refusal(repository, upload(made(repository))), /waits for signatures/)
     const other = { ...upload(made(repository)), role: roleName('bins-0') } as TaskRequest
@@ -160,7 +152,7 @@ describe('metadata that was signed elsewhere', () => {
   })
 
   test('is refused under a version that an aborted commit has left with other content', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     const left = signRole(made(repository, { targets: new Map() }), [ann, bob])
     await repository.ports.metadata.create('4.project.json', left.bytes)
     assert.match(await refusal(repository, upload(made(repository))), /other content was signed before/)
@@ -184,7 +176,7 @@ describe('metadata that was signed elsewhere', () => {
     }
 
     test('gives way at once to what it signs, with a life of its own', async () => {
-      const repository = await withOfflineRole()
+      const repository = await withOfflineRole([ann, bob])
       await withNumberOfNone(repository)
       await succeeds(repository, upload(made(repository, { version: 5, expires: soon(repository) })))
       await succeeds(repository, shared(repository))
@@ -206,7 +198,7 @@ describe('metadata that was signed elsewhere', () => {
     })
 
     test('is due by its own expiry where the service has got its keys since', async () => {
-      const repository = await withOfflineRole()
+      const repository = await withOfflineRole([ann, bob])
       await withNumberOfNone(repository)
       await succeeds(repository, upload(made(repository, { version: 5, expires: soon(repository) })))
       const signers = [...repository.online, ann, bob].map(signerOf)

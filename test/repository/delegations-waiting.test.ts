@@ -1,30 +1,26 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { readCurrent } from '../../shared/repository/current.ts'
 import { publish } from '../../shared/repository/publish.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { clientNow, clientOf } from '../support/client.ts'
-import { customRole, delegation, refusal, sign, signatureFor, succeeds } from '../support/delegations.ts'
+import {
+  customRole,
+  delegation,
+  pendingRoles,
+  refusal,
+  sign,
+  signatureFor,
+  succeeds,
+  withOfflineRole,
+} from '../support/delegations.ts'
 import { makeKey } from '../support/keys.ts'
-import { addRequest, bootstrapped, removeRequest, type TestRepository } from '../support/repository.ts'
+import { addRequest, removeRequest } from '../support/repository.ts'
 
 const [ann, bob] = [makeKey(), makeKey('ecdsa')]
 
-/** A repository with a role that ann and bob sign, both of them. */
-async function withOfflineRole(): Promise<TestRepository> {
-  const repository = await bootstrapped()
-  const project = customRole('project', { holders: [ann, bob], threshold: 2 })
-  await succeeds(repository, delegation('add', [project], [ann, bob]))
-  await sign(repository, 'project', ann, bob)
-  return repository
-}
-
-const pendingRoles = async (repository: TestRepository) =>
-  Object.keys((await readCurrent(repository))?.signing.roles ?? {})
-
 describe('artifacts that wait for the holders of a role', () => {
   test('are signed with what others ask for, until the first holder has signed', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     const client = clientOf(repository)
     const update = 'Role project is pending signatures'
     for (const path of ['project/a', 'project/b', 'project/c'])
@@ -49,7 +45,7 @@ describe('artifacts that wait for the holders of a role', () => {
   })
 
   test('are signed together where many ask at once', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     for (const path of ['project/a', 'project/b'])
       await submit(repository, { request: addRequest([path]), principal: 'test' })
     await publish(repository)
@@ -59,7 +55,7 @@ describe('artifacts that wait for the holders of a role', () => {
   })
 
   test('are of no use once a role before it is trusted with one of them', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['project/a']))
     const closer = { ...customRole('closer'), paths: ['project/a'], before: ['project'] }
     await succeeds(repository, delegation('add', [closer]))
@@ -70,14 +66,14 @@ describe('artifacts that wait for the holders of a role', () => {
   })
 
   test('ask for no signature once they are taken back', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['project/a']))
     assert.equal((await succeeds(repository, removeRequest('project/a')))['update'], undefined)
     assert.deepEqual(await pendingRoles(repository), [])
   })
 
   test('are signed as they are, not as they were before others came', async () => {
-    const repository = await withOfflineRole()
+    const repository = await withOfflineRole([ann, bob])
     await succeeds(repository, addRequest(['project/a']))
     const early = await signatureFor(repository, 'project', ann)
     await succeeds(repository, addRequest(['project/b']))

@@ -5,7 +5,7 @@ import { pendingTargets } from '../../shared/repository/signing.ts'
 import type { CustomRole, MetadataDelegationRequest, TaskRequest } from '../../shared/repository/task.ts'
 import { roleName } from '../../shared/tuf/names.ts'
 import { signatureBy, type TestKey } from './keys.ts'
-import { restarted, run, type TestRepository } from './repository.ts'
+import { bootstrapped, restarted, run, type TestRepository } from './repository.ts'
 
 export type RoleOptions = Partial<Omit<CustomRole, 'name'>> & { readonly holders?: readonly TestKey[] }
 
@@ -25,6 +25,19 @@ export function delegation(
 ): MetadataDelegationRequest {
   return { kind: 'metadata_delegation', action, keys: keysOf(holders), roles, removeArtifacts }
 }
+
+/** A repository with the role `project`, which all of these holders have to sign, and have. */
+export async function withOfflineRole(holders: readonly TestKey[]): Promise<TestRepository> {
+  const repository = await bootstrapped()
+  const project = customRole('project', { holders, threshold: holders.length })
+  await succeeds(repository, delegation('add', [project], holders))
+  await sign(repository, 'project', ...holders)
+  return repository
+}
+
+/** The roles of which something waits for signatures. */
+export const pendingRoles = async (repository: TestRepository) =>
+  Object.keys((await readCurrent(repository))?.signing.roles ?? {})
 
 export function removal(...names: string[]): MetadataDelegationRequest {
   return { kind: 'metadata_delegation', action: 'delete', names: names.map(roleName) }

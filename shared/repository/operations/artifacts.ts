@@ -153,16 +153,15 @@ function publishOrPark(
       `Role ${role} is signed offline, so its changes wait for signatures anyway and cannot be parked. Send them to be published.`,
     )
   }
-  const { targets } = roleOf(draft, role)
-  // What was added and is taken back before anybody has signed it is nothing to sign.
-  const all = withChanges(earlier, changes).filter(({ path, info }) => info !== undefined || targets.has(path))
+  const all = withChanges(earlier, changes)
   const afresh = trialOf(draft)
   setSigning(afresh, withoutPending(afresh.signing, role))
-  changeOrWait(afresh, { kind: 'artifacts', changes: all }, context, (trial) => {
-    for (const { path, info } of all) setTarget(trial, role, path, info)
+  const { waiting } = changeOrWait(afresh, { kind: 'artifacts', changes: all }, context, (trial) => {
+    applyChanges(trial, all, role)
   })
   adoptTrial(draft, afresh)
-  return all.length === 0 ? {} : { update: `Role ${role} is pending signatures` }
+  // Nothing waits where all that was added is taken back before anybody has signed it.
+  return waiting.length === 0 ? {} : { update: `Role ${role} is pending signatures` }
 }
 
 function mixed(draft: Draft, changes: readonly AskedChange[], offline: readonly string[]): Refusal {
@@ -177,13 +176,17 @@ function mixed(draft: Draft, changes: readonly AskedChange[], offline: readonly 
   )
 }
 
-/** Makes changes visible with this commit; what was parked for the same paths before is overtaken by them. */
+/**
+ * Makes changes visible with this commit; what was parked for the same paths before is overtaken by them. `known` is the role of all of
+ * them where that is known, for many may wait, and to find the role of each takes longer than the change.
+ */
 export function applyChanges(
   draft: Draft,
   changes: readonly { readonly path: string; readonly info?: TargetFile }[],
+  known?: string,
 ): void {
   for (const { path, info } of changes) {
-    const role = roleFor(draft, path)
+    const role = known ?? roleFor(draft, path)
     if (role === undefined || (info === undefined && !roleOf(draft, role).targets.has(path))) continue
     setTarget(draft, role, path, info)
   }
