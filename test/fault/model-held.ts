@@ -56,9 +56,10 @@ export function waitForTeam(
   situation: Situation,
 ): boolean {
   const waiting = model.waiting.get('team')
-  const isOpen = waiting?.changes.size !== 0 && waiting?.roles.get('team')?.signedBy.size === 0
-  if (isOpen) stopWaiting(model, 'team')
-  const all = new Map([...(isOpen ? (waiting?.changes ?? []) : []), ...changes])
+  const isOpen = waiting === undefined || (waiting.changes.size > 0 && waiting.roles.get('team')?.signedBy.size === 0)
+  if (!isOpen) return false
+  stopWaiting(model, 'team')
+  const all = new Map([...(waiting?.changes ?? []), ...changes])
   // What is taken back before it was signed is as if it had not been asked for.
   const isNothing = [...all].every(([path, info]) => info === undefined && !model.targets.has(path))
   if (isNothing) for (const path of all.keys()) model.parked.delete(path)
