@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
 import type { FileSystem } from '../../shared/adapters/local/file-system.ts'
 import { loggedFiles } from '../../shared/adapters/local/logged-files.ts'
-import { openWriteAheadLog, type WriteAheadLog } from '../../shared/adapters/local/write-ahead-log.ts'
+import { type LogLimits, openWriteAheadLog, type WriteAheadLog } from '../../shared/adapters/local/write-ahead-log.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 import { type Choose, type Disk, emptyDisk } from './fragile-disk.ts'
 import { power } from './power.ts'
@@ -39,9 +39,9 @@ export const longest = 'folder/b 1'.length
 
 /** `keptIn`: see `loggedFiles`. */
 export const byLog =
-  (mutant = (log: WriteAheadLog) => log, keptIn: readonly string[] = []): Open =>
+  (mutant = (log: WriteAheadLog) => log, keptIn: readonly string[] = [], limits: Partial<LogLimits> = {}): Open =>
   async (fs) => {
-    const log = mutant(await openWriteAheadLog('/srv', fs, longest))
+    const log = mutant(await openWriteAheadLog('/srv', fs, { longestTaken: longest, ...limits }))
     return {
       store: await openDirectoryObjectStore(path, fs, loggedFiles(fs, log, keptIn)),
       tidy: () => log.settle('all'),
@@ -55,6 +55,7 @@ export const ways: Readonly<Record<string, { readonly open: Open; readonly write
   'by itself': { open: byItself, writes: 4 },
   'by way of a log': { open: byLog(), writes: 2 },
   'by a log, and gives them names only when that lets go of them': { open: inLogAlone, writes: 2 },
+  'by a log that is soon too long': { open: byLog(undefined, [], { segment: 1, unhurried: 40, most: 80 }), writes: 3 },
 }
 
 /** A store in the hands of several writers and readers, each of which knows what it was told. */

@@ -28,26 +28,33 @@ export async function recoverFromLog(
   kept: Pick<KeptFiles, 'keep'>,
 ): Promise<FoundSegment[]> {
   const files = durableFiles(fs)
-  const latest = new Map<string, Change>()
-  const segments: FoundSegment[] = []
+  const found: string[] = []
   for (const name of (await fs.readdir(directory)).map((entry) => entry.name).sort()) {
     if (/^\d+\.tmp$/.test(name)) await fs.unlink(join(directory, name))
     // What somebody else has put there, such as the `lost+found` of a disk of its own, stays.
     if (!/^\d{12}$/.test(name)) continue
     // Who wrote it may have been killed before it was durable, and what it says is about to be seen.
     await files.syncFile(join(directory, name))
-    const content = await files.read(join(directory, name))
-    const changes = decodeChanges(Buffer.from(content?.bytes ?? []))
-    for (const change of changes) latest.set(change.path, change)
-    const paths = changes.map(({ path }) => join(base, path))
-    segments.push({ number: Number(name), bytes: content?.bytes.length ?? 0, paths })
+    found.push(name)
   }
   await files.syncDirectory(directory)
-  const changes = [...latest.values()].map((change, index) => ({
-    ...change,
-    temporary: join(directory, `${index}.tmp`),
-  }))
-  await inParallel(changes, restoredAtOnce, restore)
+  const segments: FoundSegment[] = []
+  const known = new Set<string>()
+  // The newest has the last word. One after the other, for all of them may be more than there is memory for.
+  for (const name of found.reverse()) {
+    const bytes = Buffer.from((await files.read(join(directory, name)))?.bytes ?? [])
+    const changes = decodeChanges(bytes)
+    segments.unshift({
+      number: Number(name),
+      bytes: bytes.length,
+      paths: changes.map(({ path }) => join(base, path)),
+    })
+    const latest = new Map<string, Change>()
+    for (const change of changes) if (!known.has(change.path)) latest.set(change.path, change)
+    const missing = [...latest.values()].map((change, at) => ({ ...change, temporary: join(directory, `${at}.tmp`) }))
+    await inParallel(missing, restoredAtOnce, restore)
+    for (const path of latest.keys()) known.add(path)
+  }
   return segments
 
   /** Compares first: after a mere crash of the process nearly all of it is in its place. */

@@ -5,6 +5,7 @@ import { asStoreError, type FileSystem, type FileVersion, nodeFileSystem, type O
 import { type KeptFiles, keptFiles } from './kept-files.ts'
 import { contentOf, encodeChange } from './log-records.ts'
 import { recoverFromLog, segmentName, unlinkIfThere } from './log-recovery.ts'
+import { noSegments, type Segment } from './log-segments.ts'
 import { takingTurns } from './taking-turns.ts'
 
 /**
@@ -38,16 +39,6 @@ export interface WriteAheadLog {
   settle(what: 'all' | 'older'): Promise<void>
 }
 
-/** One file of the log. Those with higher numbers were written later, and have the last word. */
-interface Segment {
-  readonly number: number
-  /** What it says something of: that there is a file, or none. */
-  readonly paths: Map<string, 'there' | 'gone'>
-  /** Changes that are durable and on their way to their places. */
-  readonly placing: Set<Promise<unknown>>
-  bytes: number
-}
-
 interface Appending {
   readonly path: string
   readonly record: Uint8Array
@@ -56,15 +47,30 @@ interface Appending {
   readonly failed: (error: unknown) => void
 }
 
-const mostBytesOfSegment = 16 * 1024 * 1024
-/** Of so much a part is settled at once, for after a crash all of it is read. */
-const mostBytesInAll = 256 * 1024 * 1024
-/** What is longer takes longer to be written twice than the two syncs take that it needs by itself. */
-const longestTaken = 256 * 1024
+/** Of the log, in bytes. */
+export interface LogLimits {
+  /** What is longer takes longer to be written twice than the two syncs take that it needs by itself. */
+  readonly longestTaken: number
+  /** Of one of its files. */
+  readonly segment: number
+  /** What is more than this is settled at once, the oldest first, for after a crash all of it is read. */
+  readonly unhurried: number
+  /** With more than this, writers wait until the oldest is settled. */
+  readonly most: number
+}
+
+const mebibyte = 1024 * 1024
+const defaultLimits: LogLimits = {
+  longestTaken: mebibyte / 4,
+  segment: 16 * mebibyte,
+  unhurried: 64 * mebibyte,
+  most: 256 * mebibyte,
+}
 /** Of one directory, for they are in memory. */
-const mostBytesKept = 8 * 1024 * 1024
-/** Beside other writes it is not to take the disk from them. */
-const settledAtOnce = { all: 16, older: 2 }
+const mostBytesKept = 8 * mebibyte
+/** Files that are synced at once. Beside other writes it is not to take the disk from them. */
+const hurried = 16
+const unhurried = 2
 
 /**
  * The log, in `<base>/log`, of files below `base`. What it says is put in its place first, so nobody may have opened those
@@ -73,56 +79,58 @@ const settledAtOnce = { all: 16, older: 2 }
 export async function openWriteAheadLog(
   base: string,
   fs: FileSystem = nodeFileSystem,
-  longest = longestTaken,
+  limits: Partial<LogLimits> = {},
 ): Promise<WriteAheadLog> {
   try {
-    return await open(resolve(base), fs, longest)
+    return await open(resolve(base), fs, { ...defaultLimits, ...limits })
   } catch (error) {
     throw asStoreError(error, `open the log in ${base}`)
   }
 }
 
-async function open(base: string, fs: FileSystem, longest: number): Promise<WriteAheadLog> {
+async function open(base: string, fs: FileSystem, limits: LogLimits): Promise<WriteAheadLog> {
   const files = durableFiles(fs)
   const directory = join(base, 'log')
   const below = join(base, sep)
   const pathOf = ({ number }: Segment) => join(directory, segmentName(number))
-  /** The oldest first. */
-  const segments: Segment[] = []
-  /** By path: the newest segment that says something of it. */
-  const holders = new Map<string, Segment>()
+  const segments = noSegments()
   const kept = keptFiles(fs)
   const turns = takingTurns()
-  let lastNumber = 0
   let active: { readonly segment: Segment; readonly file: OpenFile } | undefined
   let waiting: Appending[] = []
   let settlingOfOlder = 0
+  let isShortening = false
   let broken: unknown
 
   await files.makeDirectory(directory)
-  for (const { number, bytes, paths } of await recoverFromLog(base, directory, fs, kept)) {
-    const segment = newSegment(number, bytes)
-    for (const path of paths) hold(path, segment)
+  for (const { paths, ...found } of await recoverFromLog(base, directory, fs, kept)) {
+    const segment = segments.add(found)
+    for (const path of paths) segments.hold(path, segment)
   }
   // All of it was written before anything is asked of this one.
-  settlingOfOlder = lastNumber
-
-  function newSegment(number: number, bytes: number): Segment {
-    const segment: Segment = { number, paths: new Map(), placing: new Set(), bytes }
-    lastNumber = number
-    segments.push(segment)
-    return segment
-  }
-
-  function hold(path: string, segment: Segment, what: 'there' | 'gone' = 'there'): void {
-    segment.paths.set(path, what)
-    holders.set(path, segment)
-  }
+  settlingOfOlder = segments.lastNumber
 
   /** Whoever comes while others are being appended is appended with all that came meanwhile. */
   function append(appending: Appending): void {
     waiting.push(appending)
-    if (waiting.length === 1) void turns.take('log', appendWaiting)
+    if (waiting.length === 1) void room().then(() => turns.take('log', appendWaiting))
+  }
+
+  /** Writers are not to be faster than the disk for long. Where nothing can be settled, nobody is helped by their waiting. */
+  async function room(): Promise<void> {
+    if (segments.bytes > limits.most) await shorten(limits.most)
+  }
+
+  /** Settles the oldest until there are no more bytes than that, if it can. */
+  async function shorten(most: number): Promise<void> {
+    try {
+      for (let { oldest } = segments; oldest !== undefined && segments.bytes > most; { oldest } = segments) {
+        if (oldest === active?.segment) return
+        await settleOldest(oldest, hurried)
+      }
+    } catch {
+      // The next round of housekeeping says what is wrong.
+    }
   }
 
   async function appendWaiting(): Promise<void> {
@@ -136,17 +144,21 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
       await file.writeFile(records)
       await file.sync()
       for (const { done } of group) done(segment)
-      if (segment.bytes > mostBytesOfSegment) await seal()
+      if (segment.bytes > limits.segment) await seal()
     } catch (error) {
       await abandon(group.map(({ path }) => path))
       for (const { failed } of group) failed(error)
     }
-    if (active === undefined && segments.reduce((sum, { bytes }) => sum + bytes, 0) > mostBytesInAll)
-      void settle('older').catch(() => undefined)
+    if (active === undefined && !isShortening) {
+      isShortening = true
+      void shorten(limits.unhurried).finally(() => {
+        isShortening = false
+      })
+    }
   }
 
   async function begin() {
-    const segment = newSegment(lastNumber + 1, 0)
+    const segment = segments.add()
     const file = await fs.open(pathOf(segment), 'wx', 0o600)
     active = { segment, file }
     await files.syncDirectory(directory)
@@ -163,7 +175,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
   /** What a failed write or sync has left in the segment nobody knows: it may have the last word about these. */
   async function abandon(paths: readonly string[]): Promise<void> {
     await seal().catch(() => undefined)
-    const segment = segments.at(-1)
+    const segment = segments.newest
     if (segment === undefined) return
     if (segment.paths.size === 0) {
       const isGone = await drop(segment).then(
@@ -172,15 +184,14 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
       )
       if (isGone) return
     }
-    for (const path of paths) hold(path, segment)
+    for (const path of paths) segments.hold(path, segment)
   }
 
   /** Before a later one is dropped, lest this one gets the last word again. */
   async function drop(segment: Segment): Promise<void> {
     await unlinkIfThere(fs, pathOf(segment))
     await syncOnce(() => files.syncDirectory(directory))
-    segments.splice(segments.indexOf(segment), 1)
-    for (const path of segment.paths.keys()) if (holders.get(path) === segment) holders.delete(path)
+    segments.remove(segment)
   }
 
   /** `place` gets a copy of the bytes that is its own. */
@@ -188,7 +199,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     const record = encodeChange({ path: path.slice(below.length), bytes })
     return new Promise((resolve, failed) => {
       const done = (segment: Segment) => {
-        hold(path, segment, bytes === undefined ? 'gone' : 'there')
+        segments.hold(path, segment, bytes === undefined ? 'gone' : 'there')
         const placing = place(contentOf(record, bytes?.length ?? 0))
         resolve(placing)
         const end: Promise<unknown> = placing.catch(() => undefined).then(() => segment.placing.delete(end))
@@ -221,20 +232,26 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
     }
   }
 
-  const settle = (what: 'all' | 'older') => turns.take('settle', () => settleNow(what))
-
-  async function settleNow(what: 'all' | 'older'): Promise<void> {
-    const last = what === 'all' ? Number.POSITIVE_INFINITY : settlingOfOlder
+  async function settle(what: 'all' | 'older'): Promise<void> {
+    const before = settlingOfOlder
     try {
       await turns.take('log', seal)
-      settlingOfOlder = lastNumber
-      for (const segment of segments.filter(({ number }) => number <= last)) {
-        if (broken !== undefined) throw broken
-        await settleSegment(segment, settledAtOnce[what])
-      }
+      settlingOfOlder = segments.lastNumber
+      const last = what === 'all' ? segments.lastNumber : before
+      for (let { oldest } = segments; oldest !== undefined && oldest.number <= last; { oldest } = segments)
+        await settleOldest(oldest, what === 'all' ? hurried : unhurried)
     } catch (error) {
       throw asStoreError(error, `make what is in ${directory} durable`)
     }
+  }
+
+  function settleOldest(segment: Segment, atOnce: number): Promise<void> {
+    return turns.take('settle', async () => {
+      // Somebody else may have had the turn before.
+      if (segment !== segments.oldest) return
+      if (broken !== undefined) throw broken
+      await settleSegment(segment, atOnce)
+    })
   }
 
   /** After a sync that failed the next one may succeed without having written anything: nothing is dropped any more. */
@@ -274,7 +291,7 @@ async function open(base: string, fs: FileSystem, longest: number): Promise<Writ
       change(path, undefined, async () => {
         if (await kept.forget(path)) await unlinkIfThere(fs, path)
       }),
-    takes: (path, length = Number.POSITIVE_INFINITY) => length <= longest || holders.has(path),
+    takes: (path, length = Number.POSITIVE_INFINITY) => length <= limits.longestTaken || segments.holds(path),
     settle,
   }
 }

@@ -3,25 +3,23 @@ import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { openDirectoryObjectStore } from '../../../shared/adapters/local/directory-object-store.ts'
-import { type FileSystem, nodeFileSystem, type OpenFile } from '../../../shared/adapters/local/file-system.ts'
-import { loggedFiles } from '../../../shared/adapters/local/logged-files.ts'
-import { openWriteAheadLog } from '../../../shared/adapters/local/write-ahead-log.ts'
+import { type FileSystem, nodeFileSystem } from '../../../shared/adapters/local/file-system.ts'
 import { objectStoreContract } from '../../contract/object-store.ts'
 import { content, rejectsWith, text } from '../../contract/object-store-helpers.ts'
 import { allAfterPowerCut, emptyDisk } from '../../fault/fragile-disk.ts'
+import { openLogged as open, watching } from './logged-store.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 
 const short = 'of so many bytes'.length
 
-for (const [name, longest, kept] of [
-  ['directory with a log', undefined, undefined],
-  ['directory with a log for what is short', 4, undefined],
-  ['directory with a log that alone has what is short', undefined, 'objects'],
+for (const [name, limits, kept] of [
+  ['directory with a log', {}, undefined],
+  ['directory with a log for what is short', { longestTaken: 4 }, undefined],
+  ['directory with a log that alone has what is short', {}, 'objects'],
 ] as const) {
   objectStoreContract(name, async () => {
     const directory = await temporaryDirectory()
-    const { store } = await open(directory.path, nodeFileSystem, longest, kept)
+    const { store } = await open(directory.path, nodeFileSystem, limits, kept)
     return { store, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() }
   })
 }
@@ -136,7 +134,7 @@ describe('a write-ahead log', () => {
         if (isBroken) throw Object.assign(new Error('EIO'), { code: 'EIO' })
       },
     })
-    const { store } = await open(directory.path, fs, short)
+    const { store } = await open(directory.path, fs, { longestTaken: short })
     await store.create('before', text('before'))
     for (const later of ['short', 'longer than what the log takes']) {
       isBroken = true
@@ -145,7 +143,7 @@ describe('a write-ahead log', () => {
       assert.equal(await content(store, later), undefined)
       await store.create(later, text(later))
     }
-    const { store: again } = await open(directory.path, nodeFileSystem, short)
+    const { store: again } = await open(directory.path, nodeFileSystem, { longestTaken: short })
     for (const name of await again.list('')) assert.equal(await content(again, name), name)
   })
 
@@ -258,29 +256,3 @@ describe('a write-ahead log', () => {
     assert.deepEqual(await again.list(''), ['a', 'b'])
   })
 })
-
-/** `kept`: a directory below `base`, see `loggedFiles`. */
-async function open(base: string, fs = nodeFileSystem, longest?: number, kept?: string) {
-  const log = await openWriteAheadLog(base, fs, longest)
-  const files = loggedFiles(fs, log, kept === undefined ? [] : [join(base, kept)])
-  return { log, store: await openDirectoryObjectStore(join(base, 'objects'), fs, files) }
-}
-
-interface Watcher {
-  sync?(path: string, sync: () => Promise<void>): Promise<void>
-  write?(write: () => Promise<void>): Promise<void>
-}
-
-function watching({ sync, write }: Watcher): FileSystem {
-  return {
-    ...nodeFileSystem,
-    async open(path, flags, mode) {
-      const file: OpenFile = await nodeFileSystem.open(path, flags, mode)
-      return {
-        ...file,
-        sync: () => (sync === undefined ? file.sync() : sync(path, file.sync)),
-        writeFile: (bytes) => (write === undefined ? file.writeFile(bytes) : write(() => file.writeFile(bytes))),
-      }
-    },
-  }
-}
