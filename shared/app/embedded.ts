@@ -12,6 +12,7 @@ import { unsyncedFiles } from '../adapters/local/unsynced-files.ts'
 import { readCurrent } from '../repository/current.ts'
 import { RepositoryError } from '../repository/errors.ts'
 import { bootstrapName } from '../repository/found.ts'
+import { lastWaiting } from '../repository/inbox.ts'
 import { keysNotHeld } from '../repository/keys-not-held.ts'
 import { expireLease } from '../repository/lease.ts'
 import type { ObjectStore, Signer } from '../repository/ports.ts'
@@ -71,7 +72,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       trouble = error
       log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
     })
-    const repository = openRepository({ ...ports, queue, clock: systemClock() }, { rotationGrace, retention })
+    const clock = systemClock(await lastWaiting(ports.state))
+    const repository = openRepository({ ...ports, queue, clock }, { rotationGrace, retention })
     const ring = () => void queue.ring('')
     const preparer = threadedPreparer({ data, keys: keyFiles(data, keys), retention }, ports.state, log, ring)
     queue.listen(async () => {

@@ -1,6 +1,6 @@
 import { decodeDocument, schemaVersion } from './documents.ts'
 import { inParallel } from './parallel.ts'
-import { createUnlessTaken } from './ports.ts'
+import { createUnlessTaken, type ObjectStore } from './ports.ts'
 import type { Repository } from './repository.ts'
 import { maximumRequestBytes } from './request-size.ts'
 import { type AcceptedTask, inboxName, spoiltName, taskIdIn, taskName } from './task.ts'
@@ -26,6 +26,12 @@ export async function listInbox({ ports, limits }: Repository, limit = limits.ta
     after = names.length === wanted ? names.at(-1) : undefined
   }
   return ids
+}
+
+/** The id of what was accepted last, of all that waits. Where the clock was set back meanwhile, new ids have to be above it. */
+export async function lastWaiting(state: ObjectStore): Promise<string | undefined> {
+  const ids = (await state.list('inbox/')).flatMap((name) => taskIdIn(name) ?? [])
+  return ids.findLast((id) => /^.{12}7/.test(id))
 }
 
 /**

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { openDirectoryObjectStore } from '../../shared/adapters/local/directory-object-store.ts'
 import { createKeyFile, keyFileSigner } from '../../shared/adapters/local/key-file-signer.ts'
 import { systemClock } from '../../shared/adapters/local/system-clock.ts'
+import { uuidV7Source } from '../../shared/adapters/local/uuid-v7.ts'
 import { openData, openStores } from '../../shared/app/data-directory.ts'
 import { type EmbeddedService, openEmbedded } from '../../shared/app/embedded.ts'
 import { everybodyAs } from '../../shared/app/principal.ts'
@@ -144,6 +145,29 @@ describe('the embedded service', () => {
     assert.ok(error instanceof RepositoryError)
     assert.match(error.message, /work ahead for task [0-9a-f]{32} fails, .*bins-\w\.json .* missing/)
     assert.deepEqual(said, { status: 'fulfilled', value: [{ code: 'corrupt', message: error.message }] })
+  })
+
+  it('goes on in the order of acceptance when it is started again after the clock was set back', async () => {
+    const id = uuidV7Source(() => Date.now() + hour)()
+    const request = addRequest(['a'])
+    await using founded = await foundedAgo(hour, (repository) => submit(repository, { request, principal: 'test', id }))
+    const { data, key } = founded
+    const other = join(data, 'other.pem')
+    await createKeyFile(other)
+    const { log } = recordedLog()
+    // Without the keys all that is accepted waits.
+    const waiting = await openEmbedded({ data, keys: [other], authenticate, log })
+    const { body } = await call(waiting.api, 'POST /artifacts/delete', { body: { artifacts: ['a'] } })
+    await waiting.close()
+    const service = await openEmbedded({ data, keys: [key], authenticate, log })
+    const ended = async () => {
+      const task = await call(service.api, `GET /task?task_id=${body.data['task_id']}`)
+      return task.body.data['result'] as { details: object } | undefined
+    }
+    await eventually(async () => (await ended()) !== undefined)
+    const result = await ended()
+    await service.close()
+    assert.deepEqual(result?.details, { deleted_artifacts: ['a'], not_found_artifacts: [] })
   })
 
   it('keeps superseded metadata as long as it is told', async () => {

@@ -8,11 +8,15 @@ const counterEnd = 2 ** counterBits
  * back (RFC 9562, section 6.2, method 1: a counter in `rand_a`, which begins at random in its lower half; what overflows it
  * moves the time ahead).
  *
- * `now` is in milliseconds since 1970; `random` gives that many bytes.
+ * `now` is in milliseconds since 1970; `random` gives that many bytes. `above`: a UUIDv7 that all of them are greater than.
  */
-export function uuidV7Source(now: () => number, random: (size: number) => Uint8Array = pooledBytes()): () => string {
-  let time = 0
-  let counter = 0
+export function uuidV7Source(
+  now: () => number,
+  random: (size: number) => Uint8Array = pooledBytes(),
+  above = '0'.repeat(16),
+): () => string {
+  let time = Number.parseInt(above.slice(0, 12), 16)
+  let counter = Number.parseInt(above.slice(13, 16), 16)
 
   return () => {
     const bytes = Buffer.from(random(10))

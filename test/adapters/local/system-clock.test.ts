@@ -19,6 +19,17 @@ describe('uuidV7Source', () => {
     )
   })
 
+  it('begins above an id of another process, whatever the clock says', () => {
+    fc.assert(
+      fc.property(fc.nat(3), fc.nat(3), fc.nat(5000), (before, after, many) => {
+        const others = uuidV7Source(() => before)
+        const above = Array.from({ length: many + 1 }, others).at(-1)
+        const newId = uuidV7Source(() => after, undefined, above)
+        assert.ok(newId() > (above ?? ''))
+      }),
+    )
+  })
+
   it('moves the time ahead when a millisecond has run out of numbers', () => {
     const newId = uuidV7Source(() => 5)
     const ids = Array.from({ length: 10_000 }, newId)
