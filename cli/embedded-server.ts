@@ -92,7 +92,7 @@ export function embeddedServer({ service, log, artifacts, lettingIn, atOnce = 10
     const admit = ({ name }: Principal) => void taken.use(places.take(name))
     return answer(reply, await service.upload(apiEvent(request), request.params.id, chunksOf(request.raw), admit))
   })
-  server.get('/openapi.json', async () => (await import('../shared/app/openapi.ts')).openapiDocument())
+  server.get('/openapi.json', async () => (await import('../shared/app/openapi.ts')).openapiDocument('.'))
   server.get('/health', async (_, reply) => {
     await service.check()
     return reply.header('cache-control', 'no-store').send({ status: 'ok' })

@@ -15,26 +15,28 @@ const page = `<!doctype html>
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Tuffet API</title>
     <link rel="icon" href="data:,">
-    <link rel="stylesheet" href="/docs/swagger-ui.css">
+    <link rel="stylesheet" href="swagger-ui.css">
   </head>
   <body>
     <div id="contract"></div>
-    <script src="/docs/swagger-ui-bundle.js"></script>
-    <script src="/docs/start.js"></script>
+    <script src="swagger-ui-bundle.js"></script>
+    <script src="start.js"></script>
   </body>
 </html>
 `
 
-const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#contract', deepLinking: true, validatorUrl: null })\n`
+const start = `SwaggerUIBundle({ url: new URL('../openapi.json', location.href).href, dom_id: '#contract', deepLinking: true, validatorUrl: null })\n`
 
-/** The contract for people to read, at `/docs`: Swagger UI out of our own dependencies. */
+/**
+ * The contract for people to read, at `/docs`: Swagger UI out of our own dependencies. All links are relative, for a proxy may have put
+ * the service below a path.
+ */
 export function serveDocs(server: FastifyInstance): void {
   const package_ = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
-  for (const url of ['/docs', '/docs/']) {
-    server.get(url, async (_, reply) =>
-      reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(page),
-    )
-  }
+  server.get('/docs', async (_, reply) => reply.redirect('docs/'))
+  server.get('/docs/', async (_, reply) =>
+    reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(page),
+  )
   server.get('/docs/start.js', async (_, reply) => reply.type('text/javascript; charset=utf-8').send(start))
   for (const [file, type] of [
     ['swagger-ui.css', 'text/css; charset=utf-8'],

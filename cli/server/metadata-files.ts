@@ -21,7 +21,7 @@ export function serveMetadata(server: FastifyInstance, metadata: ObjectStore): v
     if (request.headers['if-none-match'] === etag) return reply.code(304).send()
     return reply.type('application/json').send(Buffer.from(stored.bytes))
   })
-  server.get('/metadata', async (_, reply) => reply.redirect('/metadata/'))
+  server.get('/metadata', async (_, reply) => reply.redirect('metadata/'))
 }
 
 async function listing(metadata: ObjectStore, reply: FastifyReply): Promise<FastifyReply> {

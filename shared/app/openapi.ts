@@ -4,8 +4,11 @@ import { invalid, refusal } from './error-schemas.ts'
 import { task } from './result-schemas.ts'
 import { prefix, type Route, routes } from './routes.ts'
 
-/** The OpenAPI 3.1 document of the API, made from the very schemas that validate. */
-export function openapiDocument(): object {
+/**
+ * The OpenAPI 3.1 document of the API, made from the very schemas that validate. `above`: the way from where it is served to what lies
+ * above `/api/v1`.
+ */
+export function openapiDocument(above: '.' | '../..'): object {
   const paths: ZodOpenApiPathsObject = {}
   for (const [operationId, route] of Object.entries<Route>(routes)) {
     const path = `${prefix}${route.path}`
@@ -19,7 +22,7 @@ export function openapiDocument(): object {
       description: 'A Repository Service for TUF. Every path answers with and without a trailing slash.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: above }],
     security: [{ bearer: [] }, {}],
     components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     paths,

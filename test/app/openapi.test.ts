@@ -19,7 +19,7 @@ interface Document {
   readonly components: Readonly<Record<string, Readonly<Record<string, object>>>>
 }
 
-const document = JSON.parse(JSON.stringify(openapiDocument())) as Document
+const document = JSON.parse(JSON.stringify(openapiDocument('.'))) as Document
 
 describe('the OpenAPI document', () => {
   it('has every route, and nothing else', () => {

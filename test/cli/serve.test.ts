@@ -5,6 +5,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import { artifact } from '../support/api.ts'
 import { post, type Served, serveInVain, serveProcess } from '../support/served.ts'
 
@@ -73,12 +74,36 @@ describe('a service', () => {
     assert.equal((await get('/nothing')).status, 404)
   })
 
-  it('renders its contract with what it serves itself', async () => {
-    const page = await get('/docs')
+  it('renders its contract with what it serves itself, also where a proxy has put it below a path', async () => {
+    const above = 'https://example.org/tuffet/'
+    const through = async (link: string, at = above) => {
+      const url = new URL(link, at)
+      assert.ok(url.href.startsWith(above), url.href)
+      const answer = await fetch(new URL(url.href.slice(above.length), served.url), { redirect: 'manual' })
+      const location = answer.headers.get('location')
+      return { url, status: answer.status, text: await answer.text(), headers: answer.headers, location }
+    }
+    for (const folder of ['docs', 'metadata']) {
+      const { location, url } = await through(folder)
+      assert.equal((await through(location ?? '/', url.href)).url.href, `${above}${folder}/`)
+    }
+    const page = await through('docs/')
     assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'none'; script-src 'self'/)
-    const html = await page.text()
-    assert.doesNotMatch(html, /https?:/)
-    for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g)) assert.equal((await get(path ?? '')).status, 200)
+    const links = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => link ?? '')
+    const files = links.filter((link) => !link.startsWith('data:'))
+    assert.equal(files.length, 3)
+    for (const link of files) assert.equal((await through(link, page.url.href)).status, 200, link)
+
+    const shown: string[] = []
+    const SwaggerUIBundle = ({ url }: { url: string }) => shown.push(url)
+    const { text: script } = await through('start.js', page.url.href)
+    runInNewContext(script, { SwaggerUIBundle, URL, location: page.url })
+    assert.deepEqual(shown, [`${above}openapi.json`])
+    for (const path of ['openapi.json', 'api/v1/openapi.json']) {
+      const { text, url } = await through(path)
+      const [server] = JSON.parse(text).servers
+      assert.equal(new URL(server.url, url).href, above)
+    }
   })
 
   it('serves artifacts under their plain and their hashed names', async () => {

@@ -5,5 +5,5 @@ import type { Handler } from './handler.ts'
 export const getOpenapi: Handler<Routes['getOpenapi']> = async () => {
   // Only who asks for the document pays for what makes it.
   const { openapiDocument } = await import('../openapi.ts')
-  return jsonAnswer(200, openapiDocument())
+  return jsonAnswer(200, openapiDocument('../..'))
 }
