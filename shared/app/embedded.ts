@@ -14,13 +14,9 @@ import { RepositoryError } from '../repository/errors.ts'
 import { bootstrapName } from '../repository/found.ts'
 import { lastWaiting } from '../repository/inbox.ts'
 import { keysNotHeld } from '../repository/keys-not-held.ts'
-import { expireLease } from '../repository/lease.ts'
 import type { ObjectStore, Signer } from '../repository/ports.ts'
-import { releasePreparations } from '../repository/preparation.ts'
-import { type Published, publish } from '../repository/publish.ts'
 import { defaultLimits, openRepository, type Repository } from '../repository/repository.ts'
 import { type DataStores, keyFiles, keyIsMissing, openStores, ownKeyFile } from './data-directory.ts'
-import { tellFailures } from './failed-tasks.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
 import type { Service } from './handlers/handler.ts'
 import { type UploadHandler, uploadHandler, uploadsHere } from './handlers/upload.ts'
@@ -29,6 +25,7 @@ import { howToHoldKeys } from './key-warnings.ts'
 import type { Logger } from './logger.ts'
 import { threadedPreparer } from './preparer.ts'
 import type { Authenticate } from './principal.ts'
+import { beginPublishing } from './publishing.ts'
 
 /** The whole service over one directory, in one process. */
 export interface EmbeddedService {
@@ -65,32 +62,12 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
   const lock = await lockDirectory(data)
   try {
     const { writes, ...ports } = await openPorts(data, keys)
-    let trouble: unknown
-    let leaseIsFree = false
-    let isClosing = false
-    const queue = processQueue((error) => {
-      trouble = error
-      log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
-    })
+    const queue = processQueue()
     const clock = systemClock(await lastWaiting(ports.state))
     const repository = openRepository({ ...ports, queue, clock }, { rotationGrace, retention })
     const ring = () => void queue.ring('')
     const preparer = threadedPreparer({ data, keys: keyFiles(data, keys), retention }, ports.state, log, ring)
-    queue.listen(async () => {
-      // The lock says that no other publisher lives. Not before somebody listens: a full disk is no reason to serve nothing.
-      if (!leaseIsFree) await expireLease(ports)
-      if (!leaseIsFree) await releasePreparations(ports.state)
-      leaseIsFree = true
-      const onCommit = (published: Published) => {
-        report(log, published)
-        // Not only at the end, for others may publish without a pause.
-        if (published.unprepared !== undefined) preparer.begin(published.unprepared)
-      }
-      const { unprepared } = await publish(repository, onCommit, () => isClosing)
-      trouble = undefined
-      if (unprepared === undefined) preparer.rest()
-      else preparer.begin(unprepared)
-    })
+    const publishing = beginPublishing(repository, queue, preparer, log)
     ring()
     const housekeeping = beginHousekeeping(repository, writes, log)
     const look = () => {
@@ -99,7 +76,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
     }
     const timer = setInterval(look, Math.min(refreshInterval, rotationGrace))
     const files = directoryUploads(join(data, 'state'))
-    const troubles = () => [trouble, preparer.trouble].filter((error) => error !== undefined)
+    const troubles = () => [publishing.trouble, preparer.trouble].filter((error) => error !== undefined)
     const service: Service = { repository, uploads: uploadsHere(files.arrived), authenticate, log, troubles }
     return {
       api: apiHandler(service),
@@ -107,10 +84,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
       metadata: ports.metadata,
       check: () => check(repository, troubles),
       async close() {
-        isClosing = true
         clearInterval(timer)
-        queue.close()
-        await queue.idle()
+        await publishing.end()
         await preparer.close()
         await housekeeping.end()
         lock.release()
@@ -162,11 +137,4 @@ async function check(repository: Repository, troubles: () => readonly unknown[])
   // Before what the publisher says who tried without them: this says what to do.
   if (lacking.length > 0) throw new RepositoryError('key-not-held', howToHoldKeys(lacking, signers))
   for (const trouble of troubles()) throw trouble
-}
-
-function report(log: Logger, published: Published): void {
-  const { commit, head, tasks, refreshed } = published
-  // The head's hash, so that an edit of history shows against the log.
-  log.info({ commit, head, tasks: tasks.length, refreshed }, 'published')
-  tellFailures(log, published)
 }

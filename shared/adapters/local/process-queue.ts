@@ -4,36 +4,31 @@ import type { Queue } from '../../repository/ports.ts'
 export interface ProcessQueue extends Queue {
   /**
    * From now on `handler` runs after each ring, never twice at once: rings while it runs become one more run. A ring from before
-   * is answered too. A second handler takes the place of the first.
+   * is answered too. `onError` is told what it threw; the queue goes on.
    */
-  listen(handler: () => Promise<void>): void
+  listen(handler: () => Promise<void>, onError: (error: unknown) => void): void
   /** Resolves when no handler runs and no ring waits for one. */
   idle(): Promise<void>
   /** Rings are no longer answered. A run under way goes on: await `idle()`. */
   close(): void
 }
 
-/** `onError` is told what a handler threw; the queue goes on. */
-export function processQueue(onError: (error: unknown) => void): ProcessQueue {
-  let handler: (() => Promise<void>) | undefined
+export function processQueue(): ProcessQueue {
+  let run: (() => Promise<void>) | undefined
   let rung = false
   let closed = false
   let answering: Promise<void> | undefined
 
   function wake(): void {
-    if (rung && handler && !closed) answering ??= answer()
+    if (rung && run && !closed) answering ??= answer(run)
   }
 
-  async function answer(): Promise<void> {
+  async function answer(run: () => Promise<void>): Promise<void> {
     // Not within `ring`, so that rings at the same moment are answered together and none waits for the handler.
     await Promise.resolve()
-    while (rung && handler && !closed) {
+    while (rung && !closed) {
       rung = false
-      try {
-        await handler()
-      } catch (error) {
-        onError(error)
-      }
+      await run()
     }
     answering = undefined
   }
@@ -43,8 +38,14 @@ export function processQueue(onError: (error: unknown) => void): ProcessQueue {
       rung = true
       wake()
     },
-    listen(newHandler) {
-      handler = newHandler
+    listen(handler, onError) {
+      run = async () => {
+        try {
+          await handler()
+        } catch (error) {
+          onError(error)
+        }
+      }
       wake()
     },
     async idle() {
