@@ -84,21 +84,9 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
     : recovered.current.settings
   const current = { ...recovered.current, settings }
   const { number } = current.entry
-  const ended = new Set(head.journal.chain.flatMap(({ prepared }) => prepared?.claimed ?? []))
-  const isLeft = (entry: Entry) => (entry.prepares === undefined ? entry.number > number : !ended.has(entry.number))
-  const leftovers = [...inventory.entries.values()].map(({ entry }) => entry).filter(isLeft)
-  for (const { number, creates, prepares } of leftovers) {
-    const what =
-      prepares === undefined ? 'which was begun and not made' : `prepared for task ${prepares}, which begins anew`
-    notes.steps.push(`Roll back commit ${number}, ${what} (${creates.length} files).`)
-  }
-  const unreadable = await unreadablePreparations(repository, inventory)
-  for (const name of unreadable) notes.steps.push(`Take away ${name}, which is spoilt: its task begins anew.`)
-  const contradicted = await contradictedRecords(repository, current)
-  for (const id of contradicted)
-    notes.lost.push(
-      `How task ${id} ended: ${entryName(number)} and ${taskName(id)} contradict each other, so one of them was edited or spoilt. Both stay as they are, and the service goes on. If a backup has one of them as it was, put it back.`,
-    )
+  const leftovers = leftoversOf(number, head, inventory, notes)
+  const unreadable = await unreadablePreparations(repository, inventory, notes)
+  const contradicted = await contradictedRecords(repository, current, notes)
   noteUnfinished(current, published.newest, inventory, notes)
   if (above !== undefined) noteAbove(repository, tree, above, notes)
 
@@ -119,7 +107,20 @@ export async function diagnose(repository: Repository, { above }: RepairOptions 
   }
 }
 
-async function unreadablePreparations({ ports, limits }: Repository, { state }: Inventory): Promise<string[]> {
+/** Begun above the newest commit, `number`, and not made; and what was prepared for tasks that are not done. */
+function leftoversOf(number: number, { journal }: Head, { entries }: Inventory, notes: Notes): Entry[] {
+  const ended = new Set(journal.chain.flatMap(({ prepared }) => prepared?.claimed ?? []))
+  const isLeft = (entry: Entry) => (entry.prepares === undefined ? entry.number > number : !ended.has(entry.number))
+  const leftovers = [...entries.values()].map(({ entry }) => entry).filter(isLeft)
+  for (const { number, creates, prepares } of leftovers) {
+    const what =
+      prepares === undefined ? 'which was begun and not made' : `prepared for task ${prepares}, which begins anew`
+    notes.steps.push(`Roll back commit ${number}, ${what} (${creates.length} files).`)
+  }
+  return leftovers
+}
+
+async function unreadablePreparations({ ports, limits }: Repository, { state }: Inventory, { steps }: Notes) {
   const ids = [...state].filter((name) => name.startsWith('preparations/')).flatMap((name) => taskIdIn(name) ?? [])
   const found = await inParallel(ids, limits.parallel, async (id) => {
     try {
@@ -130,16 +131,23 @@ async function unreadablePreparations({ ports, limits }: Repository, { state }: 
       throw error
     }
   })
-  return found.flat()
+  const names = found.flat()
+  for (const name of names) steps.push(`Take away ${name}, which is spoilt: its task begins anew.`)
+  return names
 }
 
 /** No later entry vouches for the newest one by its hash, so what it says may be spoilt as well as what they say. */
-async function contradictedRecords({ ports, limits }: Repository, { entry }: Current): Promise<string[]> {
+async function contradictedRecords({ ports, limits }: Repository, { entry }: Current, { lost }: Notes) {
   const found = await inParallel(entry.tasks, limits.parallel, async (task) => {
     const stored = await ports.state.read(taskName(task.id))
     return stored !== undefined && contradicts(stored.bytes, entry.number, task) ? [task.id] : []
   })
-  return found.flat()
+  const ids = found.flat()
+  for (const id of ids)
+    lost.push(
+      `How task ${id} ended: ${entryName(entry.number)} and ${taskName(id)} contradict each other, so one of them was edited or spoilt. Both stay as they are, and the service goes on. If a backup has one of them as it was, put it back.`,
+    )
+  return ids
 }
 
 /** Nothing builds on it but what looks back. */
