@@ -12,6 +12,7 @@ import {
   findEntry,
   parseFile,
   type StateVersions,
+  stateNames,
   stateObjectName,
   stateWrittenBy,
 } from './journal.ts'
@@ -197,7 +198,7 @@ async function collectCommits(
 
   async function deleteAll(files: readonly string[], states: readonly string[]): Promise<number> {
     const superseded = files.filter((file) => !isNeeded(current, file))
-    const needed = new Set(Object.entries(current.entry.state).map(([part, at]) => `state/${at}.${part}.json`))
+    const needed = new Set(stateNames.map((part) => stateObjectName(current.entry.state[part], part)))
     const old = states.filter((object) => !needed.has(object))
     await inParallel(superseded, limits.parallel, (file) => ports.metadata.delete(file))
     await inParallel(old, limits.parallel, (object) => ports.state.delete(object))

@@ -114,33 +114,15 @@ export function durableFiles(fs: FileSystem): DurableFiles {
   }
 
   return {
-    async read(path, range) {
-      try {
-        return await withFile(path, 'r', undefined, async (file) => {
+    read: (path, range) =>
+      unlessAbsent(() =>
+        withFile(path, 'r', undefined, async (file) => {
           const version = await file.stat()
           return { bytes: await file.readFile(range), version }
-        })
-      } catch (error) {
-        if (isAbsence(error)) return undefined
-        throw error
-      }
-    },
-    async look(path) {
-      try {
-        return await fs.stat(path)
-      } catch (error) {
-        if (isAbsence(error)) return undefined
-        throw error
-      }
-    },
-    async entries(directory) {
-      try {
-        return await fs.readdir(directory)
-      } catch (error) {
-        if (isAbsence(error)) return []
-        throw error
-      }
-    },
+        }),
+      ),
+    look: (path) => unlessAbsent(() => fs.stat(path)),
+    entries: async (directory) => (await unlessAbsent(() => fs.readdir(directory))) ?? [],
     async create(path, bytes, freePath, mode) {
       const temporary = await freePath()
       try {
@@ -169,30 +151,24 @@ export function durableFiles(fs: FileSystem): DurableFiles {
       return version
     },
     async remove(path) {
-      try {
-        await fs.unlink(path)
-      } catch (error) {
-        if (!isAbsence(error)) throw error
-        return
-      }
-      await syncDirectory(dirname(path))
+      const wasThere = await unlessAbsent(() => fs.unlink(path).then(() => true))
+      if (wasThere) await syncDirectory(dirname(path))
     },
     make,
     makeDirectory,
     syncDirectory,
-    async syncFile(path) {
-      try {
-        await withFile(path, 'r', undefined, (file) => file.sync())
-      } catch (error) {
-        if (!isAbsence(error)) throw error
-      }
-    },
+    syncFile: (path) => unlessAbsent(() => withFile(path, 'r', undefined, (file) => file.sync())),
   }
 }
 
-/** There is no file under this path: nothing, a directory, something below a file, or longer than a path can be. */
-function isAbsence(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'].includes(systemErrorCode(error) ?? '')
+/** Nothing if there is no file under its path: nothing, a directory, something below a file, or longer than a path can be. */
+async function unlessAbsent<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'].includes(systemErrorCode(error) ?? '')) return undefined
+    throw error
+  }
 }
 
 /**
