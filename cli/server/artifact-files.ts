@@ -77,10 +77,9 @@ async function openWithin(directory: string, path: string): Promise<FileHandle |
   try {
     const root = await realpath(directory)
     const real = await realpath(join(root, targetPath(path)))
-    const isWithin = (place: string) => place.startsWith(root.endsWith(sep) ? root : root + sep)
-    if (!isWithin(real)) return undefined
+    if (!isWithin(root, real)) return undefined
     const file = await open(real, readAtOnce)
-    if ((await file.stat()).isFile() && isWithin(await placeOf(file, real))) return file
+    if ((await file.stat()).isFile() && isWithin(root, await placeOf(file, real))) return file
     await file.close()
     return undefined
   } catch (error) {
@@ -90,6 +89,9 @@ async function openWithin(directory: string, path: string): Promise<FileHandle |
     throw error
   }
 }
+
+export const isWithin = (directory: string, path: string): boolean =>
+  path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 
 /** Where the system has opened it, if it says so: a directory on the way may have become a link since that was looked at. */
 const placeOf = (file: FileHandle, otherwise: string) => readlink(`/proc/self/fd/${file.fd}`).catch(() => otherwise)

@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { cacheControl } from '../../shared/app/cache-control.ts'
 import type { ObjectStore } from '../../shared/repository/ports.ts'
 
+const fileName = /^[\w.-]+\.json$/
+
 /**
  * Serves what clients read, under `/metadata/`. Whole files, read at once: `timestamp.json` may be replaced at any moment, and
  * half of one version with half of the next is neither.
@@ -10,7 +12,7 @@ export function serveMetadata(server: FastifyInstance, metadata: ObjectStore): v
   server.get<{ Params: { '*': string } }>('/metadata/*', async (request, reply) => {
     const name = request.params['*']
     if (name === '') return listing(metadata, reply)
-    const stored = /^[\w.-]+\.json$/.test(name) ? await metadata.read(name) : undefined
+    const stored = fileName.test(name) ? await metadata.read(name) : undefined
     if (stored === undefined) {
       // A client that probes for the next root must not be told tomorrow what was missing today.
       return reply.code(404).header('cache-control', 'no-store').type('text/plain').send('There is no such file.\n')
@@ -26,7 +28,7 @@ export function serveMetadata(server: FastifyInstance, metadata: ObjectStore): v
 
 async function listing(metadata: ObjectStore, reply: FastifyReply): Promise<FastifyReply> {
   // No name that the service writes needs escaping, and no other is shown.
-  const names = (await metadata.list('')).filter((name) => /^[\w.-]+\.json$/.test(name))
+  const names = (await metadata.list('')).filter((name) => fileName.test(name))
   const lines = names.map((name) => `<li><a href="${name}">${name}</a></li>`).join('\n')
   const page = `<!doctype html>\n<html lang="en">\n<title>TUF metadata</title>\n<ul>\n${lines}\n</ul>\n</html>\n`
   return reply.header('cache-control', 'no-store').type('text/html; charset=utf-8').send(page)

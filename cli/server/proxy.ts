@@ -7,7 +7,7 @@ import { jsonAnswer } from '../../shared/app/answer.ts'
 import { ApiError, errorAnswer } from '../../shared/app/errors.ts'
 import { type Access, signable } from '../access.ts'
 import { unreachable } from '../api-client.ts'
-import { CliError } from '../output.ts'
+import { cannotListen } from './cannot-listen.ts'
 import { refuseOtherSites } from './own-machine.ts'
 import { closePatiently } from './patient-close.ts'
 import { bodyOf } from './request-body.ts'
@@ -26,6 +26,8 @@ export interface Proxy extends AsyncDisposable {
   readonly url: string
 }
 
+const host = '127.0.0.1'
+
 /** Passes on to a service, in the name of `access`, what programs of this machine ask on 127.0.0.1. Throws CliError. */
 export async function startProxy({ base, access, port, warn }: ProxyOptions): Promise<Proxy> {
   const server = createServer((incoming, outgoing) => {
@@ -34,16 +36,13 @@ export async function startProxy({ base, access, port, warn }: ProxyOptions): Pr
       refuse(error, outgoing)
     })
   })
-  server.listen(port, '127.0.0.1')
   try {
-    await once(server, 'listening')
+    await once(server.listen(port, host), 'listening')
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    const why = code === 'EADDRINUSE' ? 'The port is taken; --port 0 picks a free one.' : message
-    throw new CliError('refused', `Cannot listen on 127.0.0.1, port ${port}. ${why}`, { cause })
+    throw cannotListen(host, port, cause)
   }
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
       await closePatiently(server, () => once(server.close(), 'close'))
     },

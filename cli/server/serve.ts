@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { basename, dirname, join, resolve, sep } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { openEmbedded } from '../../shared/app/embedded.ts'
 import type { Logger } from '../../shared/app/logger.ts'
@@ -8,6 +8,8 @@ import { type Authenticate, everybodyAs } from '../../shared/app/principal.ts'
 import { bearer, newToken, type TokenEntry, tokensOf } from '../../shared/app/tokens.ts'
 import { embeddedServer } from '../embedded-server.ts'
 import { CliError, requireReadable } from '../output.ts'
+import { isWithin } from './artifact-files.ts'
+import { cannotListen } from './cannot-listen.ts'
 import { giveBackWhenIdle } from './idle-memory.ts'
 import { isLoopback } from './own-machine.ts'
 import { closePatiently } from './patient-close.ts'
@@ -61,14 +63,14 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 async function checkOptions(options: ServeOptions): Promise<void> {
-  const { host, data, keys, tokenFile, behindProxy, artifacts } = options
+  const { host, data, tokenFile, behindProxy, artifacts } = options
   if (!isLoopback(host) && tokenFile === undefined && !behindProxy) {
     throw new CliError(
       'usage',
       `Whoever reaches ${host} could publish. Add --token-file FILE, or --behind-proxy if a proxy authenticates.`,
     )
   }
-  for (const file of [...keys, ...(tokenFile === undefined ? [] : [tokenFile])]) await requireReadable(file)
+  for (const file of secretFiles(options)) await requireReadable(file)
   const there = await stat(data).catch(() => undefined)
   if (there !== undefined && !there.isDirectory())
     throw new CliError('usage', `--data ${data} is not a directory. Name one, or one that is to be made.`)
@@ -78,13 +80,16 @@ async function checkOptions(options: ServeOptions): Promise<void> {
   await refuseSecretsAmong(artifacts, options)
 }
 
+const secretFiles = ({ keys, tokenFile }: ServeOptions) => [...keys, ...(tokenFile === undefined ? [] : [tokenFile])]
+
 /** Everybody may download what lies among the artifacts. */
-async function refuseSecretsAmong(artifacts: string, { data, keys, tokenFile }: ServeOptions): Promise<void> {
+async function refuseSecretsAmong(artifacts: string, options: ServeOptions): Promise<void> {
+  const { data } = options
   const served = await whereItLies(artifacts)
   const refuse = (why: string) => {
     return new CliError('usage', `--artifacts ${artifacts} ${why}. Name a directory that has nothing but artifacts.`)
   }
-  for (const secret of [data, ...keys, ...(tokenFile === undefined ? [] : [tokenFile])]) {
+  for (const secret of [data, ...secretFiles(options)]) {
     if (isWithin(served, await whereItLies(secret))) throw refuse(`would serve ${secret} to everybody`)
   }
   for (const secret of ['keys', 'state', 'log'].map((name) => join(data, name))) {
@@ -98,9 +103,6 @@ async function whereItLies(path: string): Promise<string> {
   const above = dirname(whole)
   return realpath(whole).catch(async () => (above === whole ? whole : join(await whereItLies(above), basename(whole))))
 }
-
-const isWithin = (directory: string, path: string) =>
-  path === directory || path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
 
 /** No more than a warning: what mounts secrets does not always let one choose. */
 async function warnOfReadableKeys(files: readonly string[], log: Logger): Promise<void> {
@@ -151,9 +153,7 @@ async function listen(server: FastifyInstance, { host, port }: ServeOptions): Pr
   try {
     await server.listen({ host, port })
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    const why = code === 'EADDRINUSE' ? 'The port is taken; --port 0 picks a free one.' : message
-    throw new CliError('refused', `Cannot listen on ${host}, port ${port}. ${why}`, { cause })
+    throw cannotListen(host, port, cause)
   }
   return urlAt(host, server)
 }

@@ -4,11 +4,10 @@ import { once } from 'node:events'
 export async function stopSignal(): Promise<string> {
   const ended = new AbortController()
   const { signal } = ended
-  const name = await Promise.race(
+  return Promise.race(
     ['SIGTERM', 'SIGINT'].map(async (name) => {
       await once(process, name, { signal })
       return name
     }),
   ).finally(() => ended.abort())
-  return name
 }
