@@ -15,6 +15,7 @@ import type { Principal } from '../shared/app/principal.ts'
 import { prefix } from '../shared/app/routes.ts'
 import { apiEvent } from './server/api-event.ts'
 import { serveArtifacts } from './server/artifact-files.ts'
+import { boundConnections } from './server/connections.ts'
 import { serveDocs } from './server/docs-page.ts'
 import { serveMetadata } from './server/metadata-files.ts'
 import { refuseChangesByOtherSites, refuseOtherSites } from './server/own-machine.ts'
@@ -45,6 +46,7 @@ export function embeddedServer({ service, log, artifacts, lettingIn, atOnce = 10
     routerOptions: { maxParamLength: 4096 },
     genReqId: () => crypto.randomUUID(),
   })
+  boundConnections(server, log)
   boundPipelining(server)
   // The API reads bodies itself, to the byte and whatever type they claim to be of, and only of who may send them.
   server.removeAllContentTypeParsers()

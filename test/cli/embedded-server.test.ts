@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
 import { embeddedServer } from '../../cli/embedded-server.ts'
 import { type ApiHandler, type ApiRequest, apiHandler } from '../../shared/app/handlers/api.ts'
 import { type UploadHandler, uploadHandler, uploadPath, uploadsHere } from '../../shared/app/handlers/upload.ts'
@@ -182,6 +183,25 @@ describe('the server of the embedded service', () => {
     assert.equal(await answersTo(8), 8)
     await answersTo(1000)
     assert.ok(seen.length < 100, `${seen.length} were taken`)
+  })
+
+  it('sends away who comes when there are too many connections, and those that wait make room for the next try', async () => {
+    const most = server.server.maxConnections
+    assert.ok(most > 16 && most <= 10_000, `${most} connections`)
+    const ended = (socket: Socket) => new Promise((resolve) => socket.on('error', () => {}).once('close', resolve))
+    const kept = connect(port, '127.0.0.1')
+    const keptEnded = ended(kept)
+    kept.write('GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(kept, 'data')
+    try {
+      server.server.maxConnections = await promisify(server.server.getConnections).call(server.server)
+      await ended(connect(port, '127.0.0.1'))
+      await keptEnded
+      assert.equal((await fetch(`${server.listeningOrigin}/openapi.json`)).status, 200)
+      assert.equal(logged.warnings.length, 1)
+    } finally {
+      server.server.maxConnections = most
+    }
   })
 
   it('gives the place back of who falls silent', async () => {
