@@ -151,7 +151,8 @@ function isGood(header: string | undefined, entry: TokenEntry) {
 
 async function listen(server: FastifyInstance, { host, port }: ServeOptions): Promise<string> {
   try {
-    await server.listen({ host, port })
+    // On that name Fastify would listen with two servers, and not end what is under way on the second one when it closes.
+    await server.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port })
   } catch (cause) {
     throw cannotListen(host, port, cause)
   }

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { createKeyFile } from '../../shared/adapters/local/key-file-signer.ts'
 import { newToken } from '../../shared/app/tokens.ts'
 import { artifact } from '../support/api.ts'
@@ -152,6 +153,19 @@ describe('starting', () => {
 })
 
 describe('ending', () => {
+  it('leaves no server behind where localhost has two addresses', { skip: process.platform !== 'linux' }, async () => {
+    const addresses = "host === 'localhost' ? ['127.0.0.1', '127.0.0.2'] : [host]"
+    const preload = join(directory, 'two-addresses.mjs')
+    const found = `(${addresses}).map((address) => ({ address, family: 4 }))`
+    const lookup = `(host, _, done) => process.nextTick(done, null, ${found})`
+    await writeFile(preload, `import dns from 'node:dns'\ndns.lookup = ${lookup}\n`)
+    const env = { NODE_OPTIONS: `--import ${JSON.stringify(pathToFileURL(preload).href)}` }
+    const served = await serveProcess(['--data', freshData(), '--port', '0', '--host', 'localhost'], { env })
+    await assert.rejects(fetch(`http://127.0.0.2:${served.url.port}/health`))
+    assert.equal((await fetch(`http://127.0.0.1:${served.url.port}/health`)).status, 200)
+    assert.equal(await served.stop(), 0)
+  })
+
   it('is clean at SIGTERM and SIGINT, with a request under way and nobody reading', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const served = await serveProcess(['--data', freshData(), '--port', '0', '--trial'])
