@@ -4,7 +4,6 @@ import { lengthAndHashes, type Signed } from '../tuf/signed.ts'
 import type { Current } from './current.ts'
 import { encodeDocument, schemaVersion, sha256 } from './documents.ts'
 import { type Draft, roleOf } from './draft.ts'
-import { rolesNearCaps } from './fit.ts'
 import {
   type Entry,
   earlierOf,
@@ -21,6 +20,7 @@ import { cacheCommitTime, cacheRole, type Repository, type Upcoming, uncacheRole
 import { delegatorsOf } from './settings.ts'
 import { signer, writeSignedElsewhere } from './sign.ts'
 import { numbered } from './signing.ts'
+import { rolesNearCaps } from './size-caps.ts'
 import type { DecidedTask } from './task.ts'
 
 /** What a commit builds on: the current state, or the sealed bootstrap (number 0) before there is any. */

@@ -4,7 +4,7 @@ import { type Batch, BrokenTask, contextOf, decide, loadRoles, Unfit } from './d
 import { type Draft, draftFrom, provide, setRotation, signAgain, treeOfDraft } from './draft.ts'
 import { type Refusal, RepositoryError } from './errors.ts'
 import type { WaitingTask } from './inbox.ts'
-import { isKnown, operationFor } from './operations/index.ts'
+import { isKnown, operationFor } from './operations/by-kind.ts'
 import type { Signer } from './ports.ts'
 import type { Repository } from './repository.ts'
 import { endedRotation } from './rotation.ts'

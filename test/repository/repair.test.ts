@@ -6,7 +6,7 @@ import { encodeEntry, entryName, stateObjectName } from '../../shared/repository
 import { publish } from '../../shared/repository/publish.ts'
 import { diagnose } from '../../shared/repository/repair/diagnose.ts'
 import { findHead } from '../../shared/repository/repair/head.ts'
-import { type Inventory, substituteEntry, takeInventory } from '../../shared/repository/repair/journal.ts'
+import { type Inventory, substituteEntry, takeInventory } from '../../shared/repository/repair/inventory.ts'
 import { repair } from '../../shared/repository/repair/repair.ts'
 import { inboxName, taskName } from '../../shared/repository/task.ts'
 import { parseJson } from '../../shared/tuf/json.ts'

@@ -4,7 +4,7 @@ import { schemaVersion, sha256 } from '../documents.ts'
 import { type Draft, draftFrom } from '../draft.ts'
 import { type Entry, encodeEntry, entryName, lastClaimed, readEntry } from '../journal.ts'
 import type { LongWork, Planning } from '../long-work.ts'
-import { operationFor } from '../operations/index.ts'
+import { operationFor } from '../operations/by-kind.ts'
 import { inParallel } from '../parallel.ts'
 import { createUnlessTaken } from '../ports.ts'
 import {

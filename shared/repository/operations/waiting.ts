@@ -13,7 +13,6 @@ import {
   trialOf,
 } from '../draft.ts'
 import { Refusal } from '../errors.ts'
-import { checkRoleSizes } from '../fit.ts'
 import type { AskedChange } from '../parked.ts'
 import type { Signer } from '../ports.ts'
 import { expirationOf } from '../settings.ts'
@@ -28,6 +27,7 @@ import {
   withoutPending,
   withWaiting,
 } from '../signing.ts'
+import { checkRoleSizes } from '../size-caps.ts'
 import { canSign, signersOf } from '../tree.ts'
 import type { OperationContext } from './operation.ts'
 

@@ -5,9 +5,9 @@ import { verifyThreshold } from '../../tuf/threshold.ts'
 import type { Entry, StoredEntry } from '../journal.ts'
 import type { Tag } from '../ports.ts'
 import type { Repository } from '../repository.ts'
-import { ignoring } from './files.ts'
-import { chainFrom, type Inventory, newestBase, newestCommit, substituteEntry } from './journal.ts'
+import { chainFrom, type Inventory, newestBase, newestCommit, substituteEntry } from './inventory.ts'
 import type { Notes } from './notes.ts'
+import { ignoring } from './readable.ts'
 
 /** The newest commit, and what leads to it. */
 export interface Head {

@@ -12,9 +12,9 @@ import { noRotation, type Rotation } from '../rotation.ts'
 import type { Settings } from '../settings.ts'
 import { nothingPending } from '../signing.ts'
 import { canSign, groupOf } from '../tree.ts'
-import { decodedDocument, decodedMetadata, documentIn, metadataIn } from './files.ts'
 import type { Notes } from './notes.ts'
-import { settingsShown, withDaysSeen } from './settings.ts'
+import { decodedDocument, decodedMetadata, documentIn, metadataIn } from './readable.ts'
+import { settingsShown, withDaysSeen } from './recover-settings.ts'
 
 const unusable = 'is missing or spoilt'
 

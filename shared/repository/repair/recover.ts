@@ -17,10 +17,10 @@ import { inParallel } from '../parallel.ts'
 import type { Current, Repository } from '../repository.ts'
 import type { SigningGroup } from '../signing.ts'
 import { canSign, signedBelow, type Tree } from '../tree.ts'
-import { ignoring, metadataIn } from './files.ts'
 import type { Head } from './head.ts'
-import { type Inventory, targetsByJournal } from './journal.ts'
+import { type Inventory, targetsByJournal } from './inventory.ts'
 import type { Notes } from './notes.ts'
+import { ignoring, metadataIn } from './readable.ts'
 
 /** The snapshot that the newest commit made visible; put together anew, unsigned, if it cannot be read. */
 export async function recoverSnapshot(

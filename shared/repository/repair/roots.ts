@@ -5,9 +5,9 @@ import type { Signed } from '../../tuf/signed.ts'
 import { type BootstrapDocument, bootstrapName, foundingRoots } from '../found.ts'
 import { parseFile, stateObjectName } from '../journal.ts'
 import type { Repository } from '../repository.ts'
-import { documentIn, ignoring, metadataIn } from './files.ts'
-import { biggestOf, type Inventory, newestBase } from './journal.ts'
+import { biggestOf, type Inventory, newestBase } from './inventory.ts'
 import type { Notes } from './notes.ts'
+import { documentIn, ignoring, metadataIn } from './readable.ts'
 
 /** The roots that clients follow. */
 export interface PublishedRoots {
