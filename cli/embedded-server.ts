@@ -118,9 +118,8 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
     reply.code(statusCode).send({ detail: { message: 'Not understood.', error: why } })
     return
   }
-  const { statusCode: status = 500, headers = {}, body } = errorAnswer(error, request.id)
-  const line = { method: request.method, route: request.routeOptions.url, status, request: request.id }
-  tellOfError(log, line, error)
-  for (const [name, value] of Object.entries(headers)) reply.header(name, value)
-  reply.code(status).send(body)
+  const answered = errorAnswer(error, request.id)
+  const { method, id } = request
+  tellOfError(log, { method, route: request.routeOptions.url, status: answered.statusCode, request: id }, error)
+  answer(reply, answered)
 }
