@@ -1,6 +1,7 @@
 import { isSameTarget } from '../../shared/repository/artifact-rules.ts'
 import { canonicalText } from '../../shared/tuf/canonical.ts'
-import type { DelegatedRole, Targets } from '../../shared/tuf/metadata.ts'
+import type { Key } from '../../shared/tuf/keys.ts'
+import type { DelegatedRole, SuccinctRoles, Targets } from '../../shared/tuf/metadata.ts'
 import { inOneLine } from '../printable.ts'
 import { plural, table } from '../table.ts'
 
@@ -45,33 +46,57 @@ function delegationLines(next: Targets, published: Targets | undefined): string[
   const lines = [
     ...after.filter((line) => !before.includes(line)).map((line) => `  + ${line}`),
     ...before.filter((line) => !after.includes(line)).map((line) => `  - ${line}`),
-    ...(order.length < 2 || order.join() === orderBefore.join() ? [] : [`  asked in this order: ${order.join(', ')}`]),
+    ...(order.length < 2 || order.join() === orderBefore.join()
+      ? []
+      : [`  asked in this order: ${describeOrder(next)}`]),
   ]
   return lines.map(inOneLine)
 }
 
+/** A line for each role, each key, and all else that is said of them. */
 function linesOf(role: Targets | undefined): string[] {
-  const { roles = [], succinct_roles: succinct } = role?.delegations ?? {}
-  if (succinct === undefined) return roles.map(describeRole)
-  const { bit_length, name_prefix, threshold, keyids } = succinct
-  return [`${2 ** bit_length} hash bins ${name_prefix}-…: ${threshold} of ${keyids.join(', ')}`]
+  const { keys = new Map<string, Key>(), roles = [], succinct_roles, ...others } = role?.delegations ?? {}
+  const bins = succinct_roles === undefined ? [] : [describeBins(succinct_roles)]
+  const ofKeys = [...keys].map(
+    ([keyid, { keytype, scheme, keyval, ...more }]) => `key ${keyid}: ${scheme}${saying(more)}`,
+  )
+  return [
+    ...roles.map(describeRole),
+    ...bins,
+    ...ofKeys,
+    ...(saying(others) === '' ? [] : [`besides${saying(others)}`]),
+  ]
 }
 
-function describeRole({
-  name,
-  threshold,
-  keyids,
-  paths,
-  path_hash_prefixes: prefixes = [],
-  terminating,
-}: DelegatedRole) {
-  const trusted = (paths ?? [`hashes from ${prefixes.join(', ')}`]).join(', ')
-  return `${name}: ${threshold} of ${keyids.join(', ')}; ${trusted}${terminating ? '; terminating' : ''}`
+function describeBins({ bit_length, name_prefix, threshold, keyids, ...others }: SuccinctRoles) {
+  return `${2 ** bit_length} hash bins ${name_prefix}-…: ${threshold} of ${listed(keyids)}${saying(others)}`
 }
 
-/** Of roles with patterns: of hash bins only one is trusted with each path. */
-function orderOf(role: Targets | undefined): string[] {
-  return (role?.delegations?.roles ?? []).flatMap(({ name, paths }) => (paths === undefined ? [] : [name]))
+function describeRole(role: DelegatedRole) {
+  const { name, threshold, keyids, paths, path_hash_prefixes: prefixes = [], terminating, ...others } = role
+  const trusted = paths === undefined ? `hashes from ${listed(prefixes)}` : listed(paths)
+  return `${listed([name])}: ${threshold} of ${listed(keyids)}; ${trusted}${terminating ? '; terminating' : ''}${saying(others)}`
+}
+
+/** Those that hold what stands between them are quoted: one must not look like two. */
+const listed = (texts: readonly string[]) =>
+  texts.map((text) => (/[\s,;:"]/.test(text) ? canonicalText(text) : text)).join(', ')
+
+const saying = (others: object) => (Object.keys(others).length === 0 ? '' : `; ${canonicalText(others)}`)
+
+const orderOf = (role: Targets | undefined) => (role?.delegations?.roles ?? []).map(({ name }) => name)
+
+/** Of roles by hash that follow each other, which may be thousands, the first and the last. */
+function describeOrder({ delegations }: Targets): string {
+  const runs: DelegatedRole[][] = []
+  for (const role of delegations?.roles ?? []) {
+    const run = runs.at(-1)
+    if (run !== undefined && role.paths === undefined && run[0]?.paths === undefined) run.push(role)
+    else runs.push([role])
+  }
+  return runs
+    .map((run) => (run.length === 1 ? run[0]?.name : `${run[0]?.name} to ${run.at(-1)?.name} (${run.length} by hash)`))
+    .join(', ')
 }
 
 function otherFields(role: Targets): string {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { describeContent } from '../../cli/delegation/content.ts'
 import { emptyTargets } from '../../shared/repository/operations/delegate.ts'
+import type { Key } from '../../shared/tuf/keys.ts'
 import type { Targets } from '../../shared/tuf/metadata.ts'
 import { artifact } from '../support/api.ts'
 import { makeKey, signRoot } from '../support/keys.ts'
@@ -120,6 +121,33 @@ describe('what a holder of a role is shown', () => {
     const lines = ['+ one: 1 of ab; a; terminating', '- one: 1 of ab; a', 'asked in this order: two, one']
     assert.ok(changed.endsWith(`changes:\n${lines.map((line) => `  ${line}`).join('\n')}`), changed)
     const forged = role('bin\n  + hidden', { path_hash_prefixes: ['0', '1'], terminating: false })
-    assert.match(describeContent('x', targets([forged]), targets([])), /\+ bin\\u000a .*1 of ab; hashes from 0, 1$/)
+    assert.match(describeContent('x', targets([forged]), targets([])), /\+ "bin\\u000a .*1 of ab; hashes from 0, 1$/)
+  })
+
+  it('is that hash bins come before a role that was asked first, and would take its paths', () => {
+    const bins = ['0', '1', '2'].map((digit) =>
+      role(`bins-${digit}`, { path_hash_prefixes: [digit], terminating: false }),
+    )
+    const team = role('team', { paths: ['team/*'], terminating: false })
+    const changed = describeContent('targets', targets([...bins, team]), targets([team, ...bins]))
+    assert.ok(changed.endsWith('changes:\n  asked in this order: bins-0 to bins-2 (3 by hash), team'), changed)
+  })
+
+  it('is every key, and every field that we do not know', () => {
+    const one = role('one', { paths: ['a'], terminating: false })
+    const withKeys = (keys: ReadonlyMap<string, Key>, more = {}) => {
+      const { delegations, ...rest } = targets([{ ...one, ...more }])
+      return { ...rest, delegations: { ...delegations, keys } as NonNullable<Targets['delegations']> }
+    }
+    const before = withKeys(new Map([[ann.keyid, ann.key]]))
+    const named = withKeys(new Map([[ann.keyid, { ...ann.key, 'x-name': 'Eve' }]]))
+    const shown = (next: Targets) => describeContent('x', next, before).split('\n').slice(4)
+    assert.deepEqual(shown(named), [`  + key ${ann.keyid}: ed25519; {"x-name":"Eve"}`, `  - key ${ann.keyid}: ed25519`])
+    const other = withKeys(new Map([[ann.keyid, ann.key]]), { 'x-more': 1 })
+    assert.deepEqual(shown(other), ['  + one: 1 of ab; a; {"x-more":1}', '  - one: 1 of ab; a'])
+    const together = withKeys(new Map([[ann.keyid, ann.key]]), { paths: ['a, b'] })
+    assert.deepEqual(shown(together), ['  + one: 1 of ab; "a, b"', '  - one: 1 of ab; a'])
+    const besides = { ...before, delegations: { ...before.delegations, 'x-more': 1 } }
+    assert.deepEqual(shown(besides as Targets), ['  + besides; {"x-more":1}'])
   })
 })
