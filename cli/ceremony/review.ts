@@ -2,6 +2,7 @@ import { clientsOf, secondsToRefresh, servedClients } from '../../shared/reposit
 import type { BootstrapRequest } from '../../shared/repository/task.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { paint } from '../output.ts'
+import { describeChanges, saidBesides } from '../root/changes.ts'
 import { plural, table } from '../table.ts'
 import { onlineRolesOf } from './payload.ts'
 
@@ -14,10 +15,7 @@ export function review(
 ): string {
   const heading = (text: string) => paint('bold', text, process.stderr)
   const signer = (id: string) => [`  ${id}`, root.keys.get(id)?.scheme ?? '', sources.get(id) ?? '']
-  const online = new Map<string, string[]>()
-  const onlineRoles = onlineRolesOf(root)
-  for (const role of onlineRoles)
-    for (const id of root.roles[role].keyids) online.set(id, [...(online.get(id) ?? []), role])
+  const besides = saidBesides(root)
   const days = Object.entries(request.expiration).map(([role, days]) => [`  ${role}`, plural(days, 'day')])
   return [
     '',
@@ -27,9 +25,10 @@ export function review(
     '',
     ...predecessorLines(request, before).map((line, at) => (at === 0 ? heading(line) : line)),
     heading('Online keys: compare these keyids with those that the operator of the service tells you'),
-    table([...online].map(([id, roles]) => [...signer(id).slice(0, 2), `signs ${roles.join(', ')}`])),
+    onlineKeys(root),
     '',
-    ...(onlineRoles.includes('targets') ? [] : [heading('Targets'), ...targetsLines(root, signer), '']),
+    ...(onlineRolesOf(root).includes('targets') ? [] : [heading('Targets'), ...targetsLines(root, signer), '']),
+    ...(besides.length === 0 ? [] : [heading('What it says besides'), describeChanges(besides), '']),
     heading('Delegations'),
     ...delegationLines(request.delegations),
     '',
@@ -40,6 +39,20 @@ export function review(
     table(days),
     '',
   ].join('\n')
+}
+
+/** Which keys of the service sign what, and how many of them have to. */
+export function onlineKeys(root: Root): string {
+  const roles = onlineRolesOf(root).map((role) => ({ role, ...root.roles[role] }))
+  return table(
+    [...new Set(roles.flatMap(({ keyids }) => keyids))].map((id) => {
+      const signed = roles.flatMap(({ role, keyids, threshold }) => {
+        if (!keyids.includes(id)) return []
+        return keyids.length === 1 ? [role] : [`${role} (${threshold} of ${keyids.length})`]
+      })
+      return [`  ${id}`, root.keys.get(id)?.scheme ?? '', `signs ${signed.join(', ')}`]
+    }),
+  )
 }
 
 function predecessorLines({ predecessor }: BootstrapRequest, before: Root | undefined): string[] {

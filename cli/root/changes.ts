@@ -1,4 +1,5 @@
 import { canonicalText } from '../../shared/tuf/canonical.ts'
+import type { Key } from '../../shared/tuf/keys.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { topLevelRoles } from '../../shared/tuf/names.ts'
 import { table } from '../table.ts'
@@ -24,20 +25,48 @@ export function changesBetween(current: Root, next: Root): Change[] {
     const come = after.keyids.filter((keyid) => !before.keyids.includes(keyid))
     changes.push(...gone.map((keyid) => ({ what: `key of ${role}`, before: shown(current, keyid) })))
     changes.push(...come.map((keyid) => ({ what: `key of ${role}`, after: shown(next, keyid) })))
+    changes.push(...changedFields(before, after, ['threshold', 'keyids'], ` of ${role}`))
   }
-  for (const [keyid, key] of next.keys) {
-    const before = current.keys.get(keyid)
-    if (before !== undefined) changes.push(...changed(`key ${keyid}`, canonicalText(before), canonicalText(key)))
+  const [usedBefore, used] = [usedIn(current), usedIn(next)]
+  for (const keyid of new Set([...current.keys.keys(), ...next.keys.keys()])) {
+    const [before, after] = [current.keys.get(keyid), next.keys.get(keyid)]
+    // Of a key that comes or goes with a role its keyid was said there, and that stands for it.
+    const isSaid = before === undefined ? used.has(keyid) && isPlain(after) : !after && usedBefore.has(keyid)
+    if (!isSaid) changes.push(...changed(`key ${keyid}`, textOf(before), textOf(after)))
   }
-  const known = ['_type', 'version', 'expires', 'roles', 'keys']
-  for (const field of new Set([...Object.keys(current), ...Object.keys(next)])) {
-    if (known.includes(field)) continue
-    const [before, after] = [current[field as keyof Root], next[field as keyof Root]]
-    const text = (value: unknown) => (value === undefined ? undefined : canonicalText(value as never))
-    changes.push(...changed(field, text(before), text(after)))
-  }
-  return changes
+  return [...changes, ...changedFields(current, next, ['_type', 'version', 'expires', 'roles', 'keys'])]
 }
+
+/** What a root says beyond what every root has to say: fields that we do not know, and keys that no role names. */
+export function saidBesides(root: Root): Change[] {
+  const { _type, spec_version, version, expires, consistent_snapshot } = root
+  const used = usedIn(root)
+  const keys = new Map([...root.keys].filter(([keyid, key]) => used.has(keyid) && isPlain(key)))
+  const roles = Object.fromEntries(
+    topLevelRoles.map((role) => [role, { keyids: root.roles[role].keyids, threshold: root.roles[role].threshold }]),
+  ) as Root['roles']
+  return changesBetween({ _type, spec_version, version, expires, consistent_snapshot, keys, roles }, root)
+}
+
+/** A name that somebody gave it is shown with its keyid. */
+function isPlain(key: Key | undefined): boolean {
+  const plain = ['keytype', 'scheme', 'keyval', 'x-rstuf-key-name']
+  return Object.keys(key ?? {}).every((field) => plain.includes(field))
+}
+
+const usedIn = ({ roles }: Root) => new Set(topLevelRoles.flatMap((role) => roles[role].keyids))
+
+function changedFields(
+  current: Readonly<Record<string, unknown>>,
+  next: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  where = '',
+): Change[] {
+  const fields = [...new Set([...Object.keys(current), ...Object.keys(next)])].filter((field) => !known.includes(field))
+  return fields.flatMap((field) => changed(`${field}${where}`, textOf(current[field]), textOf(next[field])))
+}
+
+const textOf = (value: unknown) => (value === undefined ? undefined : canonicalText(value))
 
 function changed(what: string, before: string | undefined, after: string | undefined): Change[] {
   if (before === after) return []

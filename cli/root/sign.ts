@@ -2,13 +2,14 @@ import type { Signer } from '../../shared/repository/ports.ts'
 import type { Root } from '../../shared/tuf/metadata.ts'
 import { assemble, type Signed } from '../../shared/tuf/signed.ts'
 import { onlineRolesOf } from '../ceremony/payload.ts'
+import { onlineKeys } from '../ceremony/review.ts'
 import type { Hands } from '../holder.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { CliError } from '../output.ts'
 import { askKeyName, type Passwords } from '../prompt.ts'
 import { savePayload, withRoot } from '../root-payload.ts'
 import { openSigner } from '../signers.ts'
-import { type Change, changesBetween, describeChanges } from './changes.ts'
+import { type Change, changesBetween, describeChanges, saidBesides } from './changes.ts'
 import { confirmed, showBefore } from './confirm.ts'
 import { asHolder, describeStanding, isSigned, missingIn, standingOf } from './holders.ts'
 import { readSavedUpdate, savedLines } from './saved-update.ts'
@@ -84,14 +85,16 @@ function firstRootLines(root: Root): string {
   const { version, expires, roles } = root
   const { keyids, threshold } = roles.root
   const online = new Set(onlineRolesOf(root).flatMap((role) => roles[role].keyids))
+  const besides = saidBesides(root)
   const others = roles.targets.keyids.filter((keyid) => !online.has(keyid))
   return [
     `The first root, version ${version}, until ${expires}; ${threshold} of these keys have to sign a root:`,
     ...keyids.map((keyid) => `  ${keyid}`),
     'Online keys:',
-    ...[...online].map((keyid) => `  ${keyid}`),
+    onlineKeys(root),
     ...(others.length > 0
       ? [`Targets is signed by ${roles.targets.threshold} of:`, ...others.map((keyid) => `  ${keyid}`)]
       : []),
+    ...(besides.length > 0 ? ['It says besides:', describeChanges(besides)] : []),
   ].join('\n')
 }
