@@ -50,6 +50,24 @@ describe('metadata that was signed elsewhere', () => {
     assert.ok(await client.find('project/b'))
   })
 
+  test('holds no signature that a client could stumble over', async () => {
+    const repository = await withOfflineRole([ann, bob])
+    await succeeds(repository, addRequest(['other']))
+    const { signed, bytes } = signRole(made(repository), [ann, bob])
+    const file = JSON.parse(Buffer.from(bytes).toString())
+    const beside = (signature: object) => {
+      return { ...upload(signed), metadata: { ...file, signatures: [...file.signatures, signature] } } as TaskRequest
+    }
+    const stranger = await refusal(repository, beside({ keyid: eve.keyid, sig: 'xyz' }))
+    assert.match(stranger, new RegExp(`Key ${eve.keyid} may not sign this`))
+    await succeeds(repository, beside({ keyid: eve.keyid, sig: '' }))
+    const published = await repository.ports.metadata.read('4.project.json')
+    const keyids = JSON.parse(Buffer.from(published?.bytes ?? []).toString()).signatures.map(
+      ({ keyid }: { keyid: string }) => keyid,
+    )
+    assert.deepEqual(keyids, [ann.keyid, bob.keyid])
+  })
+
   const cases: [string, RegExp, Partial<Targets>, TestKey[]?][] = [
     ['by too few', /1 good signature of the 2/, {}, [ann]],
     ['by strangers', /0 good signatures/, {}, [eve]],

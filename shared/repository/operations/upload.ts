@@ -10,7 +10,7 @@ import { servedClients } from '../clients.ts'
 import { type Draft, NextCommit, noteChanges, roleFor, setSignedElsewhere, treeOfDraft } from '../draft.ts'
 import { Refusal, refuseTufErrors, shown } from '../errors.ts'
 import { resizeAsWhole } from '../role-sizes.ts'
-import { isPending } from '../signing.ts'
+import { isPending, withGoodSignatures } from '../signing.ts'
 import { signersOf } from '../tree.ts'
 import { checkKnownName, customRoles } from './delegation-rules.ts'
 import type { Operation, OperationContext } from './operation.ts'
@@ -36,12 +36,12 @@ export const uploadDelegatedMetadata: Operation<'upload_delegated_metadata'> = {
     refusePending(draft, role)
     const before = draft.signed.get(role) ?? draft.published.get(role)
     const uploaded = refuseTufErrors(() => signedFromJson('targets', metadata))
-    checkUpload(draft, role, uploaded, before?.signed.version ?? 0, context)
+    const checked = checkUpload(draft, role, uploaded, before?.signed.version ?? 0, context)
     // Signed online in this commit, it would have two versions at once.
     if (draft.toSign.has(role)) throw new NextCommit(`Role ${role} is signed online in this commit.`)
     noteChanges(draft, role, uploaded.signed.targets)
-    setSignedElsewhere(draft, role, uploaded)
-    resizeAsWhole(draft.sizes, role, uploaded.bytes.length)
+    setSignedElsewhere(draft, role, checked)
+    resizeAsWhole(draft.sizes, role, checked.bytes.length)
     return {
       message: 'Metadata Upload Processed',
       details: { role, version: uploaded.signed.version, targets: uploaded.signed.targets.size },
@@ -50,13 +50,15 @@ export const uploadDelegatedMetadata: Operation<'upload_delegated_metadata'> = {
   },
 }
 
+/** As it is to be published: without empty signatures. Some clients lose the role, or all roles, by a signature that they cannot read. */
 function checkUpload(
   draft: Draft,
   role: string,
-  { signed, ...rest }: Signed<Targets>,
+  uploaded: Signed<Targets>,
   version: number,
   { now, baseNumber, fileInPlace, fileClaimed }: OperationContext,
-): void {
+): Signed<Targets> {
+  const { signed, ...rest } = uploaded
   const refuse = (why: string) => new Refusal(`This metadata of role ${role} ${why}`)
   const group = signersOf(treeOfDraft(draft), role)
   if (group === undefined) throw refuse('is of a role that nobody delegates to.')
@@ -92,6 +94,7 @@ function checkUpload(
   const fault = textFault({ ...signed, targets: undefined })
   if (fault !== undefined) throw refuse(`${fault} Have it signed again.`)
   refuseLosing(draft, artifactsIn(signed))
+  return withGoodSignatures(uploaded, [group])
 }
 
 const artifactsIn = ({ targets }: Targets) => Array.from(targets, ([path, info]) => ({ path, info }))
