@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
 import { createKeyFile } from '../shared/adapters/local/key-file-signer.ts'
-import type { bootstrap } from '../shared/app/result-schemas.ts'
+import type { bootstrap, status } from '../shared/app/result-schemas.ts'
 import { defaultClientsOf } from '../shared/repository/clients.ts'
 import { defaultExpiration } from '../shared/repository/settings.ts'
 import type { BinDelegation } from '../shared/tuf/bins.ts'
@@ -61,7 +61,7 @@ export async function bootstrapTrial({ api: url, dataDirectory, token, delegatio
   }
 }
 
-/** Waits for a repository that is being founded right now. */
+/** Waits for a repository that is being founded right now. Throws CliError where something keeps the service from it. */
 async function isFounded(api: ApiClient): Promise<boolean> {
   for (;;) {
     const { data } = await api.get<z.infer<typeof bootstrap>>('bootstrap')
@@ -71,6 +71,8 @@ async function isFounded(api: ApiClient): Promise<boolean> {
         'This repository waits for root signatures: it is not one for a trial. Finish its ceremony.',
       )
     if (data.bootstrap || data.state === undefined) return data.bootstrap
+    const { troubles = [] } = (await api.get<z.infer<typeof status>>('status')).data
+    for (const { message } of troubles) throw new CliError('refused', `The repository cannot be founded: ${message}`)
     await sleep(50)
   }
 }

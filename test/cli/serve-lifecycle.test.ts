@@ -125,6 +125,16 @@ describe('starting', () => {
     assert.equal(await served.stop(), 0)
   })
 
+  it('does not wait for a trial to be founded whose metadata is lost', async () => {
+    const args = ['--data', freshData(), '--port', '0', '--trial']
+    const first = await serveProcess(args)
+    assert.equal(await first.stop(), 0)
+    await rm(join(args[1] ?? '', 'metadata'), { recursive: true })
+    const refused = await serveInVain(args)
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /timestamp\.json is missing.*tuffet repair/)
+  })
+
   it('lets in who has a token, on any address', async () => {
     const data = freshData()
     const file = join(directory, 'tokens.json')
