@@ -71,14 +71,13 @@ function hasSmallOrder(point: Buffer): boolean {
  * Throws TufError 'invalid-key' for any other.
  */
 export function keyFromPublicKey(publicKey: KeyObject): Key {
-  const pem = () => publicKey.export({ type: 'spki', format: 'pem' }).toString()
   const details = publicKey.asymmetricKeyDetails
   switch (publicKey.asymmetricKeyType) {
     case 'ec':
       if (details?.namedCurve !== 'prime256v1') {
         throw invalid(`an elliptic-curve key has to be on P-256, this one is on ${details?.namedCurve}`)
       }
-      return { keytype: 'ecdsa', scheme: 'ecdsa-sha2-nistp256', keyval: { public: pem() } }
+      return { keytype: 'ecdsa', scheme: 'ecdsa-sha2-nistp256', keyval: { public: pemOf(inFull(publicKey)) } }
     case 'ed25519': {
       const point = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url')
       if (hasSmallOrder(point)) throw invalid('anybody can sign for this Ed25519 key')
@@ -89,10 +88,32 @@ export function keyFromPublicKey(publicKey: KeyObject): Key {
         throw invalid(`an RSA key needs at least 2048 bits, this one has ${details?.modulusLength}`)
       }
       if ((details?.publicExponent ?? 0n) < 3n) throw invalid('anybody can sign for an RSA key with this exponent')
-      return { keytype: 'rsa', scheme: 'rsassa-pss-sha256', keyval: { public: pem() } }
+      return { keytype: 'rsa', scheme: 'rsassa-pss-sha256', keyval: { public: pemOf(publicKey) } }
     default:
       throw invalid(`keys of type ${publicKey.asymmetricKeyType} are refused by clients`)
   }
+}
+
+const pemOf = (publicKey: KeyObject) => publicKey.export({ type: 'spki', format: 'pem' }).toString()
+
+/** A point on P-256 can be written in full, compressed, or in a mixture of both. */
+function inFull(publicKey: KeyObject): KeyObject {
+  return createPublicKey({ format: 'jwk', key: publicKey.export({ format: 'jwk' }) })
+}
+
+/**
+ * Throws TufError 'invalid-key' for a key that is good, but not for every client. go-tuf refuses all metadata that names a key on P-256 whose
+ * point is not written in full, whoever else has signed.
+ */
+export function checkForEveryClient(key: Key): void {
+  const publicKey = publicKeyOf(key)
+  if (publicKey.asymmetricKeyType === 'ec') {
+    const pem = pemOf(inFull(publicKey))
+    if (pemOf(publicKey) !== pem) throw invalid(`its point is not written in full. Write it as ${JSON.stringify(pem)}`)
+  }
+  const { modulusLength = 0, publicExponent = 0n } = publicKey.asymmetricKeyDetails ?? {}
+  if (modulusLength > 8192) throw invalid(`tough verifies RSA keys up to 8192 bits, this one has ${modulusLength}`)
+  if (publicExponent >= 2n ** 31n) throw invalid('go-tuf verifies no RSA key with so big an exponent')
 }
 
 const publicKeyPem = /^-----BEGIN PUBLIC KEY-----[\w+/=\s]+-----END PUBLIC KEY-----\s*$/

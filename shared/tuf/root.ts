@@ -1,6 +1,6 @@
 import { TufError } from './errors.ts'
 import { checkExpires } from './expiry.ts'
-import { isKeyidOf, type Key, keyIdentity, keyid } from './keys.ts'
+import { checkForEveryClient, isKeyidOf, keyIdentity, keyid } from './keys.ts'
 import type { Root } from './metadata.ts'
 import { isTopLevel, topLevelRoles } from './names.ts'
 import type { Signed } from './signed.ts'
@@ -16,7 +16,8 @@ export function checkRoot(root: Root): void {
   if (root.consistent_snapshot !== true) throw refuse('consistent_snapshot has to be true')
   const identities = new Map<string, string>()
   for (const [id, key] of root.keys) {
-    const identity = identityIn(id, key)
+    const identity = inRoot(id, () => keyIdentity(key))
+    inRoot(id, () => checkForEveryClient(key))
     const other = identities.get(identity)
     if (other !== undefined) throw refuse(`keyids ${other} and ${id} are one and the same key`)
     identities.set(identity, id)
@@ -37,9 +38,9 @@ export function checkRoot(root: Root): void {
   }
 }
 
-function identityIn(id: string, key: Key): string {
+function inRoot<Value>(id: string, look: () => Value): Value {
   try {
-    return keyIdentity(key)
+    return look()
   } catch (cause) {
     if (!(cause instanceof TufError)) throw cause
     throw new TufError(cause.code, `Key ${id} of this root: ${cause.message}`, { cause })

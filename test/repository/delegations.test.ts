@@ -5,10 +5,11 @@ import { publish } from '../../shared/repository/publish.ts'
 import { readTarget } from '../../shared/repository/read.ts'
 import type { CustomRole } from '../../shared/repository/task.ts'
 import { expiresAt } from '../../shared/tuf/expiry.ts'
+import { keyid } from '../../shared/tuf/keys.ts'
 import { targetPath } from '../../shared/tuf/names.ts'
 import { clientNow, clientOf, isClean } from '../support/client.ts'
 import { customRole, delegation, keysOf, refusal, removal, sign, succeeds } from '../support/delegations.ts'
-import { makeKey } from '../support/keys.ts'
+import { compressedPem, makeKey } from '../support/keys.ts'
 import { addRequest, bootstrapped, removeRequest, restarted, type TestRepository } from '../support/repository.ts'
 
 const day = 24 * 60 * 60 * 1000
@@ -183,6 +184,8 @@ describe('a repository of custom roles only', () => {
 describe('a delegation is refused', () => {
   const [one, two, rsa] = [makeKey(), makeKey('ecdsa'), makeKey('rsa')]
   const twin = { ...one.key, keytype: 'ed25519', note: 'x' }
+  const compressed = { ...two.key, keyval: { public: compressedPem(two.privateKey) } }
+  const short = { ...two, key: compressed, keyid: keyid(compressed) }
   const cases: [string, RegExp, CustomRole, Record<string, typeof one.key>?][] = [
     ['under a name that is taken', /is a role project already/, customRole('project')],
     ['under a name that is taken but for case', /Project differs from project in .* case/, customRole('Project')],
@@ -199,6 +202,12 @@ describe('a delegation is refused', () => {
     ['with a key that is not sent', /is not among/, customRole('a', { holders: [one] })],
     ['with a wrong keyid', /Name it by that/, customRole('a', { holders: [one] }), { [one.keyid]: two.key }],
     ['with a field that clients drop', /"note"/, customRole('a', { holders: [one] }), { [one.keyid]: twin }],
+    [
+      'with a key that go-tuf cannot read',
+      /not written in full/,
+      customRole('a', { holders: [short] }),
+      keysOf([short]),
+    ],
     ['to expire never', /expire after 3651 days/, customRole('a', { expiration: 3651 })],
     ['with one key twice', /one and the same key/, customRole('a', { holders: [one, one] }), keysOf([one])],
   ]

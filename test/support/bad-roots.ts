@@ -4,7 +4,7 @@ import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { type Json, type JsonObject, parseJson } from '../../shared/tuf/json.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
 import type { Signature } from '../../shared/tuf/signed.ts'
-import { makeKey, makeRoot, signatureBy, type TestKey } from './keys.ts'
+import { compressedPem, makeKey, makeRoot, signatureBy, type TestKey } from './keys.ts'
 import { keyOfSigstore } from './predecessor.ts'
 import type { TestRepository } from './repository.ts'
 
@@ -190,6 +190,15 @@ export const badRoots: readonly BadRoot[] = [
     },
     reason: /This key cannot be used: .* Use a P-256, an Ed25519 or an RSA key/,
   })),
+  {
+    name: 'a key whose point is compressed',
+    spoil(signed) {
+      const { key: plain, privateKey } = makeKey('ecdsa')
+      const key = { ...plain, keyval: { public: compressedPem(privateKey) } }
+      addRootKey(signed, keyidOf(key), key)
+    },
+    reason: /Key [0-9a-f]{64} of this root: .*not written in full\. Write it as "-----BEGIN PUBLIC KEY-----\\n.*\\n"/,
+  },
   {
     name: 'a key without a public part',
     spoil: (signed) => addRootKey(signed, keyOfSigstore.keyid, keyOfSigstore.key),

@@ -1,4 +1,4 @@
-import { constants, generateKeyPairSync, type KeyObject, sign as nodeSign } from 'node:crypto'
+import { constants, createPublicKey, generateKeyPairSync, type KeyObject, sign as nodeSign } from 'node:crypto'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { formatExpires } from '../../shared/tuf/expiry.ts'
 import { type Key, keyFromPublicKey, keyid } from '../../shared/tuf/keys.ts'
@@ -24,6 +24,22 @@ export function makeKey(kind: KeyKind = 'ed25519'): TestKey {
     privateKey,
     sign: (bytes) => signatureBytes(kind, privateKey, bytes).toString('hex'),
   }
+}
+
+/** A public key on P-256 with its point in 33 bytes of 65; OpenSSL calls it compressed. */
+export const compressedPem = (privateKey: KeyObject) =>
+  pointPem(privateKey, '3039301306072a8648ce3d020106082a8648ce3d030107032200', 2)
+
+/** The same with all 65 bytes, of which the first says what the others say, too; OpenSSL calls it hybrid. */
+export const mixedPem = (privateKey: KeyObject) =>
+  pointPem(privateKey, '3059301306072a8648ce3d020106082a8648ce3d030107034200', 6)
+
+function pointPem(privateKey: KeyObject, algorithm: string, form: 2 | 6): string {
+  const { x = '', y = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
+  const [first, second] = [Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]
+  const point = [Buffer.of(form + ((second.at(-1) ?? 0) % 2)), first, ...(form === 6 ? [second] : [])]
+  const der = Buffer.concat([Buffer.from(algorithm, 'hex'), ...point])
+  return `-----BEGIN PUBLIC KEY-----\n${der.toString('base64')}\n-----END PUBLIC KEY-----\n`
 }
 
 function makePair(kind: KeyKind) {

@@ -5,6 +5,7 @@ import { Key as TufJsKey } from '@tufjs/models'
 import fc from 'fast-check'
 import { canonicalText } from '../../shared/tuf/canonical.ts'
 import {
+  checkForEveryClient,
   type Key,
   keyFromPublicKey,
   keyIdentity,
@@ -14,7 +15,7 @@ import {
   verifySignature,
   verifySignatureAside,
 } from '../../shared/tuf/keys.ts'
-import { type KeyKind, makeKey, type TestKey } from '../support/keys.ts'
+import { compressedPem, type KeyKind, makeKey, mixedPem, type TestKey } from '../support/keys.ts'
 import { refuses } from '../support/tuf-errors.ts'
 
 const kinds: readonly KeyKind[] = ['ed25519', 'ecdsa', 'rsa']
@@ -180,6 +181,29 @@ describe('two keys', () => {
   })
 })
 
+describe('a key that is good, but not for every client', () => {
+  test('is refused where it is to be published, and is written in full where it is made', () => {
+    for (const { key } of Object.values(keys)) checkForEveryClient(key)
+    for (const pem of [compressedPem(keys.ecdsa.privateKey), mixedPem(keys.ecdsa.privateKey)]) {
+      const key = withPublic(keys.ecdsa.key, pem)
+      refuses(
+        'invalid-key',
+        () => checkForEveryClient(key),
+        'not written in full',
+        JSON.stringify(publicPart(keys.ecdsa.key)),
+      )
+      assert.deepEqual(keyFromPublicKey(createPublicKey(pem)), keys.ecdsa.key)
+    }
+    const rsa = (n: Buffer, e: string) => {
+      const jwk = { kty: 'RSA', n: n.toString('base64url'), e: Buffer.from(e, 'hex').toString('base64url') }
+      return withPublic(keys.rsa.key, pemOf(createPublicKey({ format: 'jwk', key: jwk })))
+    }
+    checkForEveryClient(rsa(Buffer.alloc(1024, 0xff), '7fffffff'))
+    refuses('invalid-key', () => checkForEveryClient(rsa(Buffer.alloc(1025, 0xff), '010001')), '8192 bits', '8200')
+    refuses('invalid-key', () => checkForEveryClient(rsa(Buffer.alloc(256, 0xff), '80000001')), 'exponent')
+  })
+})
+
 describe('a signature', () => {
   for (const kind of kinds) {
     const { key, privateKey } = keys[kind]
@@ -237,12 +261,3 @@ describe('a signature', () => {
     })
   }
 })
-
-/** The same point on P-256, as 33 bytes of 65. */
-function compressedPem(privateKey: KeyObject): string {
-  const { x = '', y = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
-  const isOdd = (Buffer.from(y, 'base64url').at(-1) ?? 0) % 2
-  const algorithm = '3039301306072a8648ce3d020106082a8648ce3d030107032200'
-  const der = Buffer.concat([Buffer.from(algorithm, 'hex'), Buffer.from([2 + isOdd]), Buffer.from(x, 'base64url')])
-  return `-----BEGIN PUBLIC KEY-----\n${der.toString('base64')}\n-----END PUBLIC KEY-----\n`
-}

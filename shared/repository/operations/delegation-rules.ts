@@ -1,5 +1,5 @@
 import { rolesTrustedWith } from '../../tuf/delegation.ts'
-import { type Key, keyIdentity, keyid as keyidOf, publicKeyOf } from '../../tuf/keys.ts'
+import { checkForEveryClient, type Key, keyIdentity, keyid as keyidOf } from '../../tuf/keys.ts'
 import type { DelegatedRole } from '../../tuf/metadata.ts'
 import { pathPattern, roleName } from '../../tuf/names.ts'
 import { reachWarnings, refuseUnverified, visitWarnings } from '../client-rules.ts'
@@ -119,7 +119,7 @@ export function reachingWarnings(draft: Draft, names: readonly string[]): string
 }
 
 function checkKey(keyid: string, key: Key, refuse: (why: string) => Refusal): void {
-  refuseTufErrors(() => publicKeyOf(key))
+  refuseTufErrors(() => checkForEveryClient(key))
   const fields = [...Object.keys(key), ...Object.keys(key.keyval).map((field) => `keyval.${field}`)]
   const extra = fields.find((field) => !['keytype', 'scheme', 'keyval', 'keyval.public'].includes(field))
   if (extra !== undefined)
