@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../tuf/json.ts'
 import { parseJson } from '../tuf/json.ts'
-import { type Key, verifySignature } from '../tuf/keys.ts'
+import { type Key, saltForEveryClient, verifySignature } from '../tuf/keys.ts'
 import type { Metadata, MetadataByType, RoleKeys, Targets } from '../tuf/metadata.ts'
 import { assemble, type Signature, type Signed, signedFromJson } from '../tuf/signed.ts'
 import { goodSignatures } from '../tuf/threshold.ts'
@@ -160,6 +160,12 @@ export function withSignature<Role extends Metadata>(
     throw new Refusal(
       `The signature of key ${keyid} is not good: it was made over other bytes (what waits may have changed since), by another key, or it is malformed. ` +
         'Fetch the pending metadata again and sign its canonical form.',
+    )
+  }
+  if (!verifySignature(key, metadata.signedBytes, signature.sig, saltForEveryClient)) {
+    throw new Refusal(
+      `The signature of key ${keyid} has a salt that is not as long as its hash, 32 bytes, and tough verifies no other. ` +
+        'Sign again with that length (OpenSSL: -sigopt rsa_pss_saltlen:digest).',
     )
   }
   return assemble(metadata.signed, metadata.signedBytes, [...metadata.signatures, signature])

@@ -153,11 +153,14 @@ function parse(key: Key): KeyObject {
   }
 }
 
-/** True if `signature`, in hex, is one by this key over these bytes. A key or signature that cannot be read verifies nothing. */
-export function verifySignature(key: Key, bytes: Uint8Array, signature: string): boolean {
+/**
+ * True if `signature`, in hex, is one by this key over these bytes. A key or signature that cannot be read verifies nothing.
+ * `saltLength`: of RSA-PSS.
+ */
+export function verifySignature(key: Key, bytes: Uint8Array, signature: string, saltLength?: number): boolean {
   if (!isHex(signature)) return false
   try {
-    const [algorithm, publicKey] = methodOf(key)
+    const [algorithm, publicKey] = methodOf(key, saltLength)
     return verify(algorithm, bytes, publicKey, Buffer.from(signature, 'hex'))
   } catch {
     return false
@@ -179,7 +182,10 @@ export function verifySignatureAside(key: Key, bytes: Uint8Array, signature: str
 
 const isHex = (signature: string) => signature.length % 2 === 0 && /^[0-9a-fA-F]+$/.test(signature)
 
-function methodOf(key: Key) {
+/** The salt of RSA-PSS is as long as the hash; some clients take no other, though others sign with another. */
+export const saltForEveryClient = constants.RSA_PSS_SALTLEN_DIGEST
+
+function methodOf(key: Key, saltLength: number = constants.RSA_PSS_SALTLEN_AUTO) {
   const publicKey = publicKeyOf(key)
   switch (key.scheme) {
     case 'ed25519':
@@ -188,7 +194,6 @@ function methodOf(key: Key) {
       return ['sha256', publicKey] as const
     default: {
       const padding = constants.RSA_PKCS1_PSS_PADDING
-      const saltLength = constants.RSA_PSS_SALTLEN_AUTO
       return ['sha256', { key: publicKey, padding, saltLength }] as const
     }
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { constants, createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { canonicalBytes } from '../../shared/tuf/canonical.ts'
 import { type Json, type JsonObject, parseJson } from '../../shared/tuf/json.ts'
 import type { Key } from '../../shared/tuf/keys.ts'
@@ -60,6 +60,8 @@ export const addRootKey = (signed: Spoiled, id: string, key: Key) => {
 const years = (from: Date, number: number) =>
   `${new Date(from.getTime() + number * 365.25 * 24 * 3600 * 1000).toISOString().slice(0, 19)}Z`
 
+const rsaKey = makeKey('rsa')
+
 export const badRoots: readonly BadRoot[] = [
   {
     name: 'a signature by an unknown key',
@@ -85,6 +87,18 @@ export const badRoots: readonly BadRoot[] = [
     name: 'a signature of another algorithm',
     sign: ({ rootKeys }, bytes) => rootKeys.map(({ keyid }) => ({ keyid, sig: makeKey('rsa').sign(bytes) })),
     reason: /signature of key [0-9a-f]{64} is not good: .*another key/,
+  },
+  {
+    name: 'a signature with a salt that tough does not take',
+    spoil(signed) {
+      addRootKey(signed, rsaKey.keyid, rsaKey.key)
+    },
+    sign: ({ rootKeys }, bytes) => {
+      const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_MAX_SIGN }
+      const sig = sign('sha256', bytes, { key: rsaKey.privateKey, ...pss }).toString('hex')
+      return [...rootKeys.map((key) => signatureBy(key, bytes)), { keyid: rsaKey.keyid, sig }]
+    },
+    reason: /signature of key [0-9a-f]{64} has a salt that is not as long as its hash.*rsa_pss_saltlen:digest/,
   },
   {
     name: 'a signature that is a number',
