@@ -64,6 +64,7 @@ describe('check', async () => {
     ['a bin that is gone', bin, 'missing', (files) => files.delete(bin)],
     ['a file that is cut short', bin, 'unreadable', (files) => cut(files, bin)],
     ['a root of somebody else after ours', '2.root.json', 'untrusted', (files) => addForeignRoot(files)],
+    ['a root that is missing before another', '2.root.json', 'missing', (files) => leaveRootOut(files)],
     ['a role signed by another key', bin, 'untrusted', (files) => resign(files, bin, makeKey())],
     ['an older version in the place of a newer', bin, 'version', (files) => copy(files, `1.${bin.slice(2)}`, bin)],
     [
@@ -239,6 +240,11 @@ function delegateStrangely(files: Files, name: string, key: TestKey, strange: ob
     succinct_roles: { ...targets?.delegations?.succinct_roles, ...strange },
   }
   files.set(name, signRole({ ...role, delegations } as Targets, [key]).bytes)
+}
+
+function leaveRootOut(files: Files): void {
+  const { signed } = decodeSigned('root', files.get('1.root.json') ?? new Uint8Array())
+  files.set('3.root.json', signRole({ ...signed, version: 3 }, [makeKey()]).bytes)
 }
 
 function addForeignRoot(files: Files): void {

@@ -57,6 +57,7 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
       const bytes = await check.readFile(file, 'root')
       if (bytes === undefined) {
         if (current === undefined) check.report(file, 'missing', 'There is no first root, so no client can begin.')
+        else await checkNoneBehind(file, `${version + 1}.root.json`)
         break
       }
       const root = check.decode('root', file, bytes)
@@ -75,6 +76,16 @@ export async function checkRepository({ progress, helper, ...options }: CheckOpt
     check.note('root', file, newest)
     for (const key of newest.keys.values()) traits.schemes.add(key.scheme)
     return check.attempt(file, 'untrusted', () => checkRoot(newest)) ? newest : undefined
+  }
+
+  /** Who has put the file away need not have changed an online key by that root: all else may look as it should. */
+  async function checkNoneBehind(missing: string, next: string): Promise<void> {
+    if ((await options.read(next)) === undefined) return
+    check.report(
+      missing,
+      'missing',
+      `There is no ${missing}, but a ${next}, which clients of an earlier root never reach.`,
+    )
   }
 
   /** Returns what the snapshot names, as far as there is one. */
