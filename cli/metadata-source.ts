@@ -44,16 +44,32 @@ function urlSource(base: URL): MetadataSource {
       const url = new URL(encodeURIComponent(file), base)
       try {
         const response = await fetch(url, { headers: { 'cache-control': 'no-cache' } })
-        const bytes = new Uint8Array(await response.arrayBuffer())
+        const bytes = await readBody(url, response)
         if (response.ok) return bytes
         // Some stores say 403 of what is not there.
         if (response.status === 404 || response.status === 403) return undefined
         throw new Error(`the server answered ${response.status}`)
       } catch (cause) {
+        if (cause instanceof CliError) throw cause
         throw unreachable(url, cause)
       }
     },
   }
+}
+
+/** Several times what any client takes. Whoever serves it may never come to an end. */
+const longestFile = 64 * 1024 * 1024
+
+async function readBody(url: URL, { body }: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body ?? []) {
+    length += chunk.length
+    if (length > longestFile)
+      throw new CliError('refused', `${url} has more than ${longestFile} bytes: no client reads that much.`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }
 
 /** The metadata lies where it is said, or in `metadata/` there, as in the buckets that we deploy. */
