@@ -99,12 +99,13 @@ export function textFault(value: unknown): string | undefined {
 /** Two keys of one object that come in another order by UTF-16 units than by code points. */
 function sortedDifferently(value: unknown): readonly [string, string] | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const keys = Array.isArray(value) ? [] : Object.keys(value).sort()
+  const entries = value instanceof Map ? [...value] : Object.entries(value)
+  const keys = Array.isArray(value) ? [] : entries.map(([key]) => String(key)).sort()
   for (const [at, key] of keys.entries()) {
     const before = keys[at - 1]
     if (before !== undefined && compareCodePoints(before, key) > 0) return [before, key]
   }
-  for (const member of Object.values(value)) {
+  for (const [, member] of entries) {
     const found = sortedDifferently(member)
     if (found !== undefined) return found
   }

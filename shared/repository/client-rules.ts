@@ -3,6 +3,7 @@ import { canonicalBytes } from '../tuf/canonical.ts'
 import { type Key, keyid as keyidOf, publicPart } from '../tuf/keys.ts'
 import type { Root, TargetFile } from '../tuf/metadata.ts'
 import type { Signed } from '../tuf/signed.ts'
+import { textFault } from './artifact-rules.ts'
 import {
   type Client,
   type DelegationKind,
@@ -76,7 +77,7 @@ export function sizeWarnings(served: readonly Client[], type: SizedRole, files: 
 
 /**
  * Throws a Refusal if a served client could not read this root, as big as it is once the holders in `groups` have signed it, or
- * could not verify a key that it adds to those of `before`. Returns warnings.
+ * could not verify a key that it adds to those of `before`, or would make other bytes of its text. Returns warnings.
  */
 export function checkRootFor(
   served: readonly Client[],
@@ -85,6 +86,9 @@ export function checkRootFor(
   before?: Root,
 ): string[] {
   const { version, keys, roles } = root.signed
+  // Where the root before has such text, whoever loses by it is lost already.
+  const fault = before !== undefined && textFault(before) !== undefined ? undefined : textFault(root.signed)
+  if (fault !== undefined) throw new Refusal(`Root version ${version} ${fault} Then have it signed again.`)
   const name = `root version ${version}`
   const bytes = root.bytes.length + Math.max(...groups.map((group) => missingSignatures(root, group)))
   refuseTooLarge(served, 'root', { name, bytes })

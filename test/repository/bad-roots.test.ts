@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ClientId } from '../../shared/repository/clients.ts'
+import { checkRootFor } from '../../shared/repository/client-rules.ts'
+import { type ClientId, servedClients } from '../../shared/repository/clients.ts'
 import { readCurrent } from '../../shared/repository/current.ts'
 import { readFounding } from '../../shared/repository/status.ts'
 import type { TaskRequest } from '../../shared/repository/task.ts'
@@ -9,7 +10,7 @@ import type { Json, JsonObject } from '../../shared/tuf/json.ts'
 import { addRootKey, badRoots, fileOf, type Spoiled } from '../support/bad-roots.ts'
 import { clientNow } from '../support/client.ts'
 import { refusal } from '../support/delegations.ts'
-import { makeKey, signatureBy } from '../support/keys.ts'
+import { makeKey, signatureBy, signRoot } from '../support/keys.ts'
 import { bootstrapped, bootstrapRequest, run, type TestRepository, testRepository } from '../support/repository.ts'
 
 describe('The first root', () => {
@@ -76,6 +77,18 @@ describe('The next root', () => {
       String(task.result.details['warnings']),
       /Of the 512000 bytes that python-tuf 7, tuf-js 6 can read, root version 2 has 45\d{4} bytes \(8\d %\)/,
     )
+  })
+})
+
+describe('A root with text that a client reads in another way', () => {
+  it('may follow one that has such text already', () => {
+    const holder = makeKey()
+    const named = { ...holder, key: { ...holder.key, 'x-rstuf-key-name': 'Jose\u0301' } }
+    const [before, next] = [1, 2].map((version) => signRoot({ version, root: [named] }))
+    assert.ok(before && next)
+    const groups = [{ roleKeys: next.signed.roles.root, keys: next.signed.keys }]
+    assert.throws(() => checkRootFor(servedClients(), next, groups), /composed form/)
+    assert.doesNotThrow(() => checkRootFor(servedClients(), next, groups, before.signed))
   })
 })
 

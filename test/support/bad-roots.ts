@@ -177,6 +177,22 @@ export const badRoots: readonly BadRoot[] = [
       /The file of root version \d would have 10\d{4} bytes, and sigstore-java 2 takes 101376 at most\. Name fewer keys/,
   },
   {
+    name: 'the name of a key in a form that tough composes',
+    spoil(signed) {
+      const { key, keyid } = makeKey()
+      addRootKey(signed, keyid, { ...key, 'x-rstuf-key-name': 'Jose\u0301' })
+    },
+    reason: /Root version \d has text that is not in Unicode's composed form \(NFC\), in .*Then have it signed again/,
+  },
+  {
+    name: 'names of fields that JavaScript clients sort in another way',
+    spoil(signed) {
+      const { key, keyid } = makeKey()
+      addRootKey(signed, keyid, { ...key, 'x-note': { '\u{1f600}': 1, '\uffee': 2 } })
+    },
+    reason: /Root version \d has the names .* beside each other, which JavaScript clients sort the other way round/,
+  },
+  {
     name: 'an expiry in the past',
     spoil: (signed) => (signed.expires = '2020-01-01T00:00:00Z'),
     reason: /This root expired at 2020-01-01T00:00:00Z\. Sign one that expires later/,
