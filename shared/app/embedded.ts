@@ -16,6 +16,7 @@ import { lastWaiting } from '../repository/inbox.ts'
 import { keysNotHeld } from '../repository/keys-not-held.ts'
 import type { ObjectStore, Signer } from '../repository/ports.ts'
 import { defaultLimits, openRepository, type Repository } from '../repository/repository.ts'
+import { backlog } from './backlog.ts'
 import { type DataStores, keyFiles, keyIsMissing, openStores, ownKeyFile } from './data-directory.ts'
 import { type ApiHandler, apiHandler } from './handlers/api.ts'
 import type { Service } from './handlers/handler.ts'
@@ -55,6 +56,9 @@ export interface EmbeddedOptions {
 /** How often the refresher looks for roles that are due, for what a lost ring left waiting, and for what is not needed any more. */
 const refreshInterval = 60_000
 
+/** How long a post is held back while more wait than one cycle takes. Milliseconds. */
+const patience = 2_000
+
 /** Throws DirectoryLockError, StoreError or SignerError; the directory is free again then. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedService> {
   const { data, keys, authenticate, log } = options
@@ -67,7 +71,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
     const repository = openRepository({ ...ports, queue, clock }, { rotationGrace, retention })
     const ring = () => void queue.ring('')
     const preparer = threadedPreparer({ data, keys: keyFiles(data, keys), retention }, ports.state, log, ring)
-    const publishing = beginPublishing(repository, queue, preparer, log)
+    const undecided = backlog(repository.limits.tasksPerCycle, patience)
+    const publishing = beginPublishing(repository, queue, preparer, undecided, log)
     ring()
     const housekeeping = beginHousekeeping(repository, writes, log)
     const look = () => {
@@ -77,7 +82,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
     const timer = setInterval(look, Math.min(refreshInterval, rotationGrace))
     const files = directoryUploads(join(data, 'state'))
     const troubles = () => [publishing.trouble, preparer.trouble].filter((error) => error !== undefined)
-    const service: Service = { repository, uploads: uploadsHere(files.arrived), authenticate, log, troubles }
+    const service: Service = {
+      ...{ repository, uploads: uploadsHere(files.arrived), authenticate, log, troubles },
+      room: undecided.enter,
+    }
     return {
       api: apiHandler(service),
       upload: uploadHandler(service, files.receive),

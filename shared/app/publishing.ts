@@ -3,6 +3,7 @@ import { expireLease } from '../repository/lease.ts'
 import { releasePreparations } from '../repository/preparation.ts'
 import { type Published, publish } from '../repository/publish.ts'
 import type { Repository } from '../repository/repository.ts'
+import type { Backlog } from './backlog.ts'
 import { tellFailures } from './failed-tasks.ts'
 import type { Logger } from './logger.ts'
 import type { Preparer } from './preparer.ts'
@@ -20,6 +21,7 @@ export function beginPublishing(
   repository: Repository,
   queue: ProcessQueue,
   preparer: Preparer,
+  backlog: Backlog,
   log: Logger,
 ): Publishing {
   let trouble: unknown
@@ -35,10 +37,11 @@ export function beginPublishing(
     }
     const onCommit = (published: Published) => {
       report(log, published)
+      backlog.leave(published.tasks.length)
       // Not only at the end, for others may publish without a pause.
       if (published.unprepared !== undefined) preparer.begin(published.unprepared)
     }
-    const { unprepared } = await publish(repository, onCommit, () => isEnding)
+    const { unprepared } = await publish(repository, onCommit, () => isEnding).finally(backlog.clear)
     trouble = undefined
     if (unprepared === undefined) preparer.rest()
     else preparer.begin(unprepared)

@@ -46,11 +46,12 @@ export interface TestApiOptions {
   /** Called for each ring; publishes unless told otherwise. */
   readonly ring?: (repository: Repository) => Promise<unknown>
   readonly uploads?: Uploads
+  readonly room?: () => Promise<void>
 }
 
 /** The API over a repository that publishes as soon as a task is accepted. */
 export function apiOver(repository: Repository, options: TestApiOptions = {}): TestApi {
-  const { authenticate = everybodyAs('tester'), ring = publish, uploads = uploadsOver(repository) } = options
+  const { authenticate = everybodyAs('tester'), ring = publish, uploads = uploadsOver(repository), room } = options
   const ringing: Repository = {
     ...repository,
     ports: { ...repository.ports, queue: { ring: async () => void (await ring(repository)) } },
@@ -61,7 +62,7 @@ export function apiOver(repository: Repository, options: TestApiOptions = {}): T
     warn: (fields, message) => lines.push({ ...fields, message, level: 'warn' }),
     error: (fields, message) => lines.push({ ...fields, message, level: 'error' }),
   }
-  const handler = apiHandler({ repository: ringing, uploads, authenticate, log })
+  const handler = apiHandler({ repository: ringing, uploads, authenticate, log, ...(room && { room }) })
   return { call: (request, sent) => call(handler, request, sent), lines }
 }
 

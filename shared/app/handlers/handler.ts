@@ -15,6 +15,8 @@ export interface Service {
   readonly log: Logger
   /** The online keys, where they are fetched only if somebody asks for them; else they are the repository's own. */
   readonly onlineKeys?: () => Promise<readonly Signer[]>
+  /** Resolves when the publisher is not too far behind for one more task; only where it runs in this process. */
+  readonly room?: () => Promise<void>
   /** What keeps the publisher, or work ahead, from its end; only where these run in this process. */
   readonly troubles?: () => readonly unknown[]
 }

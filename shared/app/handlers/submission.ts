@@ -40,6 +40,7 @@ export async function accept(
     ...(task !== undefined && { id: task }),
   }
   if (!(await wasSubmitted(repository, submission))) await mayBe(service)
+  await service.room?.()
   const { id, accepted } = await submit(repository, submission)
   const taskHeader = { 'tuffet-task': id }
   const patience = preferredWait(headers['prefer'])
