@@ -41,16 +41,19 @@ export function beginPublishing(
       // Not only at the end, for others may publish without a pause.
       if (published.unprepared !== undefined) preparer.begin(published.unprepared)
     }
-    const { unprepared } = await publish(repository, onCommit, () => isEnding).finally(backlog.clear)
+    const { unprepared } = await publish(repository, onCommit, () => isEnding)
     trouble = undefined
     if (unprepared === undefined) preparer.rest()
     else preparer.begin(unprepared)
   }
 
-  queue.listen(run, (error) => {
-    trouble = error
-    log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
-  })
+  queue.listen(
+    () => run().finally(backlog.clear),
+    (error) => {
+      trouble = error
+      log.error({ err: error }, 'the publisher failed; what was accepted waits for the next run')
+    },
+  )
   return {
     get trouble() {
       return trouble
