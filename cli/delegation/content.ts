@@ -41,12 +41,12 @@ function targetChanges(next: Targets, published: Targets | undefined): string[][
 }
 
 function delegationLines(next: Targets, published: Targets | undefined): string[] {
-  const [before, after] = [linesOf(published), linesOf(next)]
+  const [before, after] = [new Set(linesOf(published)), new Set(linesOf(next))]
   const [orderBefore, order] = [orderOf(published), orderOf(next)]
   const lines = [
-    ...after.filter((line) => !before.includes(line)).map((line) => `  + ${line}`),
-    ...before.filter((line) => !after.includes(line)).map((line) => `  - ${line}`),
-    ...(order.length < 2 || order.join() === orderBefore.join()
+    ...Array.from(after.difference(before), (line) => `  + ${line}`),
+    ...Array.from(before.difference(after), (line) => `  - ${line}`),
+    ...(order.length < 2 || listed(order) === listed(orderBefore)
       ? []
       : [`  asked in this order: ${describeOrder(next)}`]),
   ]
@@ -95,7 +95,12 @@ function describeOrder({ delegations }: Targets): string {
     else runs.push([role])
   }
   return runs
-    .map((run) => (run.length === 1 ? run[0]?.name : `${run[0]?.name} to ${run.at(-1)?.name} (${run.length} by hash)`))
+    .map((run) => run.map(({ name }) => name))
+    .map((names) =>
+      names.length === 1
+        ? listed(names)
+        : `${listed(names.slice(0, 1))} to ${listed(names.slice(-1))} (${names.length} by hash)`,
+    )
     .join(', ')
 }
 

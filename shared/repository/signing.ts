@@ -156,16 +156,13 @@ export function withSignature<Role extends Metadata>(
   if (metadata.signatures.some((earlier) => earlier.keyid === keyid)) {
     throw new Refusal(`Key ${keyid} has signed this already. The other holders' signatures are wanted.`)
   }
-  if (!verifySignature(key, metadata.signedBytes, signature.sig)) {
-    throw new Refusal(
-      `The signature of key ${keyid} is not good: it was made over other bytes (what waits may have changed since), by another key, or it is malformed. ` +
-        'Fetch the pending metadata again and sign its canonical form.',
-    )
-  }
   if (!verifySignature(key, metadata.signedBytes, signature.sig, saltForEveryClient)) {
     throw new Refusal(
-      `The signature of key ${keyid} has a salt that is not as long as its hash, 32 bytes, and tough verifies no other. ` +
-        'Sign again with that length (OpenSSL: -sigopt rsa_pss_saltlen:digest).',
+      verifySignature(key, metadata.signedBytes, signature.sig)
+        ? `The signature of key ${keyid} has a salt that is not as long as its hash, 32 bytes, and tough verifies no other. ` +
+            'Sign again with that length (OpenSSL: -sigopt rsa_pss_saltlen:digest).'
+        : `The signature of key ${keyid} is not good: it was made over other bytes (what waits may have changed since), by another key, or it is malformed. ` +
+            'Fetch the pending metadata again and sign its canonical form.',
     )
   }
   return assemble(metadata.signed, metadata.signedBytes, [...metadata.signatures, signature])

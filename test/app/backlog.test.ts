@@ -57,12 +57,13 @@ describe('A backlog', () => {
 it('A post is accepted once there is room for it', async () => {
   const repository = await bootstrapped()
   const room = Promise.withResolvers<void>()
-  const api = apiOver(repository, { room: () => room.promise })
+  const api = apiOver(repository, { room: () => room.promise, ring: async () => {} })
   const posted = api.call('POST /artifacts', { body: { artifacts: [artifact('a')] } })
   await setImmediate()
   assert.deepEqual(await repository.ports.state.list('inbox/'), [])
   room.resolve()
   assert.equal((await posted).status, 202)
+  assert.equal((await repository.ports.state.list('inbox/')).length, 1)
 })
 
 it('The publisher of the same process makes room by each commit, and when it ends, well or badly', async () => {

@@ -147,6 +147,8 @@ describe('what a holder of a role is shown', () => {
     assert.deepEqual(shown(other), ['  + one: 1 of ab; a; {"x-more":1}', '  - one: 1 of ab; a'])
     const together = withKeys(new Map([[ann.keyid, ann.key]]), { paths: ['a, b'] })
     assert.deepEqual(shown(together), ['  + one: 1 of ab; "a, b"', '  - one: 1 of ab; a'])
+    const order = (...names: string[]) => targets(names.map((name) => role(name, { paths: ['a'], terminating: false })))
+    assert.match(describeContent('x', order('c', 'a, b'), order('a, b', 'c')), /asked in this order: c, "a, b"$/)
     const besides = { ...before, delegations: { ...before.delegations, 'x-more': 1 } }
     assert.deepEqual(shown(besides as Targets), ['  + besides; {"x-more":1}'])
   })

@@ -51,8 +51,8 @@ export async function recoverFromLog(
     })
     const latest = new Map<string, Change>()
     for (const change of changes) if (!known.has(change.path)) latest.set(change.path, change)
-    const missing = [...latest.values()].map((change, at) => ({ ...change, temporary: join(directory, `${at}.tmp`) }))
-    await inParallel(missing, restoredAtOnce, restore)
+    const changed = [...latest.values()].map((change, at) => ({ ...change, temporary: join(directory, `${at}.tmp`) }))
+    await inParallel(changed, restoredAtOnce, restore)
     for (const path of latest.keys()) known.add(path)
   }
   return segments
@@ -69,7 +69,7 @@ export async function recoverFromLog(
     } catch (error) {
       const { code } = asStoreError(error, `write ${path}`)
       if (code !== 'full' || present !== undefined) throw error
-      // A copy, for these are a part of all that was read.
+      // A copy, for these are a part of a whole segment.
       kept.keep(path, Uint8Array.from(bytes))
     }
   }

@@ -69,8 +69,7 @@ const defaultLimits: LogLimits = {
 /** Of one directory, for they are in memory. */
 const mostBytesKept = 8 * mebibyte
 /** Files that are synced at once. Beside other writes it is not to take the disk from them. */
-const hurried = 16
-const unhurried = 2
+const settledAtOnce = { inHurry: 16, beside: 2 }
 
 /**
  * The log, in `<base>/log`, of files below `base`. What it says is put in its place first, so nobody may have opened those
@@ -126,7 +125,7 @@ async function open(base: string, fs: FileSystem, limits: LogLimits): Promise<Wr
     try {
       for (let { oldest } = segments; oldest !== undefined && segments.bytes > most; { oldest } = segments) {
         if (oldest === active?.segment) return
-        await settleOldest(oldest, hurried)
+        await settleOldest(oldest, settledAtOnce.inHurry)
       }
     } catch {
       // The next round of housekeeping says what is wrong.
@@ -239,7 +238,7 @@ async function open(base: string, fs: FileSystem, limits: LogLimits): Promise<Wr
       settlingOfOlder = segments.lastNumber
       const last = what === 'all' ? segments.lastNumber : before
       for (let { oldest } = segments; oldest !== undefined && oldest.number <= last; { oldest } = segments)
-        await settleOldest(oldest, what === 'all' ? hurried : unhurried)
+        await settleOldest(oldest, what === 'all' ? settledAtOnce.inHurry : settledAtOnce.beside)
     } catch (error) {
       throw asStoreError(error, `make what is in ${directory} durable`)
     }
