@@ -98,7 +98,6 @@ async function open(base: string, fs: FileSystem, limits: LogLimits): Promise<Wr
   let active: { readonly segment: Segment; readonly file: OpenFile } | undefined
   let waiting: Appending[] = []
   let settlingOfOlder = 0
-  let isShortening = false
   let broken: unknown
 
   await files.makeDirectory(directory)
@@ -148,12 +147,7 @@ async function open(base: string, fs: FileSystem, limits: LogLimits): Promise<Wr
       await abandon(group.map(({ path }) => path))
       for (const { failed } of group) failed(error)
     }
-    if (active === undefined && !isShortening) {
-      isShortening = true
-      void shorten(limits.unhurried).finally(() => {
-        isShortening = false
-      })
-    }
+    if (active === undefined) void shorten(limits.unhurried)
   }
 
   async function begin() {

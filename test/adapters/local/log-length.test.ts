@@ -12,11 +12,11 @@ import { temporaryDirectory } from './temporary-directory.ts'
 const bytes = text('x'.repeat(30))
 
 describe('A log that becomes long', () => {
-  it('settles by itself what is more than it may be without a hurry', { timeout: 30_000 }, async () => {
+  it('settles by itself what is more than it may be without a hurry', { timeout: 30_000 }, async ({ signal }) => {
     await using directory = await temporaryDirectory()
     const { store } = await openLogged(directory.path, nodeFileSystem, { segment: 100, unhurried: 300 })
     for (let index = 0; index < 50; index++) await store.create(`${index}`, bytes)
-    while ((await sizeOf(join(directory.path, 'log'))) > 300 + 200) await setTimeout(1)
+    while ((await sizeOf(join(directory.path, 'log'))) > 300 + 200) await setTimeout(1, undefined, { signal })
     assert.equal((await store.list('')).length, 50)
   })
 
@@ -33,6 +33,13 @@ describe('A log that becomes long', () => {
     const { store } = await openLogged(directory.path, fs, { segment: 100, unhurried: 300, most: 1000 })
     for (let index = 0; index < 100; index++) await store.create(`${index}`, bytes)
     assert.ok(longest > 500 && longest < 1000 + 200, `${longest} bytes`)
+  })
+
+  it('keeps the part to which it appends, however long that is', async () => {
+    await using directory = await temporaryDirectory()
+    const { store } = await openLogged(directory.path, nodeFileSystem, { segment: 10_000, most: 300 })
+    for (let index = 0; index < 20; index++) await store.create(`${index}`, bytes)
+    assert.ok((await sizeOf(join(directory.path, 'log'))) > 1000)
   })
 
   it('has nobody wait for what cannot be settled', async () => {
