@@ -82,10 +82,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedSe
     const timer = setInterval(look, Math.min(refreshInterval, rotationGrace))
     const files = directoryUploads(join(data, 'state'))
     const troubles = () => [publishing.trouble, preparer.trouble].filter((error) => error !== undefined)
-    const service: Service = {
-      ...{ repository, uploads: uploadsHere(files.arrived), authenticate, log, troubles },
-      room: undecided.enter,
-    }
+    const uploads = uploadsHere(files.arrived)
+    const service: Service = { repository, uploads, authenticate, log, troubles, room: undecided.enter }
     return {
       api: apiHandler(service),
       upload: uploadHandler(service, files.receive),

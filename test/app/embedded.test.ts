@@ -15,7 +15,7 @@ import { RepositoryError } from '../../shared/repository/errors.ts'
 import { defaultLimits, openRepository, type Repository } from '../../shared/repository/repository.ts'
 import { submit } from '../../shared/repository/submit.ts'
 import { inboxName } from '../../shared/repository/task.ts'
-import { call } from '../support/api.ts'
+import { artifact, call } from '../support/api.ts'
 import { makeKey } from '../support/keys.ts'
 import { recordedLog } from '../support/log.ts'
 import { importOf, lines } from '../support/long-work.ts'
@@ -72,6 +72,33 @@ describe('the embedded service', () => {
       warnings.map(({ role, days }) => [role, days]),
       [['root', 59]],
     )
+  })
+
+  it('accepts no more posts than it can publish soon', async (test) => {
+    await using founded = await foundedAgo(hour)
+    let accepted = 0
+    let decided = 0
+    let most = 0
+    const { log } = recordedLog()
+    const info = (fields: object) => {
+      if ('tasks' in fields) decided += Number(fields.tasks)
+    }
+    const service = await openEmbedded({ data: founded.data, keys: [founded.key], authenticate, log: { ...log, info } })
+    const post = async (_: unknown, index: number) => {
+      const { status } = await call(service.api, 'POST /artifacts', { body: { artifacts: [artifact(`${index}`)] } })
+      assert.equal(status, 202)
+      accepted++
+      most = Math.max(most, accepted - decided)
+    }
+    // The end of a run makes room for all: of the first one, too.
+    await post(undefined, 0)
+    assert.ok(await eventually(async () => decided === 1))
+    // Nobody is let in for having waited long.
+    test.mock.timers.enable({ apis: ['setTimeout'] })
+    await Promise.all(Array.from({ length: 2500 }, post))
+    test.mock.timers.reset()
+    await service.close()
+    assert.ok(most <= 2 * defaultLimits.tasksPerCycle, `${most} were undecided`)
   })
 
   it('says at once that it does not hold the keys that the root names, and is not healthy', async () => {
