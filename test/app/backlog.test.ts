@@ -52,6 +52,17 @@ describe('A backlog', () => {
     test.mock.timers.tick(1)
     assert.deepEqual(await inside(), [0, 1])
   })
+
+  it('counts once whoever was let in before that while was over', async (test) => {
+    test.mock.timers.enable({ apis: ['setTimeout'] })
+    const waiting = backlog(1, 1000)
+    const first = entering(waiting, 2)
+    waiting.leave(1)
+    assert.deepEqual(await first(), [0, 1])
+    test.mock.timers.tick(1000)
+    waiting.leave(1)
+    assert.deepEqual(await entering(waiting, 1)(), [0])
+  })
 })
 
 it('A post is accepted once there is room for it', async () => {

@@ -7,7 +7,8 @@ import { type FileSystem, nodeFileSystem } from '../../../shared/adapters/local/
 import { loggedFiles } from '../../../shared/adapters/local/logged-files.ts'
 import { openWriteAheadLog } from '../../../shared/adapters/local/write-ahead-log.ts'
 import { content, rejectsWith, text } from '../../contract/object-store-helpers.ts'
-import { emptyDisk } from '../../fault/fragile-disk.ts'
+import { allAfterPowerCut, emptyDisk } from '../../fault/fragile-disk.ts'
+import { openLogged } from './logged-store.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 
 it('a log is opened on a full disk, and what it has no room for is there all the same', async () => {
@@ -44,14 +45,56 @@ it('a log is opened on a full disk, and what it has no room for is there all the
   assert.equal(await content(store, 'inbox/1'), 'accepted')
 })
 
+it('a log is not opened on a full disk that shows something else than what it says', async () => {
+  await using directory = await temporaryDirectory()
+  const file = join(directory.path, 'file')
+  const { create } = await openWriteAheadLog(directory.path)
+  await create(file, text('new'))
+  await writeFile(file, 'old')
+  const place = async () => {
+    throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+  }
+  await rejectsWith('full', openWriteAheadLog(directory.path, { ...nodeFileSystem, place }))
+})
+
+it('what a killed process had dropped of a log does not come back once later parts are dropped', async () => {
+  const disk = emptyDisk()
+  const working = disk.fileSystem(async () => {})
+  await working.mkdir('/srv')
+  const { store } = await openLogged('/srv', working, { segment: 1 })
+  await store.replace('a', text('two'), await store.create('a', text('one')))
+  await working.unlink('/srv/log/000000000001')
+
+  // Killed, and then the power is cut before the later one's end is durable.
+  const { log } = await openLogged('/srv', {
+    ...working,
+    async unlink(path) {
+      await working.unlink(path)
+      if (!path.endsWith('/000000000002')) return
+      for (const left of allAfterPowerCut(disk)) {
+        const { store: again } = await openLogged(
+          '/srv',
+          left.fileSystem(async () => {}),
+        )
+        assert.equal(await content(again, 'a'), 'two')
+      }
+      checked = true
+    },
+  })
+  let checked = false
+  await log.settle('all')
+  assert.ok(checked)
+})
+
 it('a log is opened beside what others have put there, and takes away its own leftovers', async () => {
   await using directory = await temporaryDirectory()
   const log = join(directory.path, 'log')
   await openWriteAheadLog(directory.path)
   await mkdir(join(log, 'lost+found'))
   for (const name of ['notes', '0.tmp']) await writeFile(join(log, name), '')
-  await openWriteAheadLog(directory.path)
-  assert.deepEqual((await readdir(log)).sort(), ['lost+found', 'notes'])
+  const { keep } = await openWriteAheadLog(directory.path)
+  await keep(join(directory.path, 'file'), text('kept'))
+  assert.deepEqual((await readdir(log)).sort(), ['000000000001', 'lost+found', 'notes'])
 })
 
 it('a log brings back what lies in a directory at the root of the file system', async () => {
