@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { processQueue } from '../../shared/adapters/local/process-queue.ts'
 import { type Backlog, backlog } from '../../shared/app/backlog.ts'
-import { beginPublishing } from '../../shared/app/publishing.ts'
-import { submit } from '../../shared/repository/submit.ts'
 import { apiOver, artifact } from '../support/api.ts'
-import { recordedLog } from '../support/log.ts'
-import { addRequest, bootstrapped } from '../support/repository.ts'
+import { bootstrapped } from '../support/repository.ts'
 
 const long = 60_000
 
@@ -75,30 +71,4 @@ it('A post is accepted once there is room for it', async () => {
   room.resolve()
   assert.equal((await posted).status, 202)
   assert.equal((await repository.ports.state.list('inbox/')).length, 1)
-})
-
-it('The publisher of the same process makes room by each commit, and when it ends, well or badly', async () => {
-  const repository = await bootstrapped()
-  const told: string[] = []
-  const heard: Backlog = {
-    enter: async () => {},
-    leave: (count) => told.push(`leave ${count}`),
-    clear: () => told.push('clear'),
-  }
-  const queue = processQueue()
-  const preparer = { begin() {}, rest() {}, trouble: undefined, close: async () => {} }
-  const { log } = recordedLog()
-  for (const path of ['a', 'b', 'c']) await submit(repository, { request: addRequest([path]), principal: 'test' })
-  const publishing = beginPublishing(repository, queue, preparer, heard, log)
-  await queue.ring('')
-  await queue.idle()
-  assert.deepEqual(told, ['leave 3', 'clear'])
-
-  Object.assign(repository.ports, { signers: [] })
-  await submit(repository, { request: addRequest(['d']), principal: 'test' })
-  await queue.ring('')
-  await queue.idle()
-  assert.deepEqual(told, ['leave 3', 'clear', 'clear'])
-  assert.notEqual(publishing.trouble, undefined)
-  await publishing.end()
 })
