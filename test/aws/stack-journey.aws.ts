@@ -105,7 +105,7 @@ describe('the deployed stack', () => {
 
   it('shows them to foreign clients', async (t) => {
     try {
-      clients = clientsFor('succinct_roles', false).map(startClient)
+      clients = clientsFor('succinct_roles').map(startClient)
     } catch (error) {
       return t.skip(String(error))
     }

@@ -19,7 +19,7 @@ export interface TufClient {
 const drivers = join(import.meta.dirname, 'clients')
 const installed = join(import.meta.dirname, '../../.cache/interop')
 
-const clients: readonly TufClient[] = [
+const alwaysThere: readonly TufClient[] = [
   {
     name: 'python-tuf',
     flavours: ['succinct_roles', 'path_hash_prefixes'],
@@ -58,9 +58,12 @@ const tough: TufClient = {
   args: [],
 }
 
+/** It takes minutes to build, so it takes part only if `WITH_TOUGH=1` says so. */
+const clients = process.env['WITH_TOUGH'] === '1' ? [...alwaysThere, tough] : alwaysThere
+
 /** The clients that can read the flavour. Throws if one is not installed. */
-export function clientsFor(flavour: Flavour, withTough: boolean): TufClient[] {
-  const chosen = [...clients, ...(withTough ? [tough] : [])].filter((client) => client.flavours.includes(flavour))
+export function clientsFor(flavour: Flavour): TufClient[] {
+  const chosen = clients.filter((client) => client.flavours.includes(flavour))
   for (const { name, command } of chosen) {
     if (existsSync(command)) continue
     const script = name === 'tough' ? 'install-tough.sh' : 'install.sh'

@@ -58,7 +58,7 @@ function life(flavour: Flavour): void {
     repository = await bootstrapped({ delegations: { delegation: flavour, number: 16 } })
     writeFileSync(root, (await repository.ports.metadata.read('1.root.json'))?.bytes ?? '')
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    running.push(...clientsFor(flavour, false).map(startClient))
+    running.push(...clientsFor(flavour).map(startClient))
   })
 
   after(() => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the tough client for `interop.ts --with-tough`. It takes minutes, so it is not part of install.sh.
+# Builds the tough client, which takes part with `WITH_TOUGH=1`. It takes minutes, so it is not part of install.sh.
 set -eu
 
 clients=$(cd "$(dirname "$0")/clients" && pwd)

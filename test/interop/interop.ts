@@ -1,6 +1,6 @@
 /**
  * Foreign TUF clients read what the service publishes, for both flavours of hash bins, after every step of a random
- * history: `npm run test:interop`. `--seed N` repeats a history, `--with-tough` adds the client of install-tough.sh.
+ * history: `npm run test:interop`. `--seed N` repeats a history.
  */
 
 import assert from 'node:assert/strict'
@@ -19,14 +19,14 @@ const BATCHES = 20
 /** The clients run side by side. */
 const STEP = { timeout: 60_000, concurrency: true }
 
-const { values: flags } = parseArgs({ options: { seed: { type: 'string' }, 'with-tough': { type: 'boolean' } } })
+const { values: flags } = parseArgs({ options: { seed: { type: 'string' } } })
 const seed = Number(flags.seed ?? Math.floor(Math.random() * 2 ** 32))
 console.log(`interop: --seed ${seed}`)
 
 for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) describe(flavour, () => interoperate(flavour))
 
 function interoperate(flavour: Flavour): void {
-  const clients = clientsFor(flavour, flags['with-tough'] ?? false)
+  const clients = clientsFor(flavour)
   const random = randomFrom(seed)
   const directory = mkdtempSync(join(tmpdir(), 'tuffet-interop-'))
   const root = join(directory, 'root.json')

@@ -31,7 +31,7 @@ for (const [shape, flavour] of shapes) describe(`${shape}, to ${flavour}`, () =>
 function move(shape: string, flavour: Flavour): void {
   const directory = mkdtempSync(join(tmpdir(), 'tuffet-move-commands-'))
   const at = (name: string) => join(directory, name)
-  const running = clientsFor(flavour, false).map(startClient)
+  const running = clientsFor(flavour).map(startClient)
   const files = new Map<string, Buffer>()
   const rounds: { client: string; root: number; timestamp: number }[] = []
   let service: Service

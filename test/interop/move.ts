@@ -18,8 +18,6 @@ import type { Listening } from './listening.ts'
 import { sha256 } from './scenario.ts'
 import { type Flavour, type Service, serve, submit } from './service.ts'
 
-const withTough = process.argv.includes('--with-tough')
-
 const notPython = ['tuf-js', 'go-tuf-v2', 'go-tuf-v0', 'tough']
 
 for (const flavour of ['succinct_roles', 'path_hash_prefixes'] as const) {
@@ -35,7 +33,7 @@ function move(flavour: Flavour, shape: OldShape = {}, able?: readonly string[]):
   const old = oldRepository(shape)
   const online = makeKey('ecdsa')
   const bytes = Buffer.from('new')
-  const running = clientsFor(flavour, withTough)
+  const running = clientsFor(flavour)
     .filter(({ name }) => able?.includes(name) !== false)
     .map(startClient)
   let service: Service

@@ -79,7 +79,7 @@ function rotate(flavour: Flavour): void {
     await submitHeld()
     const root = join(directory, 'root.json')
     writeFileSync(root, await download(new URL('metadata/1.root.json', service.url)))
-    const clients = clientsFor(flavour, false).filter(({ name }) => !short || ['python-tuf', 'tuf-js'].includes(name))
+    const clients = clientsFor(flavour).filter(({ name }) => !short || ['python-tuf', 'tuf-js'].includes(name))
     crowd = gather({ directory, root, lines: [service.url, line.url], clients, targets, random })
     busy = publishOnAndOn()
     await crowd.rounds(rounds)

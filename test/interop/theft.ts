@@ -45,7 +45,7 @@ function recover(flavour: Flavour): void {
     const info = { length: good.bytes.length, hashes: { sha256: sha256(good.bytes) } }
     await submit(service, 'artifacts', { artifacts: [{ path: good.path, info }] })
     writeFileSync(root, await download(new URL('metadata/1.root.json', service.url)))
-    running.push(...clientsFor(flavour, false).map(startClient))
+    running.push(...clientsFor(flavour).map(startClient))
   })
 
   after(async () => {

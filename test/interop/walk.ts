@@ -69,7 +69,7 @@ function walk(flavour: Flavour): void {
     await wandering.found()
     writeFileSync(root, (await ports.metadata.read('1.root.json'))?.bytes ?? '')
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const clients = clientsFor(flavour, false).filter(({ name }) => name === (flags.client ?? name))
+    const clients = clientsFor(flavour).filter(({ name }) => name === (flags.client ?? name))
     running.push(...clients.map(startClient))
   })
 
