@@ -58,8 +58,9 @@ const tough: TufClient = {
   args: [],
 }
 
-/** It takes minutes to build, so it takes part only if `WITH_TOUGH=1` says so. */
-const clients = process.env['WITH_TOUGH'] === '1' ? [...alwaysThere, tough] : alwaysThere
+/** It takes minutes to build, so it takes part only where it is asked for. */
+export const withTough = process.env['WITH_TOUGH'] === '1'
+const clients = withTough ? [...alwaysThere, tough] : alwaysThere
 
 /** The clients that can read the flavour. Throws if one is not installed. */
 export function clientsFor(flavour: Flavour): TufClient[] {

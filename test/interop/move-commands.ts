@@ -31,7 +31,10 @@ for (const [shape, flavour] of shapes) describe(`${shape}, to ${flavour}`, () =>
 function move(shape: string, flavour: Flavour): void {
   const directory = mkdtempSync(join(tmpdir(), 'tuffet-move-commands-'))
   const at = (name: string) => join(directory, name)
-  const running = clientsFor(flavour).map(startClient)
+  // tough refuses keyids that it has not computed, and early ones are others.
+  const running = clientsFor(flavour)
+    .filter(({ name }) => name !== 'tough')
+    .map(startClient)
   const files = new Map<string, Buffer>()
   const rounds: { client: string; root: number; timestamp: number }[] = []
   let service: Service
