@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Emulator } from './emulator.ts'
 
@@ -40,12 +40,7 @@ export function stackOn(emulator: Emulator, directory: string): Stack {
     await promisify(execFile)(process.execPath, [program, ...command, ...app, '--no-notices', '--ci'], {
       cwd: repository,
       maxBuffer: 64 * 1024 * 1024,
-      env: {
-        ...process.env,
-        ...emulator.environment,
-        // The app is a program of its own, and runs on the Node that runs this test.
-        PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
-      },
+      env: { ...process.env, ...emulator.environment },
     }).catch((error: { stdout?: string; stderr?: string }) => {
       throw new Error(`cdk ${command[0]} failed:\n${error.stdout}${error.stderr}`.slice(-6000))
     })

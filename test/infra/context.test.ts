@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { ConfigurationError } from '../../infra/configuration-error.ts'
@@ -163,4 +165,26 @@ describe('what contradicts itself is refused', () => {
       assert.match(stderr, sentence)
     })
   }
+})
+
+describe('cdk.json', () => {
+  const root = join(import.meta.dirname, '../..')
+  const brought = readdirSync(join(root, 'node_modules')).some((name) => name.startsWith('node-'))
+
+  it('runs the app on the Node that `npm ci` brought, whichever the machine has', { skip: !brought }, () => {
+    const { app } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { app: string }
+    const machine = mkdtempSync(join(tmpdir(), 'tuffet-'))
+    try {
+      writeFileSync(join(machine, 'node'), '#!/bin/sh\necho "too old for TypeScript" >&2\nexit 9\n')
+      chmodSync(join(machine, 'node'), 0o755)
+      const context = JSON.stringify({ 'tuffet:stage': 'Production' })
+      const env = { PATH: `${machine}:/usr/bin:/bin`, CDK_CONTEXT_JSON: context }
+      // As `cdk` does it.
+      const { status, stderr } = spawnSync(app, { cwd: root, env, encoding: 'utf8', shell: true })
+      assert.match(stderr, /^error: tuffet:stage has to be/)
+      assert.equal(status, 1)
+    } finally {
+      rmSync(machine, { recursive: true })
+    }
+  })
 })
