@@ -5,6 +5,7 @@ import {
   AllowedMethods,
   type BehaviorOptions,
   CachedMethods,
+  CacheHeaderBehavior,
   CachePolicy,
   CacheQueryStringBehavior,
   Distribution,
@@ -24,7 +25,7 @@ import {
 import { S3BucketOrigin } from 'aws-cdk-lib/aws-cloudfront-origins'
 import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
-import { withoutPrefixAndHash } from './artifact-names.ts'
+import { askedFor, withoutPrefixAndHash } from './artifact-names.ts'
 import { readableBy } from './guards.ts'
 import type { Storage } from './storage.ts'
 
@@ -48,7 +49,7 @@ export class Delivery extends Construct {
     const { storage, domainNames, certificateArn, artifactBucketName } = props
     const metadata = this.#origin(storage.metadata)
     const common = this.#common()
-    const immutable = { ...common, origin: metadata, cachePolicy: this.#whatNeverChanges() }
+    const immutable = { ...common, origin: metadata, cachePolicy: this.#caching('Immutable', 'versioned metadata') }
     const fresh = { ...common, origin: metadata, cachePolicy: CachePolicy.CACHING_DISABLED }
     this.distribution = new Distribution(this, 'Distribution', {
       comment: `${this.node.path}: TUF metadata`,
@@ -112,7 +113,7 @@ export class Delivery extends Construct {
     return {
       ...common,
       origin: this.#originOf(bucket, 'artifacts'),
-      cachePolicy: CachePolicy.CACHING_OPTIMIZED,
+      cachePolicy: this.#caching('ByAskedName', 'artifacts', CacheHeaderBehavior.allowList(askedFor)),
       functionAssociations: [
         {
           eventType: FunctionEventType.VIEWER_REQUEST,
@@ -149,13 +150,14 @@ export class Delivery extends Construct {
     }
   }
 
-  /** Files whose name holds their version. The bucket says how long; without a word from it, a day. */
-  #whatNeverChanges(): CachePolicy {
-    return new CachePolicy(this, 'Immutable', {
-      comment: 'Tuffet: versioned metadata',
+  /** For as long as the bucket says; without a word from it, a day. */
+  #caching(id: string, what: string, headerBehavior = CacheHeaderBehavior.none()): CachePolicy {
+    return new CachePolicy(this, id, {
+      comment: `Tuffet: ${what}`,
       minTtl: Duration.seconds(0),
       defaultTtl: Duration.days(1),
       maxTtl: Duration.days(365),
+      headerBehavior,
       queryStringBehavior: CacheQueryStringBehavior.none(),
       enableAcceptEncodingGzip: true,
       enableAcceptEncodingBrotli: true,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import vm from 'node:vm'
-import { withoutPrefixAndHash } from '../../../infra/artifact-names.ts'
+import { askedFor, withoutPrefixAndHash } from '../../../infra/artifact-names.ts'
 import { only, resourcesOf, text } from './stack.ts'
 
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/1'
@@ -73,6 +73,19 @@ describe('the distribution', () => {
     const behavior = CacheBehaviors.find(({ PathPattern }: { PathPattern: string }) => PathPattern === 'artifacts/*')
     assert.equal(behavior.FunctionAssociations[0].EventType, 'viewer-request')
   })
+
+  it('caches an artifact by what was asked for, which has its hash, and not by the plain name in the bucket', () => {
+    const { id, properties } = only(
+      resourcesOf({ artifactBucketName: 'artifacts' }),
+      'AWS::CloudFront::CachePolicy',
+      'ByAskedName',
+    )
+    const { CacheBehaviors } = only(resourcesOf({ artifactBucketName: 'artifacts' }), 'AWS::CloudFront::Distribution')
+      .properties.DistributionConfig
+    assert.equal(text(CacheBehaviors[1].CachePolicyId), `<${id}>`)
+    const { HeadersConfig } = properties.CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin
+    assert.deepEqual(HeadersConfig, { HeaderBehavior: 'whitelist', Headers: [askedFor] })
+  })
 })
 
 describe('what the edge knows by name', () => {
@@ -85,6 +98,7 @@ describe('what the edge knows by name', () => {
       return Name === undefined ? [] : [[type.split('::')[2], text(Name)] as const]
     })
     assert.deepEqual(named.map(([type]) => type).sort(), [
+      'CachePolicy',
       'CachePolicy',
       'Function',
       'OriginAccessControl',
@@ -103,9 +117,9 @@ describe('what the edge knows by name', () => {
 describe('the names of artifacts at the edge', () => {
   const context = vm.createContext({})
   vm.runInContext(withoutPrefixAndHash, context)
-  const keyOf = (uri: string): string => {
-    const run = vm.runInContext('(uri) => handler({ request: { uri: uri } }).uri', context) as (uri: string) => string
-    return run(uri)
+  const run = vm.runInContext('(uri) => handler({ request: { uri: uri, headers: {} } })', context) as (uri: string) => {
+    readonly uri: string
+    readonly headers: Readonly<Record<string, { readonly value: string }>>
   }
   const sha256 = 'ab'.repeat(32)
   const sha512 = 'cd'.repeat(64)
@@ -126,7 +140,18 @@ describe('the names of artifacts at the edge', () => {
     ['/artifacts/', '/artifacts/'],
   ] as const) {
     it(`asks for ${key} where a client asks for ${asked.replaceAll(/(ab|cd){8,}/g, 'HASH')}`, () => {
-      assert.equal(keyOf(asked), key)
+      assert.equal(run(asked).uri, key)
     })
   }
+
+  it('tell files apart that have lain under one name: their hashes are different keys of the cache', () => {
+    const asked = ['a', 'b'].map((digit) => run(`/artifacts/v1/${digit.repeat(64)}.app`))
+    assert.deepEqual(
+      asked.map(({ uri, headers }) => [uri, headers[askedFor]?.value]),
+      [
+        ['/v1/app', `v1/${'a'.repeat(64)}.app`],
+        ['/v1/app', `v1/${'b'.repeat(64)}.app`],
+      ],
+    )
+  })
 })
