@@ -21,9 +21,15 @@ for (const [name, value] of Object.entries(tags)) Tags.of(stack).add(name, value
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 
 const output = (name: string, description: string, value: string) => new CfnOutput(stack, name, { description, value })
-const { apiUrl, metadataUrl, tokenApi, access, storage } = repository
+const { apiUrl, metadataUrl, tokenApi, access, storage, delivery } = repository
 output('ApiUrl', 'Build systems post here, signed with AWS credentials.', apiUrl)
 output('MetadataUrl', 'Clients download from here.', metadataUrl)
+if (settings.domainNames !== undefined) {
+  output('DistributionDomain', 'Point the DNS of your names at it.', delivery.distribution.distributionDomainName)
+}
+if (settings.artifactBucketName !== undefined) {
+  output('DistributionArn', 'Let it read your bucket of artifacts.', delivery.distribution.distributionArn)
+}
 if (tokenApi !== undefined) output('TokenApiUrl', 'The same API for bearer tokens.', tokenApi.api.apiEndpoint)
 if (access.publisher !== undefined) output('PublisherRole', 'Builds assume this role.', access.publisher.roleArn)
 for (const [permission, { managedPolicyArn }] of Object.entries(access.policies)) {

@@ -10,7 +10,7 @@ export type Settings = Readonly<Record<string, string>>
 /** The values that `cdk deploy` prints, by name. */
 export type Outputs = Readonly<Record<string, string>>
 
-export const account = '000000000000'
+const account = '000000000000'
 const repository = join(import.meta.dirname, '../..')
 
 /**

@@ -167,6 +167,29 @@ describe('what contradicts itself is refused', () => {
   }
 })
 
+describe('the outputs', () => {
+  const outputsWith = (context: object) => {
+    const assembly = mkdtempSync(join(tmpdir(), 'tuffet-'))
+    try {
+      const app = join(import.meta.dirname, '../../infra/app.ts')
+      const env = { ...process.env, CDK_CONTEXT_JSON: JSON.stringify(context), CDK_OUTDIR: assembly }
+      const { status, stderr } = spawnSync(process.execPath, [app], { env, encoding: 'utf8' })
+      assert.equal(status, 0, stderr)
+      const template = readFileSync(join(assembly, 'tuffet-main.template.json'), 'utf8')
+      return Object.keys((JSON.parse(template) as { Outputs: object }).Outputs)
+    } finally {
+      rmSync(assembly, { recursive: true })
+    }
+  }
+
+  it('have what DNS and the policy of a bucket of artifacts need of the distribution', () => {
+    const certificate = 'arn:aws:acm:us-east-1:123456789012:certificate/1'
+    const names = { 'tuffet:domainNames': 'tuf.example.org', 'tuffet:certificateArn': certificate }
+    const outputs = outputsWith({ ...names, 'tuffet:artifactBucket': 'artifacts' })
+    for (const name of ['DistributionDomain', 'DistributionArn']) assert.ok(outputs.includes(name), name)
+  })
+})
+
 describe('cdk.json', () => {
   const root = join(import.meta.dirname, '../..')
   const brought = readdirSync(join(root, 'node_modules')).some((name) => name.startsWith('node-'))
