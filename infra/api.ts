@@ -128,5 +128,8 @@ const accessLogFormat = AccessLogFormat.custom(
     caller: '$context.identity.userArn',
     subject: '$context.authorizer.claims.sub',
     refused: '$context.error.message',
+    // Why a token was not taken; and what Lambda said where the function did not answer.
+    notAuthorized: '$context.authorizer.error',
+    notAnswered: '$context.integrationErrorMessage',
   }),
 )

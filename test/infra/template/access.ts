@@ -83,7 +83,7 @@ describe('the API', () => {
     }
   })
 
-  it('limits its callers and writes down who called', () => {
+  it('limits its callers and writes down who called, and why the gateway answered in place of the function', () => {
     for (const { properties } of resources.filter(({ type }) => type === 'AWS::ApiGatewayV2::Stage')) {
       assert.deepEqual(properties.DefaultRouteSettings, {
         ThrottlingBurstLimit: 200,
@@ -91,6 +91,8 @@ describe('the API', () => {
       })
       const format = JSON.parse(properties.AccessLogSettings.Format)
       assert.equal(format.caller, '$context.identity.userArn')
+      assert.equal(format.notAuthorized, '$context.authorizer.error')
+      assert.equal(format.notAnswered, '$context.integrationErrorMessage')
     }
   })
 })
