@@ -28,8 +28,8 @@ export interface ApiClient {
 }
 
 const attempts = 3
-/** While a task is waited for: it goes on, whoever has trouble with telling us. Some 25 seconds. */
-const attemptsForTask = 8
+/** Some 25 seconds. While a task is waited for, which goes on, whoever has trouble with telling us; and where others ask as well. */
+const patientAttempts = 8
 const firstPause = 200
 const timeout = 60_000
 const waitHeader = 'wait=20'
@@ -105,7 +105,7 @@ export function apiClient(
           silent = false
           warn(stillWaiting(task.task_id, url))
         }
-        task = (await get<{ data: Task }>('task', { task_id: data.task_id }, attemptsForTask)).data
+        task = (await get<{ data: Task }>('task', { task_id: data.task_id }, patientAttempts)).data
       }
       if (task.state !== 'SUCCESS') {
         const reason = task.result?.error ?? task.result?.message ?? 'no reason was given'
@@ -140,20 +140,24 @@ export function siblingUrl(api: URL, folder: 'metadata' | 'artifacts'): URL {
   return new URL(`../../${folder}/`, apiUrl(api))
 }
 
-/** What a gateway says for a service that is busy or not there at the moment; and 500, when a function was ended. */
-const passing = [429, 500, 502, 503, 504]
+/** Too many ask at once. Nothing was done, so it may be asked again whatever it is. */
+const crowded = 429
+/** What a gateway says for a service that is not there at the moment; and 500, when a function was ended. */
+const passing = [500, 502, 503, 504]
 
 /** Repeats what failed without an answer, or with one that may be another in a moment; not what took too long, for that would again. */
 async function reach(target: URL, init: RequestInit, attempts: number): Promise<Response> {
   for (let attempt = 1, pause = firstPause; ; attempt++, pause *= 2) {
     try {
       const response = await fetch(target, { ...init, signal: AbortSignal.timeout(timeout) })
-      if (attempt === attempts || !passing.includes(response.status)) return response
+      const { status } = response
+      const isOver = status === crowded ? attempt >= patientAttempts : attempt >= attempts || !passing.includes(status)
+      if (isOver) return response
       await response.body?.cancel()
       await sleep(pause)
     } catch (cause) {
       const late = cause instanceof Error && cause.name === 'TimeoutError'
-      if (attempt === attempts || late) throw unreachable(target, cause)
+      if (attempt >= attempts || late) throw unreachable(target, cause)
       await sleep(pause)
     }
   }

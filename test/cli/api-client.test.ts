@@ -73,6 +73,13 @@ describe('the API client', () => {
     assert.equal(once.asked.length, 1, 'it might be done twice')
   })
 
+  it('asks again where too many ask at once, also what is not to be done twice: nobody has looked at it', async () => {
+    const crowded = json(429, { message: 'Too Many Requests' })
+    const { url, asked } = await service(crowded, crowded, crowded, json(201, { data: 1 }))
+    assert.deepEqual(await apiClient(url).send('POST', 'imports', {}), { data: 1 })
+    assert.equal(asked.length, 4)
+  })
+
   it('waits for a task through throttling and a gateway that times out', async () => {
     const accepted = { data: { task_id: 'ab', last_update: '2026-01-01T00:00:00Z' }, message: 'Accepted.' }
     const throttled = json(429, { message: 'Too Many Requests' })
