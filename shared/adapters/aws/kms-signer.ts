@@ -1,4 +1,5 @@
 import { createHash, createPublicKey } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import {
   GetPublicKeyCommand,
   type GetPublicKeyCommandOutput,
@@ -11,6 +12,14 @@ import { TufError } from '../../tuf/errors.ts'
 import { type Key, keyFromPublicKey, keyid } from '../../tuf/keys.ts'
 import { clientSettings } from './client-settings.ts'
 import { serviceError } from './service-error.ts'
+
+/**
+ * How often a signature is asked for again that KMS has no room for, each time by the SDK's own attempts. Those are meant for a few
+ * requests, and a commit may need hundreds of signatures at once, of a quota that all of the account share.
+ */
+const repetitions = 6
+/** Milliseconds before the first repetition at the most, doubled for each one after. */
+const firstPause = 200
 
 /** By region; nothing for the one that the environment says. */
 const shared = new Map<string | undefined, KMSClient>()
@@ -47,12 +56,23 @@ export async function kmsSigner(keyId: string, client: KMSClient = sharedClient(
     async sign(bytes) {
       const Message = createHash('sha256').update(bytes).digest()
       const request = { KeyId: keyId, Message, MessageType: 'DIGEST', SigningAlgorithm: algorithm } as const
-      const { Signature } = await attempt('use', () => client.send(new SignCommand(request)))
+      const { Signature } = await attempt('use', () => unthrottled(() => client.send(new SignCommand(request))))
       if (Signature === undefined)
         throw new SignerError('unavailable', `KMS answered without a signature of key ${keyId}.`)
       // ECDSA comes in DER, as TUF has it.
       return Buffer.from(Signature).toString('hex')
     },
+  }
+}
+
+async function unthrottled<Result>(request: () => Promise<Result>): Promise<Result> {
+  for (let repetition = 0; ; repetition++) {
+    try {
+      return await request()
+    } catch (error) {
+      if (repetition === repetitions || serviceError(error).name !== 'ThrottlingException') throw error
+      await setTimeout(Math.random() * firstPause * 2 ** repetition)
+    }
   }
 }
 
