@@ -79,14 +79,19 @@ export function apiClient(
   ): Promise<Answer> {
     const target = new URL(path, url)
     for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value)
-    return (await request('GET', target, { tries })).answer as Answer
+    const { status, answer } = await request('GET', target, { tries })
+    // Where nothing waits for a signature there is a message alone.
+    if (!hasData(answer) && path !== 'metadata/sign') throw strange(target, status)
+    return answer as Answer
   }
 
   return {
     url,
     get: (path, query) => get(path, query),
     async send<Answer>(method: 'POST' | 'PUT', path: string, body: unknown) {
-      return (await request(method, new URL(path, url), { content: body })).answer as Answer
+      const { status, answer } = await request(method, new URL(path, url), { content: body })
+      if (!hasData(answer)) throw strange(new URL(path, url), status)
+      return answer as Answer
     },
     async submit(method, path, body, meanwhile) {
       // With the key, this very request sent again (its answer was lost, say) is the same task and not a second one.
@@ -182,11 +187,18 @@ async function readAnswer(response: Response, target: URL, access: Access): Prom
   } catch {
     throw strange(target, response.status)
   }
-  if (response.ok && typeof answer === 'object' && answer !== null) return answer
   const { status } = response
-  if (status === 401 || status === 403)
-    throw new CliError('refused', `${reasonOf(answer)} ${access.hint(status)}`.trimEnd())
-  throw new CliError('refused', reasonOf(answer), { details: { status, answer } })
+  if (typeof answer !== 'object' || answer === null) throw strange(target, status)
+  if (response.ok) return answer
+  const reason = reasonOf(answer) ?? `${target} answered ${status}: ${foreignReason(answer).replace(/\.$/, '')}.`
+  if (status === 401 || status === 403) throw new CliError('refused', `${reason} ${access.hint(status)}`.trimEnd())
+  throw new CliError('refused', reason, { details: { status, answer } })
+}
+
+/** All that a service of ours answers with is an object, below `data`. */
+function hasData(answer: unknown): boolean {
+  const { data } = answer as { data?: unknown }
+  return typeof data === 'object' && data !== null
 }
 
 function strange(target: URL, status: number): CliError {
@@ -197,19 +209,21 @@ function strange(target: URL, status: number): CliError {
   return new CliError('refused', `${target} answered ${status}, and not as a Tuffet service does. Is --api right?`)
 }
 
-/** What an error answer says: RSTUF has three forms of it. */
-function reasonOf(answer: unknown): string {
-  const { detail } = (answer ?? {}) as { detail?: unknown }
+/** What an error answer says, in either form that our services have. */
+function reasonOf(answer: object): string | undefined {
+  const { detail } = answer as { detail?: unknown }
   if (Array.isArray(detail)) {
     const problems = detail as { loc?: unknown[]; msg?: string }[]
     return problems.map(({ loc = [], msg }) => `${loc.join('.')}: ${msg}`).join('\n')
   }
-  if (typeof detail === 'object' && detail !== null) {
-    const { message, error } = detail as { message?: string; error?: string }
-    return [message, error].filter((text) => text !== undefined && text !== '').join(' ')
-  }
-  if (typeof detail === 'string') return detail
-  // API Gateway says it in its own way.
-  const { message, Message = message } = (answer ?? {}) as { message?: unknown; Message?: unknown }
-  return typeof Message === 'string' ? Message : JSON.stringify(answer)
+  if (typeof detail !== 'object' || detail === null) return undefined
+  const { message, error } = detail as { message?: string; error?: string }
+  return [message, error].filter((text) => text !== undefined && text !== '').join(' ')
+}
+
+/** The same of who is none: API Gateway in front of a service, or whatever else --api leads to. */
+function foreignReason(answer: object): string {
+  const { detail, message, Message = message } = answer as { detail?: unknown; message?: unknown; Message?: unknown }
+  const said = [detail, Message].find((text) => typeof text === 'string')
+  return said === undefined ? JSON.stringify(answer) : `${said}`
 }

@@ -52,8 +52,8 @@ describe('the API client', () => {
   })
 
   it('repeats a GET that broke off, and a POST under the same key', async () => {
-    const { url, asked } = await service(hangUp, json(200, { data: 1 }), hangUp, json(200, finished))
-    assert.deepEqual(await apiClient(url).get('status'), { data: 1 })
+    const { url, asked } = await service(hangUp, json(200, { data: {} }), hangUp, json(200, finished))
+    assert.deepEqual(await apiClient(url).get('status'), { data: {} })
     assert.equal((await apiClient(url).submit('POST', 'artifacts', {})).state, 'SUCCESS')
     const keys = asked.slice(2).map(({ headers }) => headers['idempotency-key'])
     assert.equal(keys.length, 2)
@@ -141,18 +141,36 @@ describe('the API client', () => {
     const { url } = await service(
       json(422, { detail: [issue] }),
       json(404, { detail: { error: 'System already has a Metadata.' } }),
-      json(400, { detail: 'Plain.' }),
     )
     const api = apiClient(url)
     await refused(api.get('x'), 'refused', /^body\.artifacts\.0\.path: It is empty\.$/)
     await refused(api.get('x'), 'refused', /^System already has a Metadata\.$/)
-    await refused(api.get('x'), 'refused', /^Plain\.$/)
+  })
+
+  it('says who answered where an error is not one of ours', async () => {
+    const { url } = await service(
+      json(404, { detail: 'Not Found' }),
+      json(403, { message: 'Forbidden' }),
+      json(400, {}),
+    )
+    const api = apiClient(url)
+    await refused(api.get('x'), 'refused', /^http:\S+\/api\/v1\/x answered 404: Not Found\.$/)
+    await refused(api.get('x'), 'refused', /^http:\S+\/api\/v1\/x answered 403: Forbidden\. Set TUFFET_TOKEN/)
+    await refused(api.get('x'), 'refused', /^http:\S+\/api\/v1\/x answered 400: \{\}\.$/)
   })
 
   it('knows an answer that is not from such a service', async () => {
     const page: Reaction = (_, response) => response.writeHead(200).end('<html>')
     const { url } = await service(page)
     await refused(apiClient(url).get('status'), 'refused', /not as a Tuffet service does. Is --api right/)
+  })
+
+  it('knows JSON that is not from such a service', async () => {
+    for (const answer of [null, [], {}, { data: null }, { message: 'Welcome' }]) {
+      const api = apiClient((await service(json(200, answer))).url)
+      for (const work of [api.get('status'), api.send('POST', 'imports', {}), api.submit('POST', 'artifacts', {})])
+        await refused(work, 'refused', /answered 200, and not as a Tuffet service does. Is --api right/)
+    }
   })
 
   it('takes the page of a proxy that does not reach the service for no answer', async () => {

@@ -68,7 +68,7 @@ describe('tuffet with AWS credentials', () => {
     service.answer = (_, response) => response.writeHead(403).end('{"message":"Forbidden"}')
     const { code, stderr } = await tuffet(['--api', service.url, '--aws-sign', 'status'], '', { env: aws })
     assert.equal(code, 1)
-    assert.match(stderr, /Forbidden .*readPolicy/)
+    assert.match(stderr, /Forbidden\. .*readPolicy/)
   })
 
   it('knows addresses of API Gateway', () => {
