@@ -69,7 +69,8 @@ export function embeddedServer({ service, log, artifacts, lettingIn, atOnce = 10
     done()
   }
   server.route({
-    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    // Those too that no endpoint takes: the API says so itself, as it does on AWS.
+    method: ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: `${prefix}/*`,
     exposeHeadRoute: false,
     onRequest,

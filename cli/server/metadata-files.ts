@@ -20,10 +20,15 @@ export function serveMetadata(server: FastifyInstance, metadata: ObjectStore): v
     const etag = `"${stored.tag}"`
     reply.header('cache-control', cacheControl(name))
     reply.header('etag', etag)
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+    if (isHeld(request.headers['if-none-match'], etag)) return reply.code(304).send()
     return reply.type('application/json').send(Buffer.from(stored.bytes))
   })
   server.get('/metadata', async (_, reply) => reply.redirect('metadata/'))
+}
+
+/** A proxy that compresses makes a weak tag (`W/`) of ours, and asks with that. */
+function isHeld(asked: string | undefined, etag: string): boolean {
+  return asked?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag) ?? false
 }
 
 async function listing(metadata: ObjectStore, reply: FastifyReply): Promise<FastifyReply> {

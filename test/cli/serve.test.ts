@@ -63,8 +63,17 @@ describe('a service', () => {
     const listing = await (await get('/metadata/')).text()
     for (const name of ['1.root.json', 'timestamp.json', '1.bins-0.json'])
       assert.ok(listing.includes(`"${name}"`), name)
-    const again = await fetch(timestamp.url, { headers: { 'if-none-match': timestamp.headers.get('etag') ?? '' } })
-    assert.equal(again.status, 304)
+    const etag = timestamp.headers.get('etag') ?? ''
+    const again = (held: string) => fetch(timestamp.url, { headers: { 'if-none-match': held } })
+    for (const held of [etag, `W/${etag}`, `"other", W/${etag}`]) assert.equal((await again(held)).status, 304, held)
+    assert.equal((await again('"other"')).status, 200)
+  })
+
+  it('answers 405 to methods that no endpoint takes', async () => {
+    for (const method of ['HEAD', 'OPTIONS', 'PATCH']) {
+      const answer = await fetch(new URL('/api/v1/status', served.url), { method })
+      assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'GET'], method)
+    }
   })
 
   it('answers about its health and its contract', async () => {
