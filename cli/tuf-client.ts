@@ -58,9 +58,7 @@ export async function openTufClient(options: TufClientOptions): Promise<TufClien
   }
   const fetcher = new TufFetcher((url, bytes) => warnOfSlowness(basename(url), bytes))
   const { trust, directory } = await establishTrust(options, fetcher).catch((cause: unknown) => {
-    if (cause instanceof CliError) throw cause
-    const why = `The cache ${options.cache} cannot be used: ${messageOf(cause)}`
-    throw new CliError('refused', `${why}. Name another directory with --cache.`, { cause })
+    throw cause instanceof CliError ? cause : unusable(options.cache, cause)
   })
   const metadata = join(directory, 'metadata')
 
@@ -70,6 +68,9 @@ export async function openTufClient(options: TufClientOptions): Promise<TufClien
       return await work()
     } catch (cause) {
       if (fetcher.failure !== undefined) throw fetcher.failure
+      if (isPersistError(cause)) throw unusable(options.cache, cause)
+      // What this machine has no place for says nothing of who signed it.
+      if (cause instanceof Error && 'syscall' in cause) throw cause
       throw new CliError('not-verified', otherwise(cause), { cause })
     }
   }
@@ -103,7 +104,9 @@ export async function openTufClient(options: TufClientOptions): Promise<TufClien
     metadata,
     async refresh() {
       // It is read before tuf-js asks whether there is a newer one.
-      const kept = await readIfThere(join(metadata, 'snapshot.json'))
+      const kept = await readIfThere(join(metadata, 'snapshot.json')).catch((cause: unknown) => {
+        throw unusable(options.cache, cause)
+      })
       if (kept !== undefined) warnOfSlowness('The snapshot kept from last time', kept)
       await verified(() => updater.refresh(), badMetadata)
     },
@@ -117,6 +120,16 @@ export async function openTufClient(options: TufClientOptions): Promise<TufClien
       return { path, file, length: target.length, hashes: { ...target.hashes } }
     },
   }
+}
+
+function unusable(cache: string, cause: unknown): CliError {
+  const why = `The cache ${cache} cannot be used: ${messageOf(cause)}`
+  return new CliError('refused', `${why}. Name another directory with --cache.`, { cause })
+}
+
+/** tuf-js could not keep what it had verified; mostly it makes another error of that, with the words of the first. */
+function isPersistError(cause: unknown): boolean {
+  return cause instanceof Error && /Failed to persist metadata/.test(cause.message)
 }
 
 async function makeUpdater(

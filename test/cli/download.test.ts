@@ -95,6 +95,25 @@ describe('tuffet download', () => {
     }
   })
 
+  it('takes a place that cannot be written for no fault of the repository', async (test) => {
+    assert.equal((await download('a.txt', '--out', 'placed', '--cache', 'spoilt')).code, 0)
+    const [of = ''] = await readdir(path('spoilt'))
+    for (const name of ['timestamp', 'snapshot']) {
+      const kept = path(`spoilt/${of}/metadata/${name}.json`)
+      await rm(kept)
+      await mkdir(kept)
+      const { code, stderr } = await download('a.txt', '--out', 'placed', '--cache', 'spoilt')
+      assert.equal(code, 1, stderr)
+      assert.match(stderr, /The cache spoilt cannot be used: .*EISDIR.* Name another directory with --cache\.$/m)
+      await rm(kept, { recursive: true })
+    }
+
+    if (process.platform !== 'linux') return test.skip('there is no directory that root cannot write to')
+    const nowhere = await download('a.txt', '--out', '/proc/self/fdinfo')
+    assert.equal(nowhere.code, 1, nowhere.stderr)
+    assert.match(nowhere.stderr, /fdinfo\/a\.txt cannot be written: /)
+  })
+
   it('says of metadata that expired who can do something about it', async () => {
     const timestamp = JSON.parse(await readFile(path('data/metadata/timestamp.json'), 'utf8'))
     timestamp.signed.expires = '2020-01-01T00:00:00Z'
