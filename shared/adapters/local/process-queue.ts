@@ -20,7 +20,7 @@ export function processQueue(): ProcessQueue {
   let answering: Promise<void> | undefined
 
   function wake(): void {
-    if (rung && run && !closed) answering ??= answer(run)
+    if (rung && run) answering ??= answer(run)
   }
 
   async function answer(run: () => Promise<void>): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import {
   directoryObjectStore,
@@ -264,5 +264,35 @@ describe('directoryObjectStore when the file system fails', () => {
     await rejectsWith('full', store.create('a/b', text('one')))
     await rejectsWith('full', store.create('a/b', text('one')))
     await store.create('a/b', text('one'))
+  })
+
+  it('recovers once a folder can be opened to be synced, of which nothing was when there were too many files open', async () => {
+    await using directory = await temporaryDirectory()
+    const folder = join(directory.path, 'objects/a')
+    let areTooMany = false
+    const store = directoryObjectStore(join(directory.path, 'objects'), {
+      ...nodeFileSystem,
+      async open(path, flags, mode) {
+        if (areTooMany && path === folder) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE', syscall: 'open' })
+        return nodeFileSystem.open(path, flags, mode)
+      },
+    })
+    await store.create('a/1', text('one'))
+    areTooMany = true
+    await rejectsWith('unavailable', store.create('a/2', text('two')))
+    areTooMany = false
+    await store.create('a/3', text('three'))
+    assert.deepEqual(await store.list('a/'), ['a/1', 'a/2', 'a/3'])
+  })
+
+  it('is opened below folders that this user may not read', async () => {
+    await using directory = await temporaryDirectory()
+    await openDirectoryObjectStore(join(directory.path, 'objects'), {
+      ...nodeFileSystem,
+      async open(path, flags, mode) {
+        if (path === dirname(directory.path)) throw Object.assign(new Error('EACCES'), { code: 'EACCES' })
+        return nodeFileSystem.open(path, flags, mode)
+      },
+    })
   })
 })

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { contentTag } from '../../../shared/adapters/local/content-tag.ts'
 import { directoryObjectStore } from '../../../shared/adapters/local/directory-object-store.ts'
+import { fileMemory } from '../../../shared/adapters/local/file-memory.ts'
 import { type FileSystem, nodeFileSystem } from '../../../shared/adapters/local/file-system.ts'
 import { content, rejectsWith, text } from '../../contract/object-store-helpers.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
@@ -53,8 +55,48 @@ describe('What the directory store remembers of files', () => {
     const path = join(directory.path, 'a')
     for (const version of ['one', 'two', 'six']) {
       await writeFile(path, version)
+      // Far from over: the moment in which it was written.
+      const later = new Date(2_000_000_000_000)
+      await utimes(path, later, later)
       assert.equal(await content(store, 'a'), version)
     }
+  })
+
+  it('gives each reader bytes of its own', async () => {
+    await using directory = await temporaryDirectory()
+    const store = directoryObjectStore(directory.path)
+    const bytes = text('one')
+    await store.replace('a', bytes, await store.create('a', text('none')))
+    bytes.fill(0)
+    ;(await store.read('a'))?.bytes.fill(0)
+    assert.equal(await content(store, 'a'), 'one')
+  })
+
+  it('forgets what was not used for longest', () => {
+    const memory = fileMemory()
+    const bytes = new Uint8Array(64 * 1024)
+    const file = { bytes, tag: contentTag(bytes), version: { ino: 1, size: 1, mtimeMs: 1 } }
+    const set = (name: string) => memory.set(name, file)
+    for (let at = 0; at < 64; at++) set(`${at}`)
+    // Again and again the same takes no more room.
+    for (let times = 0; times < 64; times++) set('5')
+    assert.notEqual(memory.get('0'), undefined)
+    set('64')
+    set('65')
+    assert.deepEqual(
+      ['0', '1', '2', '3', '64', '65'].filter((name) => memory.get(name) === undefined),
+      ['1', '2'],
+    )
+    memory.delete('3')
+    set('66')
+    assert.notEqual(memory.get('4'), undefined)
+  })
+
+  it('remembers nothing that is in memory already', () => {
+    const memory = fileMemory()
+    const bytes = text('kept')
+    memory.set('a', { bytes, tag: contentTag(bytes), version: { ino: -1, size: 4, mtimeMs: 1 } })
+    assert.equal(memory.get('a'), undefined)
   })
 
   it('remembers a bounded amount, and reads what is large each time', async () => {

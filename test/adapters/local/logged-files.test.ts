@@ -3,13 +3,53 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { openDirectoryObjectStore } from '../../../shared/adapters/local/directory-object-store.ts'
-import { nodeFileSystem } from '../../../shared/adapters/local/file-system.ts'
+import { type FileSystem, nodeFileSystem } from '../../../shared/adapters/local/file-system.ts'
 import { loggedFiles } from '../../../shared/adapters/local/logged-files.ts'
 import { openWriteAheadLog } from '../../../shared/adapters/local/write-ahead-log.ts'
 import type { ObjectStore } from '../../../shared/repository/ports.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 
 describe('Files that are kept in a log', () => {
+  it('are listed once, also if they get their place meanwhile', async () => {
+    await using directory = await temporaryDirectory()
+    const inbox = join(directory.path, 'objects/inbox')
+    const log = await openWriteAheadLog(directory.path)
+    const fs: FileSystem = {
+      ...nodeFileSystem,
+      async readdir(path) {
+        if (path === inbox) await log.settle('all')
+        return nodeFileSystem.readdir(path)
+      },
+    }
+    const files = loggedFiles(fs, log, [inbox])
+    const store = await openDirectoryObjectStore(join(inbox, '..'), fs, files)
+    await store.create('inbox/1', text('one'))
+    assert.deepEqual(await store.list('inbox/'), ['inbox/1'])
+  })
+
+  it('are looked for again where a look at the disk has failed', async () => {
+    await using directory = await temporaryDirectory()
+    const inbox = join(directory.path, 'objects/inbox')
+    let isBroken = false
+    const fs: FileSystem = {
+      ...nodeFileSystem,
+      async readdir(path) {
+        if (isBroken) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' })
+        return nodeFileSystem.readdir(path)
+      },
+    }
+    const store = await openDirectoryObjectStore(
+      join(inbox, '..'),
+      fs,
+      loggedFiles(fs, await openWriteAheadLog(directory.path), [inbox]),
+    )
+    await store.read('other')
+    isBroken = true
+    await assert.rejects(store.read('inbox/1'), { code: 'unavailable' })
+    isBroken = false
+    assert.equal(await store.read('inbox/1'), undefined)
+  })
+
   it('are new without a look at the disk, if their names come after all that were there', async () => {
     await using directory = await temporaryDirectory()
     const { store, looked } = await open(directory.path)

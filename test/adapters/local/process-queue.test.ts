@@ -39,6 +39,17 @@ describe('processQueue', () => {
     assert.equal(runs.length, 2)
   })
 
+  it('answers all rings of one moment with one run, though that is over at once', async () => {
+    const queue = processQueue()
+    let runs = 0
+    queue.listen(async () => {
+      runs++
+    }, assert.ifError)
+    await Promise.all([queue.ring('1'), queue.ring('2'), queue.ring('3')])
+    await queue.idle()
+    assert.equal(runs, 1)
+  })
+
   it('answers a ring at the very end of a run, and just after', async () => {
     for (let delay = 0; delay < 10; delay++) {
       const queue = processQueue()
