@@ -178,7 +178,7 @@ describe('tuffet ceremony', () => {
     front.close()
     assert.equal(sent.code, 1, sent.stderr)
     const { error, payload: saved } = JSON.parse(sent.stdout)
-    assert.match(error.message, new RegExp(`^Not you\\.[^]*--continue ${saved} --send$`))
+    assert.match(error.message, new RegExp(` answered 403: Not you\\.[^]*--continue ${saved} --send$`))
     assert.equal((await payload(saved)).root.signatures.length, 2)
   })
 
