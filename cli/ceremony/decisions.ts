@@ -8,7 +8,7 @@ import { defaultDelegatedExpiration, defaultExpiration } from '../../shared/repo
 import { type BinDelegation, binDelegations, maximumBins } from '../../shared/tuf/bins.ts'
 import { parseJson } from '../../shared/tuf/json.ts'
 import { pathPattern } from '../../shared/tuf/names.ts'
-import { CliError } from '../output.ts'
+import { CliError, unreadable } from '../output.ts'
 import { isFile } from '../signers.ts'
 import type { CustomRole } from './payload.ts'
 
@@ -73,9 +73,12 @@ const config = z
 
 /** The decisions in a file (JSON); its paths are relative to it. Throws CliError 'usage' that says what is wrong where. */
 export async function readConfig(file: string): Promise<Given> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw unreadable(`--config ${file}`, cause)
+  })
   let json: unknown
   try {
-    json = parseJson(await readFile(file))
+    json = parseJson(bytes)
   } catch (cause) {
     throw new CliError('usage', `--config ${file}: ${(cause as Error).message}`, { cause })
   }

@@ -72,7 +72,7 @@ describe('tuffet ceremony', () => {
       /sigstore-java follows no delegations: leave sigstore-java out/,
     ],
     [['--yes', '--role', '../x=docs/*'], /--role \.\.\/x.*begin with a letter/],
-    [['--config', 'nowhere.json'], /--config nowhere\.json: .*no such file/],
+    [['--config', 'nowhere.json'], /--config nowhere\.json cannot be read: .*no such file.* Is the path right\?/],
   ]
   for (const [args, message] of missing) {
     it(`ends with 2 and says what is missing: ${args.join(' ')}`, async () => {
