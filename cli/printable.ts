@@ -17,6 +17,11 @@ export function inOneLine(text: string): string {
   return text.replace(inLine, shown)
 }
 
+/** As a shell takes it for one word, in a command that is to be copied. */
+export function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
 function shown(found: string, kept: string | undefined): string {
   if (kept !== undefined) return kept
   const units = Array.from({ length: found.length }, (_, at) => found.charCodeAt(at))

@@ -7,6 +7,7 @@ import { detailsOf, type Task } from '../api-client.ts'
 import type { Hands } from '../holder.ts'
 import { refuseToOverwrite } from '../key-file.ts'
 import { CliError } from '../output.ts'
+import { quoted } from '../printable.ts'
 import { missing, type Passwords } from '../prompt.ts'
 import { showBefore } from '../root/confirm.ts'
 import { asHolder, standingOf } from '../root/holders.ts'
@@ -191,8 +192,9 @@ async function send(payload: Payload, { api, output }: Hands): Promise<Task> {
 
 function outcome(file: string | undefined, lacking: number, root: Signed<Root>, task: Task | undefined): string {
   const saved = file === undefined ? [] : [`Saved ${file}.`]
+  const going = `tuffet ceremony --continue ${quoted(file ?? '')}`
   if (lacking > 0) {
-    const next = `tuffet ceremony --continue ${file} --key FILE ${lacking > 1 ? '--later' : '--send'}`
+    const next = `${going} --key FILE ${lacking > 1 ? '--later' : '--send'}`
     return [...saved, `${plural(lacking, 'more signature')} to come. The next holder runs:`, `  ${next}`].join('\n')
   }
   if (task !== undefined && /pending/.test(detailsOf<{ bootstrap: string }>(task).bootstrap ?? '')) {
@@ -204,6 +206,7 @@ function outcome(file: string | undefined, lacking: number, root: Signed<Root>, 
     const founded = version === 1 ? 'is founded. Its first root' : `goes on here. Root version ${version}`
     return [...saved, `The repository ${founded} expires at ${expires}.`].join('\n')
   }
-  const next = `  tuffet ceremony --continue ${file} --send`
-  return [...saved, 'The payload is complete and verified; nothing was sent. To send it:', next].join('\n')
+  return [...saved, 'The payload is complete and verified; nothing was sent. To send it:', `  ${going} --send`].join(
+    '\n',
+  )
 }

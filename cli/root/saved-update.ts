@@ -3,6 +3,7 @@ import { checkRoot } from '../../shared/tuf/root.ts'
 import type { Signed } from '../../shared/tuf/signed.ts'
 import { metadataSource } from '../metadata-source.ts'
 import { CliError, endOnTufError } from '../output.ts'
+import { quoted } from '../printable.ts'
 import { readPayload } from '../root-payload.ts'
 import { describeStanding, isSigned, type Standing } from './holders.ts'
 import type { UpdatePayload } from './submit.ts'
@@ -26,7 +27,8 @@ export interface Trust {
 export async function readSavedUpdate(file: string, { root, metadataUrl }: Trust): Promise<SavedUpdate> {
   const { payload, root: next } = await readPayload<UpdatePayload>(file)
   const { version } = next.signed
-  if (version === 1) throw new CliError('refused', `${file} has a first root: tuffet ceremony --continue ${file}`)
+  if (version === 1)
+    throw new CliError('refused', `${file} has a first root: tuffet ceremony --continue ${quoted(file)}`)
   const trusted =
     root === undefined ? await readTrustedRoot(await metadataSource(metadataUrl.href)) : await readRootFile(root)
   const where = root ?? metadataUrl.href
@@ -45,7 +47,7 @@ export async function readSavedUpdate(file: string, { root, metadataUrl }: Trust
 /** What to do with a file that was just saved. */
 export function savedLines(file: string, standing: Standing): string {
   const next = isSigned(standing)
-    ? `To send it: tuffet root send ${file}`
-    : `Each of them runs: tuffet root sign --in ${file} --key FILE`
+    ? `To send it: tuffet root send ${quoted(file)}`
+    : `Each of them runs: tuffet root sign --in ${quoted(file)} --key FILE`
   return [`Saved ${file}; nothing was sent.`, describeStanding(standing), next].join('\n')
 }

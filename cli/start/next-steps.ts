@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { relative, resolve } from 'node:path'
 import { paint } from '../output.ts'
+import { quoted } from '../printable.ts'
 
 export interface Surroundings {
   readonly url: URL
@@ -37,9 +38,4 @@ export function nextSteps({ url, name, artifacts, root, log }: Surroundings): st
     `The API is explained at ${url.origin}/docs; the log of the service is ${log}.`,
     `Serving at ${url.origin} until Ctrl-C.`,
   ].join('\n')
-}
-
-/** As a shell takes it for one word. */
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

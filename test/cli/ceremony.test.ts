@@ -211,15 +211,17 @@ describe('tuffet ceremony', () => {
   })
 
   it('shows who else signs a role that a payload delegates to', async () => {
-    const roles = ['--role', 'docs=docs/*', '--later', '--out', 'holders.json']
-    assert.equal((await ceremony(['--yes', ...roles, '--public-key', 'bob.pem.pub', ...held('alice.pem')])).code, 0)
+    const roles = ['--role', 'docs=docs/*', '--later', '--out', "Alice's.json"]
+    const begun = await ceremony(['--yes', ...roles, '--public-key', 'bob.pem.pub', ...held('alice.pem')])
+    assert.equal(begun.code, 0)
+    assert.ok(begun.stdout.includes("--continue 'Alice'\\''s.json' --key"), begun.stdout)
     const { key, keyid } = makeKey()
-    const changed = JSON.parse(await readFile(path('holders.json'), 'utf8'))
+    const changed = JSON.parse(await readFile(path("Alice's.json"), 'utf8'))
     const { delegations } = changed.settings.roles
     delegations.keys = { [keyid]: key }
     delegations.roles[0].keyids = [keyid]
-    await writeFile(path('holders.json'), JSON.stringify(changed))
-    const { stderr } = await ceremony(['--continue', 'holders.json', '--yes', ...held('bob.pem')])
+    await writeFile(path("Alice's.json"), JSON.stringify(changed))
+    const { stderr } = await ceremony(['--continue', "Alice's.json", '--yes', ...held('bob.pem')])
     assert.match(stderr, new RegExp(`docs {2}docs/\\* {2}signed by 1 of ${keyid}`))
   })
 
