@@ -75,8 +75,8 @@ describe('the API client', () => {
 
   it('asks again where too many ask at once, also what is not to be done twice: nobody has looked at it', async () => {
     const crowded = json(429, { message: 'Too Many Requests' })
-    const { url, asked } = await service(crowded, crowded, crowded, json(201, { data: 1 }))
-    assert.deepEqual(await apiClient(url).send('POST', 'imports', {}), { data: 1 })
+    const { url, asked } = await service(crowded, crowded, crowded, json(201, { data: {} }))
+    assert.deepEqual(await apiClient(url).send('POST', 'imports', {}), { data: {} })
     assert.equal(asked.length, 4)
   })
 

@@ -82,11 +82,8 @@ describe('npm start', { timeout: 60_000 }, () => {
 
   it('works over the data that is there, on another port if its own is taken, and not twice at once', async () => {
     const other = createServer()
-    const taken = await once(other.listen(8080, '127.0.0.1'), 'listening').then(
-      () => true,
-      () => true,
-    )
-    assert.ok(taken)
+    // Or else somebody has it already.
+    await once(other.listen(8080, '127.0.0.1'), 'listening').catch(() => {})
     try {
       const first = begin()
       const url = await first.serving()
