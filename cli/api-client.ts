@@ -102,6 +102,7 @@ export function apiClient(
       if (data?.task_id === undefined) throw strange(new URL(path, url), status)
       let task = data
       let silent = true
+      using _ = tellWhoInterrupts(() => warn(goesOn(task.task_id)))
       while (task.state === undefined || task.state === 'PENDING') {
         // The service itself waits a moment before it says that a task is not finished.
         await sleep(50)
@@ -121,6 +122,20 @@ export function apiClient(
       return task
     },
   }
+}
+
+/** Whoever has enough of waiting is told something first; otherwise Ctrl-C does what it does. */
+function tellWhoInterrupts(tell: () => void): Disposable {
+  const interrupted = () => {
+    tell()
+    process.kill(process.pid, 'SIGINT')
+  }
+  process.once('SIGINT', interrupted)
+  return { [Symbol.dispose]: () => void process.off('SIGINT', interrupted) }
+}
+
+function goesOn(id: string): string {
+  return `Task ${id} goes on without us. \`tuffet task ${id}\` says how it stands.`
 }
 
 function stillWaiting(id: string, api: URL): string {

@@ -111,6 +111,7 @@ export function createOutput({ json = false, quiet = false }: OutputOptions): Ou
   const line = (text: string) => process.stdout.write(printable(text.endsWith('\n') ? text : `${text}\n`))
   // A terminal that says it has no columns has no room for it either.
   const showsProgress = !json && !quiet && process.stderr.isTTY && process.stderr.columns > 0
+  let spinning: { clear(): unknown } | undefined
   return {
     result: (document, text) => line(json ? JSON.stringify(document, undefined, 2) : text),
     async part(documents, text) {
@@ -124,12 +125,17 @@ export function createOutput({ json = false, quiet = false }: OutputOptions): Ou
     note: (text) => {
       if (!json && !quiet) say(text)
     },
-    warn: (text) => say(`${paint('yellow', 'warning:', process.stderr)} ${text}`),
+    warn: (text) => {
+      // Not behind what is going on, in its line.
+      spinning?.clear()
+      say(`${paint('yellow', 'warning:', process.stderr)} ${text}`)
+    },
     async during(text, work) {
       if (!showsProgress) return work(() => undefined)
       const { default: ora } = await import('ora')
       // Whoever takes the keyboard takes Ctrl-C with it.
       const spinner = ora({ text: printable(text), stream: process.stderr, discardStdin: false }).start()
+      spinning = spinner
       let shown = performance.now()
       try {
         return await work((progress) => {
@@ -142,6 +148,7 @@ export function createOutput({ json = false, quiet = false }: OutputOptions): Ou
         })
       } finally {
         spinner.stop()
+        spinning = undefined
       }
     },
   }

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
 import { apiClient, apiUrl, siblingUrl } from '../../cli/api-client.ts'
 import { CliError } from '../../cli/output.ts'
+
+const main = join(import.meta.dirname, '../../cli/main.ts')
 
 type Reaction = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -116,6 +120,22 @@ describe('the API client', () => {
     await apiClient(url, undefined, (text) => said.push(text)).submit('POST', 'artifacts', {})
     assert.equal(said.length, 1)
     assert.match(said[0] ?? '', /^Still waiting for task ab\b.*`tuffet task ab`.*:\d+\/health whether/)
+  })
+
+  it('says that the task goes on to who interrupts the wait for it', async () => {
+    const pending = { data: { task_id: 'ab', state: 'PENDING' } }
+    const { url } = await service(json(202, pending), (request, response) => {
+      json(200, pending)(request, response)
+      child.kill('SIGINT')
+    })
+    const child = spawn(process.execPath, [main, 'refresh', '--api', url.href], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let stderr = ''
+    child.stderr.on('data', (bytes) => {
+      stderr += bytes
+    })
+    const [, signal] = await once(child, 'close')
+    assert.equal(signal, 'SIGINT')
+    assert.match(stderr, /Task ab goes on without us\. `tuffet task ab` says/)
   })
 
   it('gives the reason of a task that was refused', async () => {
