@@ -39,18 +39,22 @@ export async function recoverSnapshot(
   const isSame = found !== undefined && (hash ?? sha256(found.bytes)) === sha256(found.bytes)
   if (found !== undefined && isSame) return { snapshot: found, isLost: false }
   notes.steps.push(`Put the snapshot together from the journal: ${file} cannot be read.`)
-  const versions = new Map<string, number>()
   // The newest of each role that there is, unless the journal knows better: a commit that was not made may have left newer ones.
+  const newest = new Map<string, number>()
   for (const name of inventory.metadata) {
     const { role, version } = parseFile(name) ?? { role: 'root', version: 0 }
-    if (role !== 'root' && role !== 'snapshot') versions.set(role, Math.max(version, versions.get(role) ?? 0))
+    if (role !== 'root' && role !== 'snapshot') newest.set(role, Math.max(version, newest.get(role) ?? 0))
   }
-  for (const { creates } of chain.toReversed()) {
+  const told = new Map<string, number>()
+  for (const { creates, supersedes } of chain.toReversed()) {
+    // No commit creates what holders sign, which has its version from before.
+    for (const name of supersedes) told.delete(parseFile(name)?.role ?? '')
     for (const name of creates) {
       const parsed = parseFile(name)
-      if (parsed !== undefined && parsed.role !== 'snapshot') versions.set(parsed.role, parsed.version)
+      if (parsed !== undefined && parsed.role !== 'snapshot') told.set(parsed.role, parsed.version)
     }
   }
+  const versions = new Map([...newest, ...told])
   const meta = new Map([...versions].map(([role, version]) => [`${role}.json`, { version }]))
   const snapshot: Snapshot = {
     _type: 'snapshot',
