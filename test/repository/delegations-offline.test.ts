@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { publish } from '../../shared/repository/publish.ts'
 import { readStatus } from '../../shared/repository/status.ts'
+import { submit } from '../../shared/repository/submit.ts'
 import { clientNow, clientOf } from '../support/client.ts'
 import {
   customRole,
@@ -44,6 +45,24 @@ describe('a role that its holders sign', () => {
     assert.ok(await client.find('other'))
     assert.equal(client.trusted.snapshot?.signed.meta.get('project.json')?.version, 3)
     assert.deepEqual(await pendingRoles(repository), [])
+  })
+
+  test('is never published where it is taken away in the moment in which they have signed it', async () => {
+    const repository = await bootstrapped()
+    const alone = customRole('project', { holders: [ann] })
+    await succeeds(repository, delegation('add', [alone], [ann]))
+    const signature = await signatureFor(repository, 'project', ann)
+    for (const request of [signature, removal('project')]) await submit(repository, { request, principal: 'test' })
+    const commits: number[] = []
+    await publish(repository, ({ tasks }) => commits.push(tasks.length))
+    assert.deepEqual(commits, [2])
+    const client = await clientNow(repository)
+    assert.equal(client.trusted.snapshot?.signed.meta.has('project.json'), false)
+    const files = await repository.ports.metadata.list('')
+    assert.deepEqual(
+      files.filter((file) => file.endsWith('.project.json')),
+      [],
+    )
   })
 
   test('takes no artifacts before they have signed it first, and says that they have to', async () => {
