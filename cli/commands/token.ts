@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs'
-import { chmod, chown, realpath, rename, rm, stat } from 'node:fs/promises'
+import { chmod, chown, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { durableFiles, freePathBeside } from '../../shared/adapters/local/durable-files.ts'
 import { nodeFileSystem } from '../../shared/adapters/local/file-system.ts'
@@ -43,19 +44,21 @@ function newCommand(): Command {
       const { decodeTokens, newToken, readTokens } = await import('../../shared/app/tokens.ts')
       const { file, permission, days } = options
       const expires = days === undefined ? undefined : new Date(Date.now() + days * day)
-      const found = await stat(file).catch(() => undefined)
-      if (found !== undefined) await requireReadable(file)
-      const before = found === undefined ? [] : await readTokens(file)
-      const name = options.name ?? unusedName(permission, before)
-      if (before.some((entry) => entry.name === name))
-        throw new CliError(
-          'refused',
-          `${file} has a token for ${name} already. Take it out first, or choose another name.`,
-        )
-      const { token, entry } = newToken(name, permission, expires)
-      const content = Buffer.from(`${JSON.stringify([...before, entry], undefined, 2)}\n`)
-      decodeTokens(content)
-      await save(file, content, found)
+      const { token, entry } = await withLock(file, async (found) => {
+        const before = found === undefined ? [] : await readTokens(file)
+        const name = options.name ?? unusedName(permission, before)
+        if (before.some((entry) => entry.name === name))
+          throw new CliError(
+            'refused',
+            `${file} has a token for ${name} already. Take it out first, or choose another name.`,
+          )
+        const made = newToken(name, permission, expires)
+        const content = Buffer.from(`${JSON.stringify([...before, made.entry], undefined, 2)}\n`)
+        decodeTokens(content)
+        await save(file, content, found)
+        return made
+      })
+      const { name } = entry
       output.note(`Added to ${file}: ${name}, who may ${permission}. This is the only time that the token is shown:`)
       output.result({ token, file, ...entry }, token)
     })
@@ -70,6 +73,34 @@ function unusedName(permission: Permission, before: readonly { readonly name: st
   let number = before.length + 1
   while (before.some(({ name }) => name === `${permission}-${number}`)) number++
   return `${permission}-${number}`
+}
+
+/** Milliseconds. Who adds a token has done so long before. */
+const patience = 5000
+
+/** While `work` reads the file and replaces it, nobody else who adds a token does: theirs would be lost. It is told what is there. */
+async function withLock<Value>(file: string, work: (found: Stats | undefined) => Promise<Value>): Promise<Value> {
+  const look = () => stat(file).catch(() => undefined)
+  if ((await look()) !== undefined) await requireReadable(file)
+  const lock = `${await realpath(file).catch(() => file)}.lock`
+  for (let waited = 0; ; waited += 50) {
+    try {
+      await writeFile(lock, '', { flag: 'wx', mode: 0o600 })
+      break
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw unwritable(file, cause)
+      if (waited < patience) await sleep(50)
+      else
+        throw new CliError('refused', `${lock} is there: somebody else adds a token. If nobody does, remove it.`, {
+          cause,
+        })
+    }
+  }
+  try {
+    return await work(await look())
+  } finally {
+    await rm(lock, { force: true })
+  }
 }
 
 /** Whoever could read the file before can do so after, above all a service that runs as another user than who adds the token. */

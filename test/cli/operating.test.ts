@@ -53,6 +53,20 @@ describe('operating a repository', () => {
     assert.equal((await tuffet(['token', 'new', '--file', path('broken.json')])).code, 1)
   })
 
+  it('loses no token where several are made at once', async () => {
+    const add = () => tuffet(['token', 'new', '--file', path('several.json'), '--name', `${Math.random()}`, '--json'])
+    const added = (await Promise.all(Array.from({ length: 8 }, add))).map(({ stdout }) => JSON.parse(stdout).name)
+    const kept = JSON.parse(await readFile(path('several.json'), 'utf8'))
+    assert.deepEqual(kept.map(({ name }: { name: string }) => name).sort(), added.sort())
+    await assert.rejects(stat(path('several.json.lock')), { code: 'ENOENT' })
+
+    await writeFile(path('several.json.lock'), '')
+    const { code, stderr } = await add()
+    assert.equal(code, 1)
+    assert.match(stderr, /several\.json\.lock is there: somebody else adds a token\. If nobody does, remove it/)
+    assert.equal(JSON.parse(await readFile(path('several.json'), 'utf8')).length, 8)
+  })
+
   it('leaves a token file to those who could read it', async () => {
     const user = process.getuid?.() === 0 ? 12_345 : Number(process.getuid?.())
     await writeFile(path('shared.json'), '[]', { mode: 0o640 })
