@@ -18,6 +18,8 @@ export interface ApiClient {
   /** Ends in `/api/v1/`. */
   readonly url: URL
   get<Answer>(path: string, query?: Readonly<Record<string, string>>): Promise<Answer>
+  /** The same of what there may be none: then the answer has no `data`. */
+  find<Answer>(path: string): Promise<Answer>
   /** Sends what becomes no task. */
   send<Answer>(method: 'POST' | 'PUT', path: string, body: unknown): Promise<Answer>
   /**
@@ -79,19 +81,16 @@ export function apiClient(
   ): Promise<Answer> {
     const target = new URL(path, url)
     for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value)
-    const { status, answer } = await request('GET', target, { tries })
-    // Where nothing waits for a signature there is a message alone.
-    if (!hasData(answer) && path !== 'metadata/sign') throw strange(target, status)
-    return answer as Answer
+    return withData(target, await request('GET', target, { tries })) as Answer
   }
 
   return {
     url,
     get: (path, query) => get(path, query),
+    find: async <Answer>(path: string) => (await request('GET', new URL(path, url))).answer as Answer,
     async send<Answer>(method: 'POST' | 'PUT', path: string, body: unknown) {
-      const { status, answer } = await request(method, new URL(path, url), { content: body })
-      if (!hasData(answer)) throw strange(new URL(path, url), status)
-      return answer as Answer
+      const target = new URL(path, url)
+      return withData(target, await request(method, target, { content: body })) as Answer
     },
     async submit(method, path, body, meanwhile) {
       // With the key, this very request sent again (its answer was lost, say) is the same task and not a second one.
@@ -192,7 +191,7 @@ export function unreachable(target: URL | string, cause: unknown): CliError {
   return new CliError('unreachable', `${target} cannot be reached: ${reason}.${hint}`, { cause })
 }
 
-async function readAnswer(response: Response, target: URL, access: Access): Promise<unknown> {
+async function readAnswer(response: Response, target: URL, access: Access): Promise<object> {
   const text = await response.text().catch((cause: unknown) => {
     throw unreachable(target, cause)
   })
@@ -210,10 +209,11 @@ async function readAnswer(response: Response, target: URL, access: Access): Prom
   throw new CliError('refused', reason, { details: { status, answer } })
 }
 
-/** All that a service of ours answers with is an object, below `data`. */
-function hasData(answer: unknown): boolean {
+/** What a service of ours answers with is an object, below `data`. */
+function withData(target: URL, { status, answer }: { readonly status: number; readonly answer: object }): object {
   const { data } = answer as { data?: unknown }
-  return typeof data === 'object' && data !== null
+  if (typeof data !== 'object' || data === null) throw strange(target, status)
+  return answer
 }
 
 function strange(target: URL, status: number): CliError {

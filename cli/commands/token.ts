@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs'
-import { chmod, chown, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { chmod, chown, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { durableFiles, freePathBeside } from '../../shared/adapters/local/durable-files.ts'
@@ -82,19 +82,17 @@ const patience = 5000
 async function withLock<Value>(file: string, work: (found: Stats | undefined) => Promise<Value>): Promise<Value> {
   const look = () => stat(file).catch(() => undefined)
   if ((await look()) !== undefined) await requireReadable(file)
-  const lock = `${await realpath(file).catch(() => file)}.lock`
-  for (let waited = 0; ; waited += 50) {
-    try {
-      await writeFile(lock, '', { flag: 'wx', mode: 0o600 })
-      break
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw unwritable(file, cause)
-      if (waited < patience) await sleep(50)
-      else
-        throw new CliError('refused', `${lock} is there: somebody else adds a token. If nobody does, remove it.`, {
-          cause,
-        })
-    }
+  const lock = `${await realpath(file).catch(() => resolve(file))}.lock`
+  const taken = () =>
+    durableFiles(nodeFileSystem)
+      .create(lock, new Uint8Array(), freePathBeside(lock), 0o600)
+      .catch((cause: unknown) => {
+        throw unwritable(file, cause)
+      })
+  for (let waited = 0; !(await taken()); waited += 50) {
+    if (waited >= patience)
+      throw new CliError('refused', `${lock} is there: somebody else adds a token. If nobody does, remove it.`)
+    await sleep(50)
   }
   try {
     return await work(await look())

@@ -64,7 +64,7 @@ export async function cancelRole(role: string, options: { readonly yes?: boolean
 
 async function readWaiting(api: ApiClient, role: string) {
   if (role === 'root') throw new CliError('usage', 'Root has commands of its own: tuffet root --help')
-  const { data } = await api.get<z.infer<typeof pending>>('metadata/sign')
+  const { data } = await api.find<z.infer<typeof pending>>('metadata/sign')
   const waiting = await readAwaited(api)
   const json = data?.metadata[role]
   const awaited = waiting.find((one) => one.role === role)

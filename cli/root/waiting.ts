@@ -8,7 +8,7 @@ import { CliError, endOnTufError } from '../output.ts'
 
 /** The root that waits for signatures, if one does. Throws CliError 'not-verified' where it could not follow `current`. */
 export async function readWaitingRoot(api: ApiClient, current: Root | undefined): Promise<Signed<Root> | undefined> {
-  const { data } = await api.get<z.infer<typeof pending>>('metadata/sign').catch((cause: unknown) => {
+  const { data } = await api.find<z.infer<typeof pending>>('metadata/sign').catch((cause: unknown) => {
     const notFound = cause instanceof CliError && cause.details['status'] === 404
     if (!notFound || current !== undefined) throw cause
     throw new CliError('refused', 'There is no repository yet. Run tuffet ceremony.', { cause })

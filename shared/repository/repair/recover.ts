@@ -47,7 +47,7 @@ export async function recoverSnapshot(
   }
   const told = new Map<string, number>()
   for (const { creates, supersedes } of chain.toReversed()) {
-    // No commit creates what holders sign, which has its version from before.
+    // What holders have signed takes the place of a file, and is created by no commit: the newest that there is counts.
     for (const name of supersedes) told.delete(parseFile(name)?.role ?? '')
     for (const name of creates) {
       const parsed = parseFile(name)

@@ -2,34 +2,31 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { openDirectoryObjectStore } from '../../../shared/adapters/local/directory-object-store.ts'
 import { type FileSystem, nodeFileSystem } from '../../../shared/adapters/local/file-system.ts'
-import { loggedFiles } from '../../../shared/adapters/local/logged-files.ts'
-import { openWriteAheadLog } from '../../../shared/adapters/local/write-ahead-log.ts'
 import type { ObjectStore } from '../../../shared/repository/ports.ts'
+import { openLogged } from './logged-store.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
 
 describe('Files that are kept in a log', () => {
   it('are listed once, also if they get their place meanwhile', async () => {
     await using directory = await temporaryDirectory()
     const inbox = join(directory.path, 'objects/inbox')
-    const log = await openWriteAheadLog(directory.path)
+    let settle = async () => {}
     const fs: FileSystem = {
       ...nodeFileSystem,
       async readdir(path) {
-        if (path === inbox) await log.settle('all')
+        if (path === inbox) await settle()
         return nodeFileSystem.readdir(path)
       },
     }
-    const files = loggedFiles(fs, log, [inbox])
-    const store = await openDirectoryObjectStore(join(inbox, '..'), fs, files)
+    const { log, store } = await openLogged(directory.path, fs, {}, 'objects/inbox')
     await store.create('inbox/1', text('one'))
+    settle = () => log.settle('all')
     assert.deepEqual(await store.list('inbox/'), ['inbox/1'])
   })
 
   it('are looked for again where a look at the disk has failed', async () => {
     await using directory = await temporaryDirectory()
-    const inbox = join(directory.path, 'objects/inbox')
     let isBroken = false
     const fs: FileSystem = {
       ...nodeFileSystem,
@@ -38,11 +35,7 @@ describe('Files that are kept in a log', () => {
         return nodeFileSystem.readdir(path)
       },
     }
-    const store = await openDirectoryObjectStore(
-      join(inbox, '..'),
-      fs,
-      loggedFiles(fs, await openWriteAheadLog(directory.path), [inbox]),
-    )
+    const { store } = await openLogged(directory.path, fs, {}, 'objects/inbox')
     await store.read('other')
     isBroken = true
     await assert.rejects(store.read('inbox/1'), { code: 'unavailable' })
@@ -103,7 +96,5 @@ async function open(base: string) {
       return nodeFileSystem.stat(path)
     },
   }
-  const log = await openWriteAheadLog(base, fs)
-  const files = loggedFiles(fs, log, [join(base, 'objects/inbox')])
-  return { log, looked, store: await openDirectoryObjectStore(join(base, 'objects'), fs, files) }
+  return { looked, ...(await openLogged(base, fs, {}, 'objects/inbox')) }
 }
